@@ -1,0 +1,40 @@
+/**
+ * Who may call the admin API.
+ *
+ * With a token: whoever sends `Authorization: Bearer TOKEN`; only /healthz and /readyz are open, for load balancers.
+ * Without one: whoever can reach a loopback address, under a loopback name. The name is checked because a web page can
+ * point a host name of its own at 127.0.0.1 and then count as the same origin.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isLoopback } from '../config/loopback.js';
+
+const OPEN_PATHS = new Set(['/healthz', '/readyz']);
+
+export function accessGuard(token: string | null) {
+  const expected = token === null ? null : digest(`Bearer ${token}`);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const path = request.url.split('?')[0] ?? '';
+    if (OPEN_PATHS.has(path)) return undefined;
+    if (expected === null) {
+      if (isLoopback(hostName(request.headers.host ?? ''))) return undefined;
+      return reply.code(403).send({ error: 'Without a token the admin API answers only to a loopback host name.' });
+    }
+    const given = request.headers.authorization ?? '';
+    if (timingSafeEqual(digest(given), expected)) return undefined;
+    reply.header('www-authenticate', 'Bearer');
+    return reply.code(401).send({ error: 'The admin token is missing or wrong.' });
+  };
+}
+
+/** Equal lengths, as timingSafeEqual needs them. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function hostName(header: string): string {
+  return header
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+}

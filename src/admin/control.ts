@@ -1,0 +1,138 @@
+/**
+ * What the admin API, the command line and the dashboard may ask of a running Ferry. The app implements it.
+ *
+ * Nothing here throws for a refusal: a step that is not allowed answers with its blockers, and nothing has changed then.
+ * A rejected promise means a fault of Ferry.
+ */
+import type { PhaseName } from '../config/config.js';
+
+export interface FerryControl {
+  status(): Status;
+  ready(): { ok: true } | { ok: false; reason: string };
+  /** one step forward or back; cutover, rollback and finalize are such steps too */
+  changePhase(request: PhaseRequest): Promise<StepResult>;
+  /** to the safest phase that can be reached, whatever is going on */
+  abort(): Promise<StepResult>;
+  /** starting one that runs already is no refusal */
+  backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult>;
+  /** starts a verification of both sides; `repair` copies what differs */
+  verify(request: { repair: boolean }): Promise<StepResult>;
+  /** of the last verification, those of a running one included */
+  differences(): Iterable<Difference> | AsyncIterable<Difference>;
+  /** whether Ferry may be taken out, and where the application should point then */
+  leave(): Promise<LeaveAnswer>;
+  /** the record of the migration so far */
+  report(): MigrationReport;
+}
+
+/** `GET /api/status`, as it is sent. */
+export interface Status {
+  version: string;
+  phase: PhaseName;
+  epoch: number;
+  authority: Side;
+  listen: string;
+  uptimeSeconds: number;
+  source: SideStatus;
+  target: SideStatus;
+  clients: { connected: number; blocked: number; subscribed: number };
+  commands: { total: number; perSecond: number; fallbacks: number; errors: number };
+  mirror: {
+    backlogOps: number;
+    backlogBytes: number;
+    dirtyKeys: number;
+    dirtySlots: number;
+    uncertain: number;
+  };
+  backfill: {
+    state: 'idle' | 'running' | 'paused' | 'done' | 'failed';
+    scanned: number;
+    copied: number;
+    failed: number;
+    estimated: number;
+    keysPerSecond: number;
+    etaSeconds: number | null;
+  };
+  verify: {
+    state: 'idle' | 'running' | 'done' | 'failed';
+    compared: number;
+    differences: Record<DifferenceKind, number>;
+    /** null: no verification is finished */
+    clean: boolean | null;
+    /** ISO 8601 with milliseconds */
+    finishedAt: string | null;
+  };
+  lastCutover: CutoverRecord | null;
+}
+
+export type Side = 'source' | 'target';
+
+export interface SideStatus {
+  kind: 'standalone' | 'sentinel' | 'cluster';
+  /** without its password */
+  url: string;
+  state: 'up' | 'down' | 'degraded';
+  /** of the server; empty while it was never reached */
+  version: string;
+}
+
+/** A swap of the authority, in either direction. */
+export interface CutoverRecord {
+  at: string;
+  from: PhaseName;
+  to: PhaseName;
+  pauseMs: number;
+}
+
+export interface PhaseRequest {
+  to: PhaseName;
+  /** pass the guards that may be passed, and record it */
+  force?: boolean;
+  /** percent of the slots whose reads move, with `target-read` */
+  share?: number;
+  /** drain, measure the pause, resume; nothing changes */
+  dryRun?: boolean;
+  /** give the step up when the pause gets longer */
+  maxPauseMs?: number;
+}
+
+export type StepResult =
+  | { ok: true /** measured, when the step paused the clients */; pauseMs?: number; note?: string }
+  | { ok: false; error: string; blockers: Blocker[] };
+
+export interface Blocker {
+  code: string;
+  message: string;
+}
+
+export const BACKFILL_ACTIONS = ['start', 'pause', 'resume', 'cancel'] as const;
+export type BackfillAction = (typeof BACKFILL_ACTIONS)[number];
+
+export const DIFFERENCE_KINDS = ['missing', 'extra', 'type', 'value', 'ttl'] as const;
+export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
+
+export interface Difference {
+  db: number;
+  key: Buffer;
+  kind: DifferenceKind;
+  /** what that side holds, in a few words or a number: the type, the TTL in ms, a length */
+  source?: string | number;
+  target?: string | number;
+}
+
+export interface LeaveAnswer {
+  ok: boolean;
+  /** where the application must point before Ferry stops */
+  pointTo: string;
+  reasons: string[];
+}
+
+export interface MigrationReport {
+  version: string;
+  startedAt: string;
+  source: string;
+  target: string;
+  phases: { phase: PhaseName; epoch: number; at: string; forced: boolean }[];
+  cutovers: CutoverRecord[];
+  status: Status;
+}

@@ -1,0 +1,165 @@
+/**
+ * `GET /metrics`: Ferry's own figures and Node's process metrics, as Prometheus text.
+ *
+ * Nothing is done per command for this: each scrape asks the MetricsSource once and copies its totals. The names are
+ * part of the contract with users.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { PHASE_NAMES, type PhaseName } from '../config/config.js';
+import type { LatencyHistogram } from '../observe/histogram.js';
+import type { DifferenceKind, Side } from './control.js';
+
+export interface MetricsSource {
+  metrics(): MetricsSnapshot;
+}
+
+/** Totals are since the start of the process. */
+export interface MetricsSnapshot {
+  commands: Iterable<{ command: string; side: Side; count: number }>;
+  /** in microseconds, from the client's bytes to its reply */
+  commandMicros: Readonly<Record<Side, LatencyHistogram>>;
+  fallbackReads: number;
+  readRepairs: number;
+  mirrorOps: Readonly<Record<string, number>>;
+  mirrorErrors: number;
+  mirrorBacklogBytes: number;
+  /** age of the oldest operation that the mirror has not acknowledged */
+  mirrorLagSeconds: number;
+  dirtyKeys: number;
+  uncertainWrites: number;
+  clientsConnected: number;
+  phase: PhaseName;
+  /** by result: copied, failed, … */
+  backfillKeys: Readonly<Record<string, number>>;
+  verifyDifferences: Readonly<Record<DifferenceKind, number>>;
+  /** null before the first cutover */
+  cutoverPauseSeconds: number | null;
+  breakers: Iterable<{ node: string; open: boolean }>;
+}
+
+const MICROS_PER_SECOND = 1e6;
+const DURATION_BOUNDS_SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
+];
+
+export class Metrics {
+  readonly contentType: string;
+  private readonly source: MetricsSource;
+  private readonly registry = new Registry();
+  private readonly fill: ((snapshot: MetricsSnapshot) => void)[] = [];
+  private readonly durations: DurationHistogram;
+
+  constructor(source: MetricsSource) {
+    this.source = source;
+    this.contentType = this.registry.contentType;
+    collectDefaultMetrics({ register: this.registry });
+    this.durations = new DurationHistogram(this.registry);
+    this.describe();
+  }
+
+  async text(): Promise<string> {
+    const snapshot = this.source.metrics();
+    for (const fill of this.fill) fill(snapshot);
+    this.durations.commandMicros = snapshot.commandMicros;
+    return this.registry.metrics();
+  }
+
+  private describe(): void {
+    this.counter('commands_total', 'Commands forwarded', ['command', 'side'], (counter, now) => {
+      for (const { command, side, count } of now.commands) counter.inc({ command, side }, count);
+    });
+    this.counter('fallback_reads_total', 'Reads asked again on the source', [], (counter, now) => {
+      counter.inc(now.fallbackReads);
+    });
+    this.counter('read_repairs_total', 'Keys copied because a read missed them', [], (counter, now) => {
+      counter.inc(now.readRepairs);
+    });
+    this.counter('mirror_ops_total', 'Operations sent to the mirror', ['class'], (counter, now) => {
+      for (const [name, count] of Object.entries(now.mirrorOps)) counter.inc({ class: name }, count);
+    });
+    this.counter('mirror_errors_total', 'Operations the mirror refused or lost', [], (counter, now) => {
+      counter.inc(now.mirrorErrors);
+    });
+    this.counter('uncertain_writes_total', 'Writes of unknown outcome', [], (counter, now) => {
+      counter.inc(now.uncertainWrites);
+    });
+    this.counter('backfill_keys_total', 'Keys of the backfill', ['result'], (counter, now) => {
+      for (const [result, count] of Object.entries(now.backfillKeys)) counter.inc({ result }, count);
+    });
+    this.gauge('mirror_backlog_bytes', 'Bytes of unacknowledged mirror operations', [], (gauge, now) => {
+      gauge.set(now.mirrorBacklogBytes);
+    });
+    this.gauge('mirror_lag_seconds', 'Age of the oldest unacknowledged mirror operation', [], (gauge, now) => {
+      gauge.set(now.mirrorLagSeconds);
+    });
+    this.gauge('dirty_keys', 'Keys that must be copied again', [], (gauge, now) => gauge.set(now.dirtyKeys));
+    this.gauge('clients_connected', 'Connected clients', [], (gauge, now) => gauge.set(now.clientsConnected));
+    this.gauge('phase', '1 for the current phase', ['phase'], (gauge, now) => {
+      for (const phase of PHASE_NAMES) gauge.set({ phase }, phase === now.phase ? 1 : 0);
+    });
+    this.gauge('verify_differences', 'Differences of the last verification', ['kind'], (gauge, now) => {
+      for (const [kind, count] of Object.entries(now.verifyDifferences)) gauge.set({ kind }, count);
+    });
+    this.gauge('cutover_pause_seconds', 'Pause of the last cutover or rollback', [], (gauge, now) => {
+      if (now.cutoverPauseSeconds !== null) gauge.set(now.cutoverPauseSeconds);
+      else gauge.remove();
+    });
+    this.gauge('breaker_open', '1 while a node is not asked because it failed', ['node'], (gauge, now) => {
+      for (const { node, open } of now.breakers) gauge.set({ node }, open ? 1 : 0);
+    });
+  }
+
+  private counter<L extends string>(
+    name: string,
+    help: string,
+    labelNames: L[],
+    fill: (counter: Counter<L>, snapshot: MetricsSnapshot) => void,
+  ): void {
+    const counter = new Counter({ name: `ferry_${name}`, help, labelNames, registers: [this.registry] });
+    this.fill.push((snapshot) => {
+      counter.reset();
+      fill(counter, snapshot);
+    });
+  }
+
+  private gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: L[],
+    fill: (gauge: Gauge<L>, snapshot: MetricsSnapshot) => void,
+  ): void {
+    const gauge = new Gauge({ name: `ferry_${name}`, help, labelNames, registers: [this.registry] });
+    this.fill.push((snapshot) => {
+      gauge.reset();
+      fill(gauge, snapshot);
+    });
+  }
+}
+
+type Exposed = Awaited<ReturnType<Histogram<'side' | 'le'>['get']>>;
+
+/** A Prometheus histogram whose buckets are read from Ferry's own ones instead of being counted again. */
+class DurationHistogram extends Histogram<'side' | 'le'> {
+  commandMicros: Readonly<Record<Side, LatencyHistogram>> | null = null;
+
+  constructor(registry: Registry) {
+    const help = 'Time from a command to its reply';
+    super({ name: 'ferry_command_duration_seconds', help, labelNames: ['side'], registers: [registry] });
+  }
+
+  override async get(): Promise<Exposed> {
+    const described = await super.get();
+    const values: Exposed['values'] = [];
+    const name = described.name;
+    for (const [side, micros] of Object.entries(this.commandMicros ?? {})) {
+      for (const le of DURATION_BOUNDS_SECONDS) {
+        const value = micros.countUpTo(le * MICROS_PER_SECOND);
+        values.push({ value, labels: { le, side }, metricName: `${name}_bucket` });
+      }
+      values.push({ value: micros.count, labels: { le: '+Inf', side }, metricName: `${name}_bucket` });
+      values.push({ value: micros.sum / MICROS_PER_SECOND, labels: { side }, metricName: `${name}_sum` });
+      values.push({ value: micros.count, labels: { side }, metricName: `${name}_count` });
+    }
+    return { ...described, values };
+  }
+}

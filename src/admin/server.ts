@@ -1,0 +1,167 @@
+/**
+ * The admin HTTP API. Every call is a thin translation to FerryControl; docs: the table in README and `GET /`.
+ *
+ *     GET  /healthz /readyz /metrics /api/status /api/verify/differences /api/leave
+ *          /api/report /                                              never change anything
+ *     POST /api/phase /api/backfill /api/verify /api/abort            JSON, or nothing, as body
+ *
+ * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
+ * `content-type: application/json`, so that a form or script of some web page cannot make one.
+ * Errors are `{"error": "…"}`; a refused step is a 409 with its `blockers`.
+ */
+import { Readable } from 'node:stream';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { z } from 'zod';
+import { PHASE_NAMES } from '../config/config.js';
+import { StartError } from '../config/errors.js';
+import { checkAdminAddress } from '../config/loopback.js';
+import type { Logger } from '../observe/log.js';
+import { redactUrl } from '../observe/redact.js';
+import { accessGuard } from './access.js';
+import { BACKFILL_ACTIONS, type FerryControl, type StepResult } from './control.js';
+import { differenceLines } from './differences.js';
+import { Metrics, type MetricsSource } from './metrics.js';
+import { FRONT_PAGE } from './page.js';
+
+export interface AdminOptions {
+  readonly host: string;
+  /** 0 takes a free one */
+  readonly port: number;
+  readonly token: string | null;
+}
+
+export interface AdminServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+const phaseBody = z.strictObject({
+  to: z.enum(PHASE_NAMES),
+  force: z.boolean().optional(),
+  share: z.number().min(0).max(100).optional(),
+  dryRun: z.boolean().optional(),
+  maxPauseMs: z.number().min(0).optional(),
+});
+const backfillBody = z.strictObject({ action: z.enum(BACKFILL_ACTIONS), rate: z.number().int().min(0).optional() });
+const verifyBody = z.strictObject({ repair: z.boolean().optional() });
+const emptyBody = z.strictObject({});
+
+/** Listens, or throws a StartError that says why not. */
+export async function startAdminServer(
+  control: FerryControl,
+  metricsSource: MetricsSource,
+  options: AdminOptions,
+  log: Logger,
+): Promise<AdminServer> {
+  checkAdminAddress(options);
+  const http = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
+  acceptOnlyJson(http);
+  answerErrorsAsJson(http, log);
+  http.addHook('onRequest', accessGuard(options.token));
+  addReading(http, control, new Metrics(metricsSource));
+  addSteps(http, control, log);
+  try {
+    await http.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    throw cannotListen(error, options);
+  }
+  const address = http.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return { port, stop: () => http.close() };
+}
+
+function addReading(http: FastifyInstance, control: FerryControl, metrics: Metrics): void {
+  http.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(FRONT_PAGE));
+  http.get('/healthz', () => ({ ok: true }));
+  http.get('/readyz', (_request, reply) => {
+    const ready = control.ready();
+    return ready.ok ? { ok: true } : reply.code(503).send({ error: ready.reason });
+  });
+  http.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  http.get('/api/status', () => control.status());
+  http.get('/api/leave', () => control.leave());
+  http.get('/api/report', () => control.report());
+  http.get('/api/verify/differences', (_request, reply) =>
+    reply.type('application/x-ndjson').send(Readable.from(differenceLines(control.differences()))),
+  );
+}
+
+function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): void {
+  http.post('/api/phase', async (request, reply) => {
+    const body = parseBody(phaseBody, request.body);
+    log.info(body, 'asked to change the phase');
+    return answerStep(control, await control.changePhase(body), reply, 200);
+  });
+  http.post('/api/abort', async (request, reply) => {
+    parseBody(emptyBody, request.body);
+    log.info('asked to abort');
+    return answerStep(control, await control.abort(), reply, 200);
+  });
+  http.post('/api/backfill', async (request, reply) => {
+    const { action, rate } = parseBody(backfillBody, request.body);
+    log.info({ action, rate }, 'asked for the backfill');
+    return answerStep(control, await control.backfill(action, rate), reply, 202);
+  });
+  http.post('/api/verify', async (request, reply) => {
+    const { repair = false } = parseBody(verifyBody, request.body);
+    log.info({ repair }, 'asked for a verification');
+    return answerStep(control, await control.verify({ repair }), reply, 202);
+  });
+}
+
+function answerStep(control: FerryControl, result: StepResult, reply: FastifyReply, done: 200 | 202): FastifyReply {
+  if (!result.ok) return reply.code(409).send({ error: result.error, blockers: result.blockers });
+  const { ok: _, ...measured } = result;
+  return reply.code(done).send({ ...control.status(), ...measured });
+}
+
+/** A request that the caller got wrong. */
+class BadRequest extends Error {
+  readonly statusCode = 400;
+}
+
+function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body ?? {});
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? 'The body' : `'${issue.path.join('.')}'`;
+  throw new BadRequest(`${where} is wrong: ${issue?.message ?? 'not understood'}.`);
+}
+
+function acceptOnlyJson(http: FastifyInstance): void {
+  http.removeAllContentTypeParsers();
+  http.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    if (text.length === 0) return done(null, {});
+    try {
+      done(null, JSON.parse(String(text)));
+    } catch {
+      done(new BadRequest('The body is not JSON.'));
+    }
+  });
+  http.addHook('onRequest', async (request, reply) => {
+    const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+    if (request.method === 'POST' && type !== 'application/json') {
+      return reply.code(415).send({ error: 'A POST needs the header content-type: application/json.' });
+    }
+  });
+}
+
+function answerErrorsAsJson(http: FastifyInstance, log: Logger): void {
+  http.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    return reply.code(404).send({ error: `There is no ${request.method} ${path}.` });
+  });
+  http.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const code = error.statusCode ?? 500;
+    if (code >= 500) log.error({ err: error, call: request.routeOptions.url }, 'an admin call failed');
+    return reply.code(code).send({ error: redactUrl(error.message) });
+  });
+}
+
+function cannotListen(error: unknown, { host, port }: AdminOptions): StartError {
+  const why = (error as NodeJS.ErrnoException).code;
+  if (why === 'EADDRINUSE') return new StartError(2, `The admin address ${host}:${port} is already in use.`);
+  return new StartError(2, `The admin API cannot listen on ${host}:${port} (${why ?? String(error)}).`);
+}

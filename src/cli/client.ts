@@ -1,0 +1,120 @@
+/**
+ * A running Ferry, seen from the command line: its admin API as methods.
+ *
+ * What goes wrong becomes an error with the exit code of the contract: unreachable 3, a token or request that is wrong
+ * 2, a refused step 1 with its blockers.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BackfillAction, Blocker, LeaveAnswer, MigrationReport, PhaseRequest, Status } from '../admin/control.js';
+import { ConfigError, StartError } from '../config/errors.js';
+import { redactUrl } from '../observe/redact.js';
+
+/** A step that was not taken; nothing has changed. */
+export class Refused extends StartError {
+  readonly blockers: Blocker[];
+
+  constructor(message: string, blockers: Blocker[]) {
+    super(1, message);
+    this.name = 'Refused';
+    this.blockers = blockers;
+  }
+}
+
+export type StepAnswer = Status & { pauseMs?: number; note?: string };
+
+const POLL_MS = 200;
+
+export class AdminClient {
+  /** without a slash at the end */
+  readonly url: string;
+  private readonly token: string | undefined;
+
+  constructor(admin: string, token?: string) {
+    const text = /^https?:\/\//.test(admin) ? admin : `http://${/^\d+$/.test(admin) ? `127.0.0.1:${admin}` : admin}`;
+    if (!URL.canParse(text))
+      throw new ConfigError(`--admin: expected a URL such as http://127.0.0.1:6390, not '${admin}'.`);
+    this.url = text.replace(/\/+$/, '');
+    this.token = token;
+  }
+
+  status(): Promise<Status> {
+    return this.call('GET', '/api/status') as Promise<Status>;
+  }
+
+  leave(): Promise<LeaveAnswer> {
+    return this.call('GET', '/api/leave') as Promise<LeaveAnswer>;
+  }
+
+  report(): Promise<MigrationReport> {
+    return this.call('GET', '/api/report') as Promise<MigrationReport>;
+  }
+
+  changePhase(request: PhaseRequest): Promise<StepAnswer> {
+    return this.call('POST', '/api/phase', request) as Promise<StepAnswer>;
+  }
+
+  abort(): Promise<StepAnswer> {
+    return this.call('POST', '/api/abort', {}) as Promise<StepAnswer>;
+  }
+
+  backfill(action: BackfillAction, rate?: number): Promise<StepAnswer> {
+    return this.call('POST', '/api/backfill', { action, rate }) as Promise<StepAnswer>;
+  }
+
+  verify(repair: boolean): Promise<StepAnswer> {
+    return this.call('POST', '/api/verify', { repair }) as Promise<StepAnswer>;
+  }
+
+  /** Asks for the status until `done`; every status is shown to `seen`. */
+  async until(done: (status: Status) => boolean, seen: (status: Status) => void = () => {}): Promise<Status> {
+    for (;;) {
+      const status = await this.status();
+      seen(status);
+      if (done(status)) return status;
+      await sleep(POLL_MS);
+    }
+  }
+
+  private async call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+    const headers: Record<string, string> = {};
+    if (this.token !== undefined) headers.authorization = `Bearer ${this.token}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    let code: number;
+    let text: string;
+    try {
+      const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
+      code = response.status;
+      text = await response.text();
+    } catch (error) {
+      throw new StartError(3, `No Ferry answers at ${redactUrl(this.url)} (${reason(error)}): is it running there?`);
+    }
+    const answer = parseAnswer(text);
+    if (answer === null) {
+      throw new StartError(
+        3,
+        `What answers at ${redactUrl(this.url)} is no Ferry: ${path} gave a ${code} that is not JSON.`,
+      );
+    }
+    if (code < 300) return answer;
+    const message = typeof answer.error === 'string' ? answer.error : `${path} answered ${code}.`;
+    if (code === 409) throw new Refused(message, Array.isArray(answer.blockers) ? answer.blockers : []);
+    if (code === 401) throw new StartError(2, `${message} Give it with --token or FERRY_ADMIN_TOKEN.`);
+    throw new StartError(code < 500 ? 2 : 1, message);
+  }
+}
+
+function parseAnswer(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** fetch says only "fetch failed"; the reason is its cause. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const { code, message } = cause as { code?: string; message?: string };
+  return code ?? message ?? String(cause);
+}

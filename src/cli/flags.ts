@@ -1,0 +1,66 @@
+/**
+ * The flags of the verbs, each with its environment variable: `--max-pause` is also FERRY_MAX_PAUSE. A flag wins.
+ *
+ * `serve` has its own list (config/options.ts). The config file can name `admin` and `token` for every verb.
+ */
+import type { Argv, InferredOptionTypes, Options } from 'yargs';
+import { ConfigError, StartError } from '../config/errors.js';
+import { readConfigFile } from '../config/load.js';
+import { AdminClient } from './client.js';
+
+export type Flags = Record<string, Options>;
+
+/** Adds the flags; what the environment holds becomes their default. */
+export function withFlags<T, F extends Flags>(
+  yargs: Argv<T>,
+  flags: F,
+): Argv<Omit<T, keyof F> & InferredOptionTypes<F>> {
+  const complete = Object.fromEntries(
+    Object.entries(flags).map(([name, option]) => [name, { ...option, ...fromEnvironment(name, option) }]),
+  ) as F;
+  return yargs.options(complete);
+}
+
+/** Where a running Ferry is; every verb but serve, preflight and demo has these. */
+export const ADMIN_FLAGS = {
+  admin: { type: 'string', requiresArg: true, describe: 'where the running Ferry’s admin API is' },
+  token: { type: 'string', requiresArg: true, describe: 'its bearer token' },
+  config: { type: 'string', requiresArg: true, describe: 'a config file that names admin and token' },
+  json: { type: 'boolean', default: false, describe: 'one JSON document on stdout' },
+} as const satisfies Flags;
+
+const DEFAULT_ADMIN = 'http://127.0.0.1:6390';
+
+export function adminClient(argv: { admin?: string; token?: string; config?: string }): AdminClient {
+  const file = argv.config === undefined ? {} : readConfigFile(argv.config);
+  const token = argv.token ?? (file.token === undefined ? undefined : String(file.token));
+  return new AdminClient(argv.admin ?? String(file.admin ?? DEFAULT_ADMIN), token);
+}
+
+/** For `coerce`: a whole number, or one sentence. */
+export function wholeNumber(
+  flag: string,
+  least = 0,
+  most = Number.MAX_SAFE_INTEGER,
+): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const number = Number(value);
+    if (!/^\d+$/.test(String(value)) || number < least || number > most) {
+      const upTo = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new ConfigError(`--${flag}: expected a whole number ${upTo}, not '${value}'.`);
+    }
+    return number;
+  };
+}
+
+function fromEnvironment(name: string, option: Options): Options {
+  const variable = name === 'token' ? 'FERRY_ADMIN_TOKEN' : `FERRY_${name.toUpperCase().replaceAll('-', '_')}`;
+  const describe = `${option.describe} [${variable}]`;
+  const value = process.env[variable];
+  if (value === undefined || value === '') return { describe };
+  if (option.type !== 'boolean') return { describe, default: value, defaultDescription: `$${variable}` };
+  if (/^(true|yes|on|1)$/i.test(value)) return { describe, default: true };
+  if (/^(false|no|off|0)$/i.test(value)) return { describe, default: false };
+  throw new StartError(2, `${variable}: expected true or false, not '${value}'.`);
+}

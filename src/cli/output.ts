@@ -1,0 +1,43 @@
+/**
+ * What the verbs print: results on stdout, everything else on stderr. With `--json` stdout gets one document.
+ */
+import type { Status } from '../admin/control.js';
+import { Refused } from './client.js';
+import { statusText } from './status-text.js';
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(document: unknown): void {
+  print(JSON.stringify(document, null, 2));
+}
+
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export function printStatus(status: Status, json: boolean): void {
+  if (json) printJson(status);
+  else print(statusText(status));
+}
+
+/**
+ * Runs a step. If it is refused, the blockers are printed (with `json` as the document), the exit code is 1 and the
+ * result null.
+ */
+export async function attempt<T>(json: boolean, step: () => Promise<T>): Promise<T | null> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (json) printJson({ error: error.message, blockers: error.blockers });
+    else tell(refusalText(error));
+    process.exitCode = error.exitCode;
+    return null;
+  }
+}
+
+export function refusalText(refused: Refused): string {
+  return [refused.message, ...refused.blockers.map(({ code, message }) => `  ${code}: ${message}`)].join('\n');
+}

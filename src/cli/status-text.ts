@@ -1,0 +1,85 @@
+/**
+ * A status as a person reads it: where the migration is, how far, and what is wrong.
+ */
+import type { SideStatus, Status } from '../admin/control.js';
+import { PHASE_NAMES } from '../config/config.js';
+
+export function statusText(status: Status): string {
+  const { commands, mirror, lastCutover } = status;
+  const lines = [
+    `Ferry ${status.version} at ${status.listen}, up ${duration(status.uptimeSeconds)}`,
+    `phase     ${status.phase} (${PHASE_NAMES.indexOf(status.phase) + 1} of ${PHASE_NAMES.length}), epoch ${status.epoch}`,
+    `source    ${sideText(status.source, status.authority === 'source')}`,
+    `target    ${sideText(status.target, status.authority === 'target')}`,
+    `clients   ${number(status.clients.connected)} connected`,
+    `commands  ${number(commands.total)}, ${number(commands.perSecond)}/s, ${number(commands.fallbacks)} fallbacks, ${number(commands.errors)} errors`,
+    `mirror    ${number(mirror.backlogOps)} operations (${bytes(mirror.backlogBytes)}) behind, ${number(mirror.dirtyKeys)} dirty keys`,
+    `backfill  ${backfillText(status)}`,
+    `verify    ${verifyText(status)}`,
+  ];
+  if (lastCutover !== null) {
+    const { at, from, to, pauseMs } = lastCutover;
+    lines.push(`swapped   ${from} → ${to} at ${at}, pause ${pauseMs.toFixed(1)} ms`);
+  }
+  return [...lines, ...troubles(status).map((trouble) => `!         ${trouble}`)].join('\n');
+}
+
+/** What a person should look at; empty when all is well. */
+export function troubles({ source, target, mirror, backfill, verify }: Status): string[] {
+  const found: string[] = [];
+  if (source.state !== 'up') found.push(`The source is ${source.state}.`);
+  if (target.state !== 'up') found.push(`The target is ${target.state}.`);
+  if (mirror.uncertain > 0) found.push(`${number(mirror.uncertain)} writes have an unknown outcome.`);
+  if (mirror.dirtySlots > 0) found.push(`${number(mirror.dirtySlots)} slots are dirty as a whole.`);
+  if (backfill.failed > 0) found.push(`The backfill could not copy ${number(backfill.failed)} keys.`);
+  if (backfill.state === 'failed') found.push('The backfill failed.');
+  if (verify.state === 'failed') found.push('The verification failed.');
+  if (verify.clean === false) found.push(`The verification found differences: ${differencesText(verify.differences)}.`);
+  return found;
+}
+
+export function backfillText({ backfill }: Status): string {
+  const { state, scanned, copied, estimated, keysPerSecond, etaSeconds } = backfill;
+  if (state === 'idle') return 'not started';
+  const parts = [`${state}, ${number(scanned)} of about ${number(estimated)} keys seen`, `${number(copied)} copied`];
+  if (state === 'running') parts.push(`${number(keysPerSecond)}/s`);
+  if (state === 'running' && etaSeconds !== null) parts.push(`${duration(etaSeconds)} left`);
+  return parts.join(', ');
+}
+
+export function verifyText({ verify }: Status): string {
+  const { state, compared, differences, clean, finishedAt } = verify;
+  if (state === 'idle') return 'not started';
+  const found = `${state}, ${number(compared)} keys compared, ${differencesText(differences)}`;
+  return state === 'done' ? `${found}${clean === true ? ', clean' : ''}, finished ${finishedAt}` : found;
+}
+
+export function differencesText(differences: Status['verify']['differences']): string {
+  const some = Object.entries(differences).filter(([, count]) => count > 0);
+  if (some.length === 0) return 'no differences';
+  return some.map(([kind, count]) => `${number(count)} ${kind}`).join(', ');
+}
+
+export function number(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let unit = 0;
+  let rest = value;
+  for (; rest >= 1024 && unit < units.length - 1; unit++) rest /= 1024;
+  return `${unit === 0 ? rest : rest.toFixed(1)} ${units[unit]}`;
+}
+
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+function sideText({ kind, url, state, version }: SideStatus, isAuthority: boolean): string {
+  const what = version === '' ? kind : `${kind}, Redis ${version}`;
+  return `${url} (${what}) ${state}${isAuthority ? ', authority' : ''}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * The configuration of a running Ferry: one frozen object, complete, checked, in units that the names say.
+ *
+ * Nothing here reads files, flags or the environment (that is load.ts); nothing outside `config/` fills in defaults.
+ * Durations are milliseconds, sizes are bytes.
+ */
+import { type Endpoint, parseEndpoint } from './url.js';
+
+export type { Endpoint } from './url.js';
+
+export const PHASE_NAMES = ['source-only', 'dual-write', 'target-read', 'target-first', 'target-only'] as const;
+export type PhaseName = (typeof PHASE_NAMES)[number];
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Config {
+  readonly source: Endpoint;
+  readonly target: Endpoint;
+  /** where applications connect; port 0 takes a free one */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** the HTTP API; without a token only loopback hosts are allowed */
+  readonly admin: { readonly host: string; readonly port: number; readonly token: string | null };
+  readonly stateDir: string;
+  /** only used when the state directory is new */
+  readonly phase: PhaseName;
+  /** start although another Ferry holds the lease of this pair */
+  readonly takeover: boolean;
+  /** use a state directory or a target that was not made by this migration */
+  readonly adopt: boolean;
+  /** whose acknowledgement releases a write's reply to the client */
+  readonly ack: 'authority' | 'both';
+  /** what a client gets for a write whose outcome is unknown: a closed connection, or -UNCERTAIN */
+  readonly onUncertain: 'close' | 'error';
+  /** whether MGET may be served by the target in `target-read` */
+  readonly multiKeyReads: 'authority' | 'target';
+  /** copy a key that a read in `target-read` missed on the target */
+  readonly readRepair: boolean;
+  /** canonical command name → the name it was renamed to on that side, both lower case; '' means disabled there */
+  readonly rename: {
+    readonly source: Readonly<Record<string, string>>;
+    readonly target: Readonly<Record<string, string>>;
+  };
+  /** forward write commands whose keys cannot be determined (they are refused otherwise) */
+  readonly allowUnknownKeys: boolean;
+  readonly limits: Limits;
+  readonly backfill: {
+    /** 0: as fast as both sides allow */
+    readonly rateKeysPerSecond: number;
+    readonly scanCount: number;
+  };
+  readonly cutover: {
+    /** how long a drain may take before the cutover is given up and nothing changed */
+    readonly drainTimeoutMs: number;
+    /** a longer pause aborts the cutover; 0: only the drain timeout counts */
+    readonly maxPauseMs: number;
+  };
+  readonly logLevel: LogLevel;
+}
+
+export interface Limits {
+  /** unread replies per client, after which it is disconnected */
+  readonly clientOutputBytes: number;
+  /** unacknowledged mirror operations, after which keys become dirty instead */
+  readonly mirrorBacklogBytes: number;
+  readonly maxClients: number;
+  /** single dirty keys that are remembered; beyond it whole slots are dirty */
+  readonly dirtyKeys: number;
+  /** key hashes in the table of known keys */
+  readonly knownKeys: number;
+  /** deadlines in the table of expiring known keys */
+  readonly deadlines: number;
+  /** bytes of copies that may be in flight together */
+  readonly copyBudgetBytes: number;
+  /** keys over this size are copied in chunks */
+  readonly bigKeyBytes: number;
+  /** commands of one client in flight before it is no longer read from */
+  readonly sessionWindow: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Everything but the two URLs, which have no default. */
+export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
+  listen: { host: '127.0.0.1', port: 6380 },
+  admin: { host: '127.0.0.1', port: 6390, token: null },
+  stateDir: './.ferry',
+  phase: 'source-only',
+  takeover: false,
+  adopt: false,
+  ack: 'authority',
+  onUncertain: 'close',
+  multiKeyReads: 'authority',
+  readRepair: true,
+  rename: { source: {}, target: {} },
+  allowUnknownKeys: false,
+  limits: {
+    clientOutputBytes: 256 * MIB,
+    mirrorBacklogBytes: 256 * MIB,
+    maxClients: 10_000,
+    dirtyKeys: 100_000,
+    knownKeys: 1 << 20,
+    deadlines: 1 << 20,
+    copyBudgetBytes: 64 * MIB,
+    bigKeyBytes: 8 * MIB,
+    sessionWindow: 1024,
+  },
+  backfill: { rateKeysPerSecond: 0, scanCount: 500 },
+  cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
+  logLevel: 'info',
+});
+
+/** Any part of a Config; the two sides also as connection strings. */
+export type ConfigOverrides = Partial<
+  Omit<Config, 'source' | 'target' | 'admin' | 'rename' | 'limits' | 'backfill' | 'cutover'>
+> & {
+  readonly source?: string | Endpoint;
+  readonly target?: string | Endpoint;
+  readonly admin?: Partial<Config['admin']>;
+  readonly rename?: Partial<Config['rename']>;
+  readonly limits?: Partial<Limits>;
+  readonly backfill?: Partial<Config['backfill']>;
+  readonly cutover?: Partial<Config['cutover']>;
+};
+
+/** A whole Config from some of its parts; what is not given is the default (the sides: local ports 6379 and 6381). */
+export function defaultConfig(overrides: ConfigOverrides = {}): Config {
+  return deepFreeze({
+    ...DEFAULTS,
+    ...overrides,
+    source: endpoint(overrides.source ?? 'redis://127.0.0.1:6379'),
+    target: endpoint(overrides.target ?? 'redis://127.0.0.1:6381'),
+    admin: { ...DEFAULTS.admin, ...overrides.admin },
+    rename: { ...DEFAULTS.rename, ...overrides.rename },
+    limits: { ...DEFAULTS.limits, ...overrides.limits },
+    backfill: { ...DEFAULTS.backfill, ...overrides.backfill },
+    cutover: { ...DEFAULTS.cutover, ...overrides.cutover },
+  });
+}
+
+function endpoint(side: string | Endpoint): Endpoint {
+  return typeof side === 'string' ? parseEndpoint(side) : side;
+}
+
+/** The same object, frozen with all that it holds. */
+export function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,230 @@
+/**
+ * The one list of what can be configured.
+ *
+ * An entry's name is its flag (`--state-dir`), its key in the config file (`state-dir:`) and, in capitals behind
+ * FERRY_, its environment variable (`FERRY_STATE_DIR`) unless `env` says otherwise. `value` turns whatever the three
+ * give (text, or a YAML value) into the checked value; `expects` completes the sentence "expected …" when it cannot.
+ */
+import { z } from 'zod';
+import { type Config, DEFAULTS, LOG_LEVELS, PHASE_NAMES } from './config.js';
+import { parseEndpoint } from './url.js';
+
+export interface Option {
+  readonly value: z.ZodType;
+  readonly expects: string;
+  readonly describe: string;
+  /** shown in --help; null when there is none */
+  readonly default: string | null;
+  readonly env?: string;
+  /** a flag without a value */
+  readonly boolean?: true;
+}
+
+const text = z.union([z.string(), z.number()]).transform(String);
+const endpoint = text.transform(parseEndpoint);
+const TRUE = ['true', 'yes', 'on', '1'];
+const FALSE = ['false', 'no', 'off', '0'];
+const boolean = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform((value) => String(value).toLowerCase())
+  .refine((value) => TRUE.includes(value) || FALSE.includes(value))
+  .transform((value) => TRUE.includes(value));
+
+/** `host:port`, `port`, `:port`, `[v6]:port`, and for the admin address the same as an http URL */
+const address = text.transform((value, context) => {
+  const match = /^(?:https?:\/\/)?(?:(?:\[([^\]]+)\]|([^:/[\]]*)):)?(\d{1,5})\/?$/.exec(value);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    context.addIssue({ code: 'custom', message: 'not an address' });
+    return z.NEVER;
+  }
+  return { host: match[1] || match[2] || '127.0.0.1', port };
+});
+
+const UNIT_BYTES: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+const bytes = text.transform((value, context) => {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmg])i?b?|b|)$/i.exec(value);
+  if (match === null) {
+    context.addIssue({ code: 'custom', message: 'not a size' });
+    return z.NEVER;
+  }
+  return Math.round(Number(match[1]) * UNIT_BYTES[match[2]?.toLowerCase() ?? '']);
+});
+
+/** canonical → renamed: a map in YAML, `FLUSHALL=x,KEYS=y` as text */
+const names = z
+  .union([z.string().transform(pairs), z.record(z.string(), text)])
+  .transform((map) => Object.fromEntries(Object.entries(map).map(([a, b]) => [a.toLowerCase(), b.toLowerCase()])))
+  .refine((map) => Object.keys(map).every((name) => /^[a-z][a-z0-9._-]*$/.test(name)));
+
+function pairs(value: string): Record<string, string> {
+  const parts = value.split(',').filter((part) => part !== '');
+  return Object.fromEntries(parts.map((part) => [part.split('=')[0] ?? '', part.split('=').slice(1).join('=')]));
+}
+
+function count(least: number, most: number) {
+  const digits = text.refine((value) => /^\d{1,15}$/.test(value)).transform(Number);
+  return { value: digits.refine((n) => n >= least && n <= most), expects: `a whole number from ${least} to ${most}` };
+}
+
+function size(leastBytes: number) {
+  const expects = `a size such as 67108864, 64MiB or 1g, of at least ${leastBytes} bytes`;
+  return { value: bytes.refine((n) => n >= leastBytes), expects };
+}
+
+function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
+  return { value: z.enum(choices), expects: `one of ${choices.join(', ')}` };
+}
+
+const URL_EXPECTED = 'a connection string such as redis://user:password@host:6379';
+const ADDRESS_EXPECTED = 'an address such as 127.0.0.1:6380';
+const NAMES_EXPECTED = 'renamed commands such as FLUSHALL=my-flushall,KEYS=';
+const YES_NO = { value: boolean, expects: 'true or false', boolean: true } as const;
+const BILLION = 1_000_000_000;
+const { limits, backfill, cutover } = DEFAULTS;
+
+export const OPTIONS = {
+  source: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data is in now' },
+  target: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data goes to' },
+  listen: { value: address, expects: ADDRESS_EXPECTED, default: '127.0.0.1:6380', describe: 'for applications' },
+  admin: {
+    value: address,
+    expects: 'an address such as 127.0.0.1:6390',
+    default: '127.0.0.1:6390',
+    describe: 'for the admin HTTP API; anything but loopback needs a token',
+  },
+  token: {
+    value: text.refine((token) => token.length > 0),
+    expects: 'a text that is not empty',
+    default: null,
+    describe: 'bearer token of the admin API',
+    env: 'FERRY_ADMIN_TOKEN',
+  },
+  'state-dir': {
+    value: text.refine((path) => path.length > 0),
+    expects: 'a directory',
+    default: DEFAULTS.stateDir,
+    describe: 'where the phase and what must survive a crash are kept',
+  },
+  phase: { ...oneOf(PHASE_NAMES), default: DEFAULTS.phase, describe: 'phase of the first start; later ones go on' },
+  takeover: { ...YES_NO, default: 'false', describe: 'start although another Ferry holds this pair' },
+  adopt: { ...YES_NO, default: 'false', describe: 'go on with a state directory of another migration' },
+  ack: {
+    ...oneOf(['authority', 'both']),
+    default: DEFAULTS.ack,
+    describe: 'who must confirm before the client is told',
+  },
+  'on-uncertain': {
+    ...oneOf(['close', 'error']),
+    default: DEFAULTS.onUncertain,
+    describe: 'for a write of unknown outcome: close the connection, or -UNCERTAIN',
+  },
+  'multi-key-reads': {
+    ...oneOf(['authority', 'target']),
+    default: DEFAULTS.multiKeyReads,
+    describe: 'who serves MGET in target-read',
+  },
+  'read-repair': { ...YES_NO, default: 'true', describe: 'copy what a read missed on the target' },
+  'rename-source': { value: names, expects: NAMES_EXPECTED, default: null, describe: 'renamed commands of the source' },
+  'rename-target': { value: names, expects: NAMES_EXPECTED, default: null, describe: 'renamed commands of the target' },
+  'allow-unknown-keys': {
+    ...YES_NO,
+    default: 'false',
+    describe: 'forward writes whose keys cannot be determined; they are not mirrored exactly',
+  },
+  'client-output-bytes': {
+    ...size(1 << 20),
+    default: '256MiB',
+    describe: 'unread replies, after which a client is disconnected',
+  },
+  'mirror-backlog-bytes': {
+    ...size(1 << 20),
+    default: '256MiB',
+    describe: 'unconfirmed mirror operations, after which keys become dirty instead',
+  },
+  'max-clients': { ...count(1, 1_000_000), default: `${limits.maxClients}`, describe: 'connections of applications' },
+  'dirty-keys': {
+    ...count(0, BILLION),
+    default: `${limits.dirtyKeys}`,
+    describe: 'dirty keys remembered one by one; beyond it whole slots',
+  },
+  'known-keys': { ...count(0, BILLION), default: `${limits.knownKeys}`, describe: 'keys remembered as mirrored' },
+  deadlines: { ...count(0, BILLION), default: `${limits.deadlines}`, describe: 'expiry times remembered' },
+  'copy-budget-bytes': { ...size(1 << 20), default: '64MiB', describe: 'copies in flight together' },
+  'big-key-bytes': { ...size(1 << 10), default: '8MiB', describe: 'keys over it are copied in chunks' },
+  'session-window': {
+    ...count(1, 1_000_000),
+    default: `${limits.sessionWindow}`,
+    describe: 'unanswered commands per client before it is no longer read from',
+  },
+  'backfill-rate': {
+    ...count(0, BILLION),
+    default: `${backfill.rateKeysPerSecond}`,
+    describe: 'keys per second of the backfill; 0: no limit',
+  },
+  'scan-count': { ...count(1, 1_000_000), default: `${backfill.scanCount}`, describe: 'COUNT of the SCANs' },
+  'drain-timeout-ms': {
+    ...count(1, 3_600_000),
+    default: `${cutover.drainTimeoutMs}`,
+    describe: 'a cutover that has not drained by then is given up',
+  },
+  'max-pause-ms': {
+    ...count(0, 3_600_000),
+    default: `${cutover.maxPauseMs}`,
+    describe: 'a longer pause gives a cutover up; 0: only the drain timeout',
+  },
+  'log-level': { ...oneOf(LOG_LEVELS), default: DEFAULTS.logLevel, describe: 'of the log on stderr' },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+export type OptionValues = { [Name in OptionName]?: z.output<(typeof OPTIONS)[Name]['value']> };
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+export function envName(name: OptionName): string {
+  const option: Option = OPTIONS[name];
+  return option.env ?? `FERRY_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The values in the Config's shape; what was not given is the default. */
+export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'source' | 'target'>): Config {
+  return {
+    source: given.source,
+    target: given.target,
+    listen: given.listen ?? DEFAULTS.listen,
+    admin: { ...(given.admin ?? DEFAULTS.admin), token: given.token ?? null },
+    stateDir: given['state-dir'] ?? DEFAULTS.stateDir,
+    phase: given.phase ?? DEFAULTS.phase,
+    takeover: given.takeover ?? DEFAULTS.takeover,
+    adopt: given.adopt ?? DEFAULTS.adopt,
+    ack: given.ack ?? DEFAULTS.ack,
+    onUncertain: given['on-uncertain'] ?? DEFAULTS.onUncertain,
+    multiKeyReads: given['multi-key-reads'] ?? DEFAULTS.multiKeyReads,
+    readRepair: given['read-repair'] ?? DEFAULTS.readRepair,
+    rename: { source: given['rename-source'] ?? {}, target: given['rename-target'] ?? {} },
+    allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,
+    limits: {
+      clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,
+      mirrorBacklogBytes: given['mirror-backlog-bytes'] ?? limits.mirrorBacklogBytes,
+      maxClients: given['max-clients'] ?? limits.maxClients,
+      dirtyKeys: given['dirty-keys'] ?? limits.dirtyKeys,
+      knownKeys: given['known-keys'] ?? limits.knownKeys,
+      deadlines: given.deadlines ?? limits.deadlines,
+      copyBudgetBytes: given['copy-budget-bytes'] ?? limits.copyBudgetBytes,
+      bigKeyBytes: given['big-key-bytes'] ?? limits.bigKeyBytes,
+      sessionWindow: given['session-window'] ?? limits.sessionWindow,
+    },
+    backfill: {
+      rateKeysPerSecond: given['backfill-rate'] ?? backfill.rateKeysPerSecond,
+      scanCount: given['scan-count'] ?? backfill.scanCount,
+    },
+    cutover: {
+      drainTimeoutMs: given['drain-timeout-ms'] ?? cutover.drainTimeoutMs,
+      maxPauseMs: given['max-pause-ms'] ?? cutover.maxPauseMs,
+    },
+    logLevel: given['log-level'] ?? DEFAULTS.logLevel,
+  };
+}

@@ -1,0 +1,335 @@
+/**
+ * A lane: one pipelined connection to one node; replies come back in the order of the requests.
+ *
+ *      head                     tail
+ *   ───┴──┬─────┬─────┬─────┬────┴──
+ *         │ e3  │ e4  │ e5  │          ring[index & mask]; e3's reply is the next to arrive
+ *   ──────┴─────┴─────┴─────┴───────
+ *
+ * States: connecting → up → down (→ connecting …) → closed. What is sent while connecting waits in the outbox and
+ * goes out after the handshake. When the connection is lost or cannot be made, every entry hears `onLost` once, in
+ * order, and the lane tries again with capped exponential backoff and jitter for as long as it is wanted.
+ *
+ * Bytes read are in a buffer that the next read overwrites: `onReply` and `onPiece` must copy what they keep.
+ * Anything the reply scanner does not understand closes the connection; it never guesses.
+ */
+import { connect, type Socket } from 'node:net';
+import { ReplyScanner } from '../resp/reply.js';
+import { decodeReply, type Reply } from '../resp/values.js';
+import { Outbox } from './outbox.js';
+import { turn } from './turn.js';
+
+export interface LaneEntry {
+  /** True: a reply in several chunks comes as pieces (`onPiece`), else it is joined first. Read at each chunk. */
+  readonly streams: boolean;
+  /** The whole reply is buf[start, end). */
+  onReply(buf: Buffer, start: number, end: number): void;
+  /** A piece of the reply; `last` ends it. */
+  onPiece(buf: Buffer, start: number, end: number, last: boolean): void;
+  /** The connection is gone and no (further) reply will come. `sent`: the node may have executed it. */
+  onLost(sent: boolean): void;
+}
+
+export type LaneState = 'connecting' | 'up' | 'down' | 'closed';
+
+/** One step of the handshake: a command, and what its reply means. */
+export interface HandshakeStep {
+  readonly command: Buffer;
+  /** Throws to give the connection up. May return further steps to run next. */
+  accept(reply: Reply): readonly HandshakeStep[] | undefined;
+}
+
+export interface LaneAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly path?: string;
+}
+
+export interface LaneOptions {
+  /** For logs and for who looks at it in a debugger. */
+  readonly name: string;
+  readonly address: LaneAddress;
+  /** Called at each attempt: the steps from connect to usable. */
+  handshake(lane: Lane): readonly HandshakeStep[];
+  /** Every time the handshake succeeded, before what waits is sent. */
+  onUp?(lane: Lane): void;
+  /** After the entries heard `onLost`. `reason` never contains secrets. */
+  onDown?(lane: Lane, reason: string): void;
+  /** A refused login is final: no further attempts (client identities). */
+  readonly giveUpOnRefusal?: boolean;
+}
+
+export class LaneRefused extends Error {}
+
+const READ_BYTES = 64 * 1024;
+const CONNECT_TIMEOUT_MS = 5000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const BACKOFF_FIRST_MS = 20;
+const BACKOFF_MAX_MS = 2000;
+
+let nextLaneId = 1;
+
+export class Lane {
+  readonly id = nextLaneId++;
+  readonly name: string;
+  state: LaneState = 'connecting';
+  /** CLIENT ID of the current (or last) connection, 0 unknown: what fencing kills. */
+  clientId = 0;
+  /** How often a connection was lost or could not be made since it was last up. */
+  failures = 0;
+  lastError = '';
+  flushQueued = false;
+
+  private socket: Socket | null = null;
+  private ring: (LaneEntry | null)[] = new Array(256).fill(null);
+  private mask = 255;
+  private head = 0;
+  private tail = 0;
+  /** Entries before this index were (possibly) written to the present connection. */
+  private sentTail = 0;
+  private readonly outbox = new Outbox();
+  private readonly scanner = new ReplyScanner();
+  private partial: Buffer = EMPTY;
+  private partialUsed = 0;
+  private steps: HandshakeStep[] = [];
+  private timer: NodeJS.Timeout | null = null;
+  private pausedReading = false;
+
+  constructor(private readonly options: LaneOptions) {
+    this.name = options.name;
+    this.open();
+  }
+
+  /** Requests whose reply has not come. */
+  get inFlight(): number {
+    return this.tail - this.head;
+  }
+
+  /** Bytes that the socket or the outbox still holds. */
+  get unwrittenBytes(): number {
+    return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);
+  }
+
+  /** Sends frame bytes (never overwritten by their owner: see Outbox.appendStable) and expects one reply for `entry`. */
+  send(entry: LaneEntry, frame: Buffer, start: number, end: number): void {
+    if (this.state === 'closed') {
+      entry.onLost(false);
+      return;
+    }
+    if (this.tail - this.head > this.mask) this.grow();
+    this.ring[this.tail++ & this.mask] = entry;
+    this.outbox.appendStable(frame, start, end);
+    if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
+  }
+
+  flush(): void {
+    if (this.state !== 'up' || this.socket === null) return;
+    this.sentTail = this.tail;
+    this.outbox.flushTo(this.socket);
+  }
+
+  /** Drops the connection; it is made anew unless `close` was called. */
+  drop(reason: string): void {
+    this.lost(reason);
+  }
+
+  /** The lane is not wanted any more. */
+  close(): void {
+    if (this.state === 'closed') return;
+    const wasDown = this.state === 'down';
+    this.state = 'closed';
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.socket?.destroy();
+    this.socket = null;
+    if (!wasDown) this.fail('closed');
+  }
+
+  /** Stops or goes on reading replies (a reader further down is too slow). */
+  pauseReading(paused: boolean): void {
+    if (this.pausedReading === paused || this.socket === null) return;
+    this.pausedReading = paused;
+    if (paused) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  private open(): void {
+    this.state = 'connecting';
+    this.pausedReading = false;
+    this.scanner.reset();
+    this.partialUsed = 0;
+    const { host, port, path } = this.options.address;
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (bytes: number, buf: Uint8Array): boolean => {
+        if (this.socket === socket) this.received(buf as Buffer, bytes);
+        return true;
+      },
+    };
+    const socket: Socket = connect(path !== undefined ? { path, onread } : { host, port, onread });
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 15_000);
+    this.arm(CONNECT_TIMEOUT_MS, 'no connection within 5 s');
+    socket.on('connect', () => {
+      if (this.socket !== socket) return;
+      this.arm(HANDSHAKE_TIMEOUT_MS, 'no answer to the handshake within 10 s');
+      this.steps = [...this.options.handshake(this)];
+      this.nextStep();
+    });
+    socket.on('error', (error: Error) => {
+      if (this.socket === socket) this.lost(error.message || String((error as NodeJS.ErrnoException).code));
+    });
+    socket.on('close', () => {
+      if (this.socket === socket) this.lost('connection closed by the server');
+    });
+  }
+
+  private arm(ms: number, reason: string): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.lost(reason), ms);
+  }
+
+  private nextStep(): void {
+    const step = this.steps[0];
+    if (step !== undefined) {
+      this.socket!.write(step.command);
+      return;
+    }
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.state = 'up';
+    this.failures = 0;
+    this.lastError = '';
+    this.sentTail = this.head;
+    this.options.onUp?.(this);
+    if (this.outbox.pendingBytes > 0) turn.flushLater(this);
+  }
+
+  private handshakeReply(buf: Buffer, start: number, end: number): void {
+    const step = this.steps.shift();
+    if (step === undefined) {
+      this.lost('a reply nobody asked for');
+      return;
+    }
+    try {
+      const more = step.accept(decodeReply(buf, start, end));
+      if (more !== undefined) this.steps.unshift(...more);
+    } catch (error) {
+      if (this.options.giveUpOnRefusal && error instanceof LaneRefused) {
+        this.lastError = error.message;
+        this.close();
+      } else this.lost((error as Error).message);
+      return;
+    }
+    this.nextStep();
+  }
+
+  private received(buf: Buffer, bytes: number): void {
+    const socket = this.socket;
+    let at = 0;
+    try {
+      while (at < bytes) {
+        const from = at;
+        at = this.scanner.scan(buf, at, bytes);
+        if (!this.scanner.complete) {
+          this.keepPartial(buf, from, bytes);
+          return;
+        }
+        if (this.partialUsed > 0) {
+          this.append(buf, from, at);
+          const whole = this.partial;
+          const used = this.partialUsed;
+          this.partialUsed = 0;
+          if (whole.length > 1 << 20) this.partial = EMPTY;
+          this.deliver(whole, 0, used);
+        } else this.deliver(buf, from, at);
+        if (this.socket !== socket) return;
+      }
+    } catch (error) {
+      if (this.socket === socket && (error as Error).name === 'ReplyError') {
+        this.lost(`unintelligible reply: ${(error as Error).message}`);
+        return;
+      }
+      throw error;
+    }
+  }
+
+  /** True while the reply at the head is being handed on in pieces. */
+  private streaming = false;
+
+  private deliver(buf: Buffer, start: number, end: number): void {
+    if (this.state !== 'up') {
+      this.handshakeReply(buf, start, end);
+      return;
+    }
+    if (this.head === this.tail) {
+      this.lost('a reply nobody asked for');
+      return;
+    }
+    const index = this.head++ & this.mask;
+    const entry = this.ring[index]!;
+    this.ring[index] = null;
+    if (this.streaming) {
+      this.streaming = false;
+      entry.onPiece(buf, start, end, true);
+    } else entry.onReply(buf, start, end);
+  }
+
+  private keepPartial(buf: Buffer, start: number, end: number): void {
+    const entry = this.state === 'up' && this.head !== this.tail ? this.ring[this.head & this.mask]! : null;
+    if (entry !== null && (this.streaming || (entry.streams && this.partialUsed === 0))) {
+      this.streaming = true;
+      entry.onPiece(buf, start, end, false);
+    } else this.append(buf, start, end);
+  }
+
+  private append(buf: Buffer, start: number, end: number): void {
+    const needed = this.partialUsed + end - start;
+    if (needed > this.partial.length) {
+      const bigger = Buffer.allocUnsafeSlow(Math.max(needed, this.partial.length * 2, 4096));
+      this.partial.copy(bigger, 0, 0, this.partialUsed);
+      this.partial = bigger;
+    }
+    buf.copy(this.partial, this.partialUsed, start, end);
+    this.partialUsed = needed;
+  }
+
+  private grow(): void {
+    const size = (this.mask + 1) * 2;
+    const ring: (LaneEntry | null)[] = new Array(size).fill(null);
+    for (let i = this.head; i < this.tail; i++) ring[i & (size - 1)] = this.ring[i & this.mask]!;
+    this.ring = ring;
+    this.mask = size - 1;
+  }
+
+  private lost(reason: string): void {
+    if (this.state === 'closed' || this.state === 'down') return;
+    const socket = this.socket;
+    this.socket = null;
+    socket?.destroy();
+    this.state = 'down';
+    this.failures++;
+    this.lastError = reason;
+    if (this.timer !== null) clearTimeout(this.timer);
+    const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures - 1, 10));
+    this.timer = setTimeout(() => this.open(), backoffMs * (0.5 + Math.random() / 2));
+    this.fail(reason);
+  }
+
+  /** Every entry hears of the loss once, in order; entries that they send meanwhile are for the next connection. */
+  private fail(reason: string): void {
+    const ring = this.ring;
+    const mask = this.mask;
+    const { head, tail, sentTail } = this;
+    this.ring = new Array(256).fill(null);
+    this.mask = 255;
+    this.head = this.tail = this.sentTail = 0;
+    this.outbox.clear();
+    this.streaming = false;
+    this.partialUsed = 0;
+    for (let i = head; i < tail; i++) ring[i & mask]!.onLost(i < sentTail);
+    this.options.onDown?.(this, reason);
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);

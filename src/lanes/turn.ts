@@ -1,0 +1,73 @@
+/**
+ * One event-loop turn: whoever received work during it is resumed and flushed once at its end.
+ *
+ * Everything that became readable in a turn is parsed first; then, in one setImmediate, the waiting sessions are
+ * resumed and every lane and session writes once. So a turn costs one system call per socket, however many
+ * commands it carried.
+ */
+export interface Resumable {
+  /** Guards against being queued twice. */
+  resumeQueued: boolean;
+  resume(): void;
+}
+
+export interface Flushable {
+  flushQueued: boolean;
+  flush(): void;
+}
+
+class Turn {
+  private resumables: Resumable[] = [];
+  private flushables: Flushable[] = [];
+  private spareResumables: Resumable[] = [];
+  private spareFlushables: Flushable[] = [];
+  private scheduled = false;
+  private readonly run = (): void => this.end();
+
+  /** `resume()` is called at the end of the turn, never from inside the caller's loop. */
+  resumeLater(what: Resumable): void {
+    if (what.resumeQueued) return;
+    what.resumeQueued = true;
+    this.resumables.push(what);
+    this.schedule();
+  }
+
+  flushLater(what: Flushable): void {
+    if (what.flushQueued) return;
+    what.flushQueued = true;
+    this.flushables.push(what);
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(this.run);
+  }
+
+  private end(): void {
+    this.scheduled = false;
+    const resumables = this.resumables;
+    this.resumables = this.spareResumables;
+    for (let i = 0; i < resumables.length; i++) {
+      const r = resumables[i]!;
+      r.resumeQueued = false;
+      r.resume();
+    }
+    resumables.length = 0;
+    this.spareResumables = resumables;
+
+    const flushables = this.flushables;
+    this.flushables = this.spareFlushables;
+    for (let i = 0; i < flushables.length; i++) {
+      const f = flushables[i]!;
+      f.flushQueued = false;
+      f.flush();
+    }
+    flushables.length = 0;
+    this.spareFlushables = flushables;
+  }
+}
+
+/** The process has one event loop, so it has one turn. */
+export const turn = new Turn();

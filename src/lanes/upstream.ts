@@ -1,0 +1,252 @@
+/**
+ * One side of the migration as Ferry sees it: a standalone Redis, its lanes, and what was learned about it.
+ *
+ * Lanes for clients are keyed by (identity, db); jobs have lanes of their own under Ferry's identity, so that their
+ * big replies never stand in front of an application's (L6). A control connection (ioredis) asks the slow
+ * questions: INFO, TIME, COMMAND, CLIENT KILL. Everything about a lost connection that matters for exactness
+ * passes here: its id is killed on the node (fenced) before anyone may repair its keys.
+ */
+import { Redis } from 'ioredis';
+import type { Endpoint } from '../config/url.js';
+import { handshakeSteps } from './handshake.js';
+import { credentialsOn, type Identity } from './identity.js';
+import { Lane, type LaneOptions } from './lane.js';
+
+export type SideName = 'source' | 'target';
+export type UpstreamState = 'up' | 'down';
+
+const CLOCK_SAMPLES = 3;
+const FENCE_RETRY_MS = 200;
+
+export interface UpstreamEvents {
+  /** The process behind the address is another one than before: its data may be anything. */
+  onNewProcess(upstream: Upstream): void;
+  onLaneDown(upstream: Upstream, lane: Lane, reason: string): void;
+}
+
+export class Upstream {
+  version = '';
+  runId = '';
+  state: UpstreamState = 'down';
+  /** The server's clock minus ours, ms. */
+  clockOffsetMs = 0;
+  maxmemoryPolicy = '';
+  /** Connections lost and not yet known to be dead on the node. */
+  unfenced = 0;
+  readonly control: Redis;
+  private readonly lanes = new Map<string, Lane>();
+  private readonly fences = new Map<number, Promise<void>>();
+  private closed = false;
+  events: UpstreamEvents | null = null;
+
+  constructor(
+    readonly side: SideName,
+    readonly endpoint: Endpoint,
+    private readonly other: Endpoint,
+    /** The logical database that this side keeps under another number, or -1. */
+    private readonly mappedDb: number,
+    private readonly connectionName: string,
+    private readonly rename: Readonly<Record<string, string>>,
+  ) {
+    this.control = new Redis({
+      ...(endpoint.path !== undefined ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
+      username: endpoint.username ?? undefined,
+      password: endpoint.password ?? undefined,
+      connectionName: `${connectionName}:control`,
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: 3000,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 6), 1000),
+    });
+    this.control.on('error', () => {
+      this.state = 'down';
+    });
+    this.control.on('close', () => {
+      this.state = 'down';
+    });
+    this.control.on('ready', () => {
+      this.state = 'up';
+      this.refresh().catch(() => {});
+    });
+  }
+
+  /** The name under which this side has the command. */
+  wireName(canonical: string): string {
+    return this.rename[canonical.toLowerCase()] ?? canonical;
+  }
+
+  /** The number of a logical database on this side. */
+  dbHere(db: number): number {
+    return db === this.mappedDb ? this.endpoint.db : db;
+  }
+
+  /** Sends one command over the control connection. */
+  async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
+    return this.control.callBuffer(this.wireName(command), ...args);
+  }
+
+  /** As `call`, inside a database: SELECT and the commands go in one transaction of the one control connection. */
+  async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<unknown[]> {
+    const pipeline = this.control.pipeline();
+    pipeline.call('SELECT', this.dbHere(db));
+    for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(String(name)), ...(args as string[]));
+    pipeline.call('SELECT', 0);
+    const results = (await pipeline.exec()) ?? [];
+    return results.slice(0, -1).map(([error, value]) => {
+      if (error !== null) throw error;
+      return value;
+    }).slice(1);
+  }
+
+  /** First contact: throws when the server cannot be reached or refuses Ferry's login. */
+  async connect(): Promise<void> {
+    await this.control.connect();
+    await this.refresh();
+    this.state = 'up';
+  }
+
+  /** Re-reads INFO and the clock. */
+  async refresh(): Promise<void> {
+    const info = String(await this.call('INFO'));
+    const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
+    this.version = field('redis_version');
+    this.maxmemoryPolicy = field('maxmemory_policy');
+    this.sawRunId(field('run_id'));
+    await this.sampleClock();
+  }
+
+  /** The offset of the exchange with the shortest way back and forth is the best one. */
+  async sampleClock(): Promise<void> {
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < CLOCK_SAMPLES; i++) {
+      const before = performance.now();
+      const sentAt = Date.now();
+      const [seconds, microseconds] = (await this.call('TIME')) as [Buffer, Buffer];
+      const tripMs = performance.now() - before;
+      if (tripMs >= bestMs) continue;
+      bestMs = tripMs;
+      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentAt + tripMs / 2);
+    }
+  }
+
+  /** The server's clock now, ms since 1970. */
+  nowMs(): number {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  sawRunId(runId: string): void {
+    if (runId === '' || runId === this.runId) return;
+    const isNew = this.runId !== '';
+    this.runId = runId;
+    if (isNew) this.events?.onNewProcess(this);
+  }
+
+  /** The lane of a client's identity and database, opened at the first call. */
+  lane(identity: Identity, db: number): Lane {
+    const key = `client\n${identity.name}\n${db}`;
+    let lane = this.lanes.get(key);
+    if (lane !== undefined && lane.state !== 'closed') return lane;
+    lane = this.open('client', db, {
+      credentials: credentialsOn(identity, this.endpoint, this.other),
+      giveUpOnRefusal: true,
+    });
+    this.lanes.set(key, lane);
+    return lane;
+  }
+
+  /** A lane for a job under Ferry's own identity. */
+  jobLane(purpose: string, db: number): Lane {
+    const key = `${purpose}\n${db}`;
+    let lane = this.lanes.get(key);
+    if (lane !== undefined && lane.state !== 'closed') return lane;
+    lane = this.open(purpose, db, { credentials: this.endpoint });
+    this.lanes.set(key, lane);
+    return lane;
+  }
+
+  /** A lane that the caller owns and closes; `options` as in Lane. */
+  ownLane(purpose: string, options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown'>): Lane {
+    return new Lane({
+      name: `${this.side}:${purpose}`,
+      address: this.endpoint,
+      handshake: options.handshake,
+      onUp: options.onUp,
+      onDown: (lane, reason) => {
+        this.laneDown(lane, reason);
+        options.onDown?.(lane, reason);
+      },
+    });
+  }
+
+  clientLanes(): Lane[] {
+    return [...this.lanes].filter(([key]) => key.startsWith('client\n')).map(([, lane]) => lane);
+  }
+
+  nameFor(purpose: string): string {
+    return `${this.connectionName}:${purpose}`;
+  }
+
+  /** Resolves when no lost connection of ours can execute anything any more. */
+  async fenced(): Promise<void> {
+    while (this.fences.size > 0) await Promise.all(this.fences.values());
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const lane of this.lanes.values()) lane.close();
+    this.lanes.clear();
+    this.control.disconnect();
+  }
+
+  private open(
+    purpose: string,
+    db: number,
+    login: { credentials: { username: string | null; password: string | null }; giveUpOnRefusal?: boolean },
+  ): Lane {
+    return new Lane({
+      name: `${this.side}:${purpose}:${db}`,
+      address: this.endpoint,
+      giveUpOnRefusal: login.giveUpOnRefusal ?? false,
+      handshake: (lane) =>
+        handshakeSteps(lane, {
+          credentials: login.credentials,
+          connectionName: this.nameFor(purpose),
+          dbs: [this.dbHere(db)],
+          onRunId: (runId) => this.sawRunId(runId),
+        }),
+      onDown: (lane, reason) => this.laneDown(lane, reason),
+    });
+  }
+
+  private laneDown(lane: Lane, reason: string): void {
+    if (lane.state !== 'closed') this.fence(lane.clientId);
+    lane.clientId = 0;
+    this.events?.onLaneDown(this, lane, reason);
+  }
+
+  /** Kills the connection `clientId` on the node; tried until the node says so or is another process. */
+  private fence(clientId: number): void {
+    if (clientId === 0 || this.fences.has(clientId) || this.closed) return;
+    const runId = this.runId;
+    this.unfenced++;
+    const done = (async () => {
+      while (!this.closed && this.runId === runId) {
+        try {
+          await this.call('CLIENT', 'KILL', 'ID', clientId);
+          // the node answered: if it is a new process now, the old connection died with the old one
+          break;
+        } catch (error) {
+          if (/NOPERM|unknown/i.test((error as Error).message)) break;
+          await new Promise((resolve) => setTimeout(resolve, FENCE_RETRY_MS));
+        }
+      }
+    })().finally(() => {
+      this.unfenced--;
+      this.fences.delete(clientId);
+    });
+    this.fences.set(clientId, done);
+  }
+}

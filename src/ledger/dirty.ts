@@ -1,0 +1,101 @@
+/**
+ * Dirty keys and slots: what may differ between the two sides and must be copied again.
+ *
+ * Each mark has a generation. Whoever repairs notes the generation when the copy is *sent* to the authority and
+ * clears the mark at the mirror's acknowledgement only if it is still the newest (divergence 15). Above
+ * `capacity` keys a mark falls on the whole slot, which is repaired by a sweep of both sides. Rare path: strings.
+ */
+import { SLOTS } from './slots.js';
+
+export interface DirtyKey {
+  readonly db: number;
+  readonly key: Buffer;
+  readonly slot: number;
+  generation: number;
+}
+
+export class DirtyKeys {
+  private readonly keys = new Map<string, DirtyKey>();
+  /** The generation of a slot's mark, 0 = clean. */
+  readonly slotGeneration = new Float64Array(SLOTS);
+  dirtySlots = 0;
+  private generation = 0;
+  /** Slots were marked at some time: differences may hide until the next clean verification. */
+  overflows = 0;
+  /** Called at every new mark: wakes the repair job. */
+  onMark: () => void = () => {};
+
+  constructor(private readonly capacity: number) {}
+
+  get size(): number {
+    return this.keys.size;
+  }
+
+  get isClean(): boolean {
+    return this.keys.size === 0 && this.dirtySlots === 0;
+  }
+
+  mark(db: number, key: Buffer, slot: number): void {
+    const name = nameOf(db, key);
+    const known = this.keys.get(name);
+    if (known !== undefined) known.generation = ++this.generation;
+    else if (this.keys.size < this.capacity)
+      this.keys.set(name, { db, key: Buffer.from(key), slot, generation: ++this.generation });
+    else this.markSlot(slot);
+    this.onMark();
+  }
+
+  markSlot(slot: number): void {
+    if (this.slotGeneration[slot] === 0) this.dirtySlots++;
+    this.slotGeneration[slot] = ++this.generation;
+    this.overflows++;
+    this.onMark();
+  }
+
+  markAll(): void {
+    for (let s = 0; s < SLOTS; s++) this.markSlot(s);
+  }
+
+  has(db: number, key: Buffer, slot: number): boolean {
+    if (slot >= 0 && slot < SLOTS && this.slotGeneration[slot] !== 0) return true;
+    return this.keys.size > 0 && this.keys.has(nameOf(db, key));
+  }
+
+  /** The generation of the key's own mark, 0 when it has none. */
+  generationOf(db: number, key: Buffer): number {
+    return this.keys.size === 0 ? 0 : (this.keys.get(nameOf(db, key))?.generation ?? 0);
+  }
+
+  /** Clears the key's mark if it is still of that generation. False: a newer mark remains. */
+  clear(db: number, key: Buffer, generation: number): boolean {
+    const name = nameOf(db, key);
+    const mark = this.keys.get(name);
+    if (mark === undefined) return true;
+    if (mark.generation !== generation) return false;
+    this.keys.delete(name);
+    return true;
+  }
+
+  /** Clears the slot's mark if it is still of that generation. */
+  clearSlot(slot: number, generation: number): boolean {
+    if (this.slotGeneration[slot] !== generation) return false;
+    if (generation !== 0) this.dirtySlots--;
+    this.slotGeneration[slot] = 0;
+    return true;
+  }
+
+  clearAll(): void {
+    this.keys.clear();
+    this.slotGeneration.fill(0);
+    this.dirtySlots = 0;
+  }
+
+  /** The keys marked now, in order of their first mark. */
+  entries(): IterableIterator<DirtyKey> {
+    return this.keys.values();
+  }
+}
+
+function nameOf(db: number, key: Buffer): string {
+  return `${db}:${key.toString('latin1', 0, key.length)}`;
+}

@@ -1,0 +1,28 @@
+/**
+ * Deadlines across two hosts whose clocks may differ.
+ *
+ * A relative TTL becomes an absolute time on the **authority's** clock. The mirror compares it with its own, so
+ * where the two clocks are more than 100 ms apart the deadline is moved by the difference: the key then dies on both
+ * sides at one moment of real time.
+ */
+import type { Upstream } from '../lanes/upstream.js';
+
+export const CLOCK_TOLERANCE_MS = 100;
+
+export class MirrorClock {
+  constructor(
+    private readonly authority: Upstream,
+    private readonly mirror: Upstream,
+  ) {}
+
+  /** The authority's clock, ms since 1970. */
+  nowMs(): number {
+    return this.authority.nowMs();
+  }
+
+  /** What to add to an authority deadline to get the mirror's, ms. 0 while the clocks agree. */
+  get shiftMs(): number {
+    const differenceMs = this.mirror.clockOffsetMs - this.authority.clockOffsetMs;
+    return Math.abs(differenceMs) > CLOCK_TOLERANCE_MS ? Math.round(differenceMs) : 0;
+  }
+}

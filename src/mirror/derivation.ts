@@ -1,0 +1,91 @@
+/**
+ * The workbench of one derivation: the authority's command and reply in, the mirror's commands out.
+ *
+ * One instance is reused for all derivations, so a deriver must not keep it. A deriver calls, in order, `send` for
+ * each command of the mirror, or `verbatim`, or `copyKeys`, or nothing at all when nothing happened.
+ */
+import { KeyList } from '../commands/keys.js';
+import { ArgReader } from '../resp/request.js';
+import { decodeReply, integerReply, isNull, type Reply } from '../resp/values.js';
+
+export type Args = (Buffer | string | number)[];
+
+/** What derivers may ask for; the mirror implements it. */
+export interface DerivationOutput {
+  send(args: Args): void;
+  verbatim(): void;
+  copyKeys(): void;
+  /** Copies a key of another database (MOVE, COPY … DB). */
+  copyKeyIn(db: number, key: Buffer): void;
+}
+
+/** A deadline that leaves the key's TTL as it is. */
+export const TTL_UNCHANGED = -1;
+
+export class Derivation {
+  readonly args = new ArgReader();
+  readonly keys = new KeyList();
+  reply: Buffer = Buffer.alloc(0);
+  replyStart = 0;
+  replyEnd = 0;
+  /** Replies of the trailing probes (see `probes`), decoded; empty when the command had none. */
+  probed: Reply[] = [];
+  db = 0;
+  /** The authority's clock now, ms since 1970. */
+  nowMs = 0;
+  /** Added to every absolute deadline on its way to the mirror, ms. */
+  shiftMs = 0;
+  /** The mirror keeps the value's TTL as it is / clears it / has this new deadline (authority's clock). */
+  deadlineMs = TTL_UNCHANGED;
+  /** What the deriver did. */
+  outcome: 'nothing' | 'replay' | 'derived' | 'copy' = 'nothing';
+  output: DerivationOutput | null = null;
+
+  /** Argument i as bytes. They belong to the request and stay unchanged while the effect lives. */
+  arg(i: number): Buffer {
+    return this.args.arg(i);
+  }
+
+  /** Argument i in upper case, for options. */
+  option(i: number): string {
+    return this.args.text(i).toUpperCase();
+  }
+
+  get argc(): number {
+    return this.args.argc;
+  }
+
+  replyIsNull(): boolean {
+    return isNull(this.reply, this.replyStart);
+  }
+
+  replyInteger(): number {
+    return integerReply(this.reply, this.replyStart, this.replyEnd);
+  }
+
+  replyValue(): Reply {
+    return decodeReply(this.reply, this.replyStart, this.replyEnd);
+  }
+
+  send(args: Args): void {
+    this.outcome = 'derived';
+    this.output!.send(args);
+  }
+
+  verbatim(): void {
+    this.outcome = 'replay';
+    this.output!.verbatim();
+  }
+
+  copyKeys(): void {
+    this.outcome = 'copy';
+    this.output!.copyKeys();
+  }
+
+  /** The absolute deadline, on the mirror's clock, as an argument. */
+  onMirrorClock(deadlineMs: number): number {
+    return Math.round(deadlineMs + this.shiftMs);
+  }
+}
+
+export type Deriver = (d: Derivation) => void;

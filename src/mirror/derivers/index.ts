@@ -1,0 +1,17 @@
+/** Which deriver a command has: by name, from the three tables of this folder. */
+import type { Command } from '../../commands/table.js';
+import type { Deriver } from '../derivation.js';
+import { KEY_DERIVERS } from './keys.js';
+import { STREAM_DERIVERS } from './streams.js';
+import { STRING_DERIVERS } from './strings.js';
+
+const DERIVERS = new Map<string, Deriver>(
+  Object.entries({ ...STRING_DERIVERS, ...KEY_DERIVERS, ...STREAM_DERIVERS }),
+);
+
+const copyKeys: Deriver = (d) => d.copyKeys();
+
+/** The deriver of a command of class time or outcome; a command without one is copied. */
+export function deriverOf(command: Command): Deriver {
+  return DERIVERS.get(command.name) ?? copyKeys;
+}

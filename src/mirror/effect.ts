@@ -1,0 +1,57 @@
+/**
+ * An effect: one write that the authority executed (or may have), on its way to the mirror.
+ *
+ * Whoever sequences writes (a client's session today, a replication stream one day) hands effects to the mirror in
+ * the authority's reply order. `waits` counts the mirror operations and copies that still have to be acknowledged;
+ * when the last one is, `settled()` is called once. The request's bytes must stay unchanged until then.
+ */
+import type { Command } from '../commands/table.js';
+import { Operation } from '../ledger/operation.js';
+
+export const NO_FRAME: Buffer = Buffer.alloc(0);
+
+export abstract class Effect extends Operation {
+  command: Command | null = null;
+  /** The logical database (the source's numbering). */
+  db = 0;
+  /** The request as multibulk bytes: frame[frameStart, frameEnd). */
+  frame: Buffer = NO_FRAME;
+  frameStart = 0;
+  frameEnd = 0;
+  waits = 0;
+
+  /** Everything of it that concerns the mirror is acknowledged, or marked dirty. */
+  abstract settled(): void;
+
+  partSettled(): void {
+    if (--this.waits === 0) this.settled();
+    else if (this.waits < 0) throw new Error(`an effect was settled ${-this.waits} times too often`);
+  }
+}
+
+/** One command inside an EXEC: its parts count for the whole transaction. */
+export class ElementEffect extends Effect {
+  constructor(
+    private readonly transaction: Effect,
+    command: Command,
+    db: number,
+    frame: Buffer,
+    frameStart: number,
+    frameEnd: number,
+  ) {
+    super();
+    this.command = command;
+    this.db = db;
+    this.frame = frame;
+    this.frameStart = frameStart;
+    this.frameEnd = frameEnd;
+  }
+
+  launch(): void {
+    throw new Error('an element is launched with its transaction');
+  }
+
+  settled(): void {
+    this.transaction.partSettled();
+  }
+}

@@ -1,0 +1,384 @@
+/**
+ * The mirror: turns (command, authority's reply) into the mirror's operations, in the order of the replies.
+ *
+ *   effect(e, reply)   derive and append now, before the client's reply is released (architecture 3)
+ *   lost(e)            the authority's connection died with the write in flight: its keys are dirty
+ *
+ * Case by case, for each effect:
+ *   the authority refused it        nothing, except scripts and unknown writes (what they did before stays): copy
+ *   the write lane cannot take it   its keys become dirty; nobody waits
+ *   a copy of a key is under way    the effect joins it: that copy is not taken yet, so it will contain it
+ *   it builds on unknown state      copy of its keys instead
+ *   else                            the same bytes, or what the deriver of its command says
+ * When the mirror refuses an operation, or answers a replayed one otherwise than the authority did (the self-check),
+ * the keys become dirty.
+ */
+import { findKeys } from '../commands/keys.js';
+import type { MirrorClass } from '../commands/mirroring.js';
+import type { Command } from '../commands/table.js';
+import type { DirtyKeys } from '../ledger/dirty.js';
+import type { KnownKeys } from '../ledger/known.js';
+import type { SlotLedger } from '../ledger/slots.js';
+import type { Upstream } from '../lanes/upstream.js';
+import { encodeCommand } from '../resp/encode.js';
+import { ArgReader } from '../resp/request.js';
+import { KeyList } from '../commands/keys.js';
+import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
+import { keySlot } from '../topology/crc16.js';
+import { MirrorClock } from './clock.js';
+import { CopyEngine, type CopyOptions } from './copy.js';
+import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
+import { deriverOf } from './derivers/index.js';
+import { type Effect, ElementEffect } from './effect.js';
+import { MirrorOp, MirrorOpPool } from './operation.js';
+import { ScriptCache } from './scripts.js';
+import { WriteLane } from './write-lane.js';
+
+export interface MirrorCounters {
+  ops: Record<MirrorClass, number>;
+  errors: number;
+  selfCheckMismatches: number;
+  joinedCopies: number;
+  shed: number;
+}
+
+export interface MirrorContext {
+  readonly authority: Upstream;
+  readonly mirror: Upstream;
+  readonly ledger: SlotLedger;
+  readonly known: KnownKeys;
+  readonly dirty: DirtyKeys;
+  readonly usedDbs: ReadonlySet<number>;
+  readonly backlogLimitBytes: number;
+  readonly copy: CopyOptions;
+  readonly counters: MirrorCounters;
+  /** Test hook: told which class each command was mirrored with. */
+  readonly onMirrored: ((command: string, mirrorClass: MirrorClass) => void) | null;
+  onUp(): void;
+  onDown(reason: string): void;
+}
+
+/** A request over this size is not kept for its mirror op: its keys are copied. */
+export const KEPT_REQUEST_BYTES = 1024 * 1024;
+
+export class Mirror implements DerivationOutput {
+  readonly lane: WriteLane;
+  readonly copies: CopyEngine;
+  readonly clock: MirrorClock;
+  /** The longest any operation waited for its acknowledgement lately, ms (decays). */
+  lagMs = 0;
+  private readonly d = new Derivation();
+  private readonly scripts = new ScriptCache();
+  private readonly pool = new MirrorOpPool(this);
+  private readonly spans: number[] = [];
+  private readonly failedArgs = new ArgReader();
+  private readonly failedKeys = new KeyList();
+  /** The effect being derived. */
+  private current: Effect | null = null;
+
+  constructor(readonly context: MirrorContext) {
+    this.clock = new MirrorClock(context.authority, context.mirror);
+    this.lane = new WriteLane(context.mirror, context.usedDbs, context.backlogLimitBytes, {
+      onUp: () => {
+        this.scripts.clear();
+        context.onUp();
+      },
+      onDown: (reason) => context.onDown(reason),
+    });
+    this.copies = new CopyEngine(this, context.copy);
+    this.d.output = this;
+  }
+
+  /** A write's reply arrived. Appends what the mirror must do; `e.settled()` follows once, maybe at once. */
+  effect(e: Effect, buf: Buffer, start: number, end: number, probed: Reply[] | null = null): void {
+    e.waits = 1; // so that it cannot settle before everything of it is appended
+    this.derive(e, buf, start, end, probed, false);
+    e.partSettled();
+  }
+
+  /** EXEC's reply: each element is an effect of its own; the transaction settles after the last of them. */
+  transaction(e: Effect, elements: readonly ElementEffect[], buf: Buffer, start: number, end: number): void {
+    e.waits = 1;
+    // an error (EXECABORT) or a nil (a watched key changed): nothing ran
+    if (!isError(buf, start) && !isNull(buf, start)) {
+      const spans = this.spans;
+      const count = elementSpans(buf, start, end, spans);
+      if (count !== elements.length) for (const element of elements) this.markDirty(element);
+      else {
+        for (let i = 0; i < count; i++) {
+          const element = elements[i]!;
+          if (element.command!.mirroring.class === 'none') continue;
+          e.waits++;
+          element.waits = 1;
+          this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, null, true);
+          element.partSettled();
+        }
+      }
+    }
+    e.partSettled();
+  }
+
+  /** The authority's connection was lost after the write was sent: it may have happened, or may yet. */
+  lost(e: Effect): void {
+    this.markDirty(e);
+  }
+
+  /** Marks every written key of the effect dirty; a write without keys (FLUSHALL) marks everything. */
+  markDirty(e: Effect): void {
+    if (e.command === null || e.command.mirroring.class === 'none') return;
+    const args = this.failedArgs;
+    args.read(e.frame, e.frameStart, e.frameEnd);
+    const { dirty, known } = this.context;
+    if (e.command.kind === 'keyless-write') {
+      if (/^flush/.test(e.command.name)) {
+        known.forget();
+        dirty.markAll();
+      } else this.scripts.clear();
+      return;
+    }
+    if (!findKeys(e.command, args.frame, args.argc, args.starts, args.ends, this.failedKeys)) return;
+    for (let i = 0; i < this.failedKeys.count; i++) {
+      if (this.failedKeys.written[i] === 0) continue;
+      this.markKeyDirty(e.db, args.arg(this.failedKeys.index[i]!));
+    }
+  }
+
+  markKeyDirty(db: number, key: Buffer): void {
+    this.context.known.remove(db, key, 0, key.length);
+    this.context.dirty.mark(db, key, keySlot(key, 0, key.length));
+  }
+
+  /** Appends `args` for `ack`, under the name that the mirror's side has for the command. */
+  appendArgs(ack: MirrorOp | null, db: number, args: Args): void {
+    const wire = this.context.mirror.wireName(String(args[0]));
+    const frame = encodeCommand(wire === args[0] ? args : [wire, ...args.slice(1)]);
+    this.lane.append(ack, db, frame, 0, frame.length);
+  }
+
+  close(): void {
+    this.copies.close();
+    this.lane.close();
+  }
+
+  // ── one derivation
+
+  private derive(e: Effect, buf: Buffer, start: number, end: number, probed: Reply[] | null, inExec: boolean): void {
+    const command = e.command!;
+    const rule = command.mirroring;
+    if (rule.class === 'none') return;
+    const failed = isError(buf, start);
+    if (failed && (rule.class !== 'copy' || refusedBeforeRunning(buf, start))) return;
+
+    const d = this.d;
+    this.current = e;
+    d.args.read(e.frame, e.frameStart, e.frameEnd);
+    d.db = e.db;
+    d.reply = buf;
+    d.replyStart = start;
+    d.replyEnd = end;
+    d.probed = probed ?? [];
+    d.nowMs = this.clock.nowMs();
+    d.shiftMs = this.clock.shiftMs;
+    d.deadlineMs = rule.ttl === 'clears' ? 0 : TTL_UNCHANGED;
+    d.outcome = 'nothing';
+
+    if (command.kind === 'keyless-write') this.deriveKeyless(e);
+    else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
+      if (!this.lane.canTake(e.db, e.frameEnd - e.frameStart)) {
+        this.context.counters.shed++;
+        this.markDirty(e);
+      } else this.deriveKeyed(e, command, inExec);
+    } else if (!failed) {
+      // the authority did something although nobody could tell with which keys
+      this.context.known.forget();
+      this.context.dirty.markAll();
+    }
+    this.count(command, d.outcome);
+    this.current = null;
+  }
+
+  private deriveKeyless(e: Effect): void {
+    const { known } = this.context;
+    if (!this.lane.canTake(e.db, e.frameEnd - e.frameStart)) {
+      this.markDirty(e);
+      return;
+    }
+    if (!e.command!.onMirror) return;
+    if (e.command!.name === 'script|flush') this.scripts.clear();
+    if (/^flush/.test(e.command!.name)) {
+      this.copies.changedAll();
+      if (!known.allKnown) known.forget();
+    }
+    this.d.verbatim();
+  }
+
+  private deriveKeyed(e: Effect, command: Command, inExec: boolean): void {
+    const d = this.d;
+    const rule = command.mirroring;
+    if (command.name === 'eval') this.loadScript(e.db, d.arg(1));
+    const tooBig = e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
+    if (command.name === 'move') {
+      deriverOf(command)!(d);
+      return;
+    }
+    if (rule.class === 'copy' || !command.onMirror || tooBig || this.joinsCopy(e.db) || !this.hasBase(e, command, inExec)) {
+      d.copyKeys();
+      this.copyOtherDb(e, command);
+      return;
+    }
+    if (rule.class === 'replay') {
+      if (replyMeansNothing(command.name, d)) return;
+      if (command.name === 'copy' && d.argc > 3 && this.copyOtherDb(e, command)) return;
+      d.verbatim();
+    } else deriverOf(command)!(d);
+    if (d.outcome === 'replay' || d.outcome === 'derived') this.noteKnown(e, command);
+  }
+
+  /** COPY … DB n: the destination is in another database. True when it was, and its copy was asked for. */
+  private copyOtherDb(e: Effect, command: Command): boolean {
+    if (command.name !== 'copy') return false;
+    const d = this.d;
+    for (let i = 3; i + 1 < d.argc; i++) {
+      if (d.option(i) !== 'DB') continue;
+      const db = d.args.int(i + 1);
+      if (db === e.db) return false;
+      this.copyKeyIn(db, d.arg(2));
+      d.outcome = 'copy';
+      return true;
+    }
+    return false;
+  }
+
+  private joinsCopy(db: number): boolean {
+    const { keys, args } = this.d;
+    if (this.copies.pending === 0) return false;
+    for (let i = 0; i < keys.count; i++) {
+      if (keys.written[i] === 1 && this.copies.isPending(db, args.arg(keys.index[i]!))) return true;
+    }
+    return false;
+  }
+
+  /** May the command run on the mirror as it is: is everything it builds on the same there? */
+  private hasBase(e: Effect, command: Command, inExec: boolean): boolean {
+    const needs = command.mirroring.needs;
+    if (needs === 'none' || (needs === 'whole' && !keepsTtl(command, this.d))) return true;
+    if (needs === 'inputs' && (inExec || !this.isQuiet(e))) return false;
+    const { keys, args } = this.d;
+    for (let i = 0; i < keys.count; i++) {
+      const isInput = keys.written[i] === 0;
+      if (needs === 'inputs' && !isInput && !command.mirroring.destinationBase && !movesFrom(command, i)) continue;
+      const at = keys.index[i]!;
+      const { frame, starts, ends } = args;
+      if (!this.isSure(e.db, frame, starts[at]!, ends[at]!)) return false;
+    }
+    return true;
+  }
+
+  private isSure(db: number, frame: Buffer, start: number, end: number): boolean {
+    const { known, dirty } = this.context;
+    if (!known.isKnown(db, frame, start, end, this.d.nowMs)) return false;
+    return dirty.isClean || !dirty.has(db, frame.subarray(start, end), keySlot(frame, start, end));
+  }
+
+  /** Nobody else's mirror op on its slots is unacknowledged (a refused one would make the inputs differ). */
+  private isQuiet(e: Effect): boolean {
+    const { open } = this.context.ledger;
+    if (e.slot >= 0 && open[e.slot]! > 1) return false;
+    if (e.moreSlots !== null) for (const s of e.moreSlots) if (open[s]! > 1) return false;
+    return true;
+  }
+
+  private noteKnown(e: Effect, command: Command): void {
+    const d = this.d;
+    const { known } = this.context;
+    const { needs, ttl } = command.mirroring;
+    if (needs === 'none' || (needs === 'base' && d.deadlineMs === TTL_UNCHANGED)) return;
+    const { frame, starts, ends } = d.args;
+    const moved = ttl === 'moves' ? known.deadlineOf(e.db, frame, starts[1]!, ends[1]!) : 0;
+    for (let i = 0; i < d.keys.count; i++) {
+      if (d.keys.written[i] === 0) continue;
+      const at = d.keys.index[i]!;
+      const deadlineMs = ttl === 'moves' ? (at === 1 ? 0 : moved) : d.deadlineMs;
+      known.add(e.db, frame, starts[at]!, ends[at]!, deadlineMs, d.nowMs);
+    }
+  }
+
+  private loadScript(db: number, body: Buffer): void {
+    if (!this.scripts.isNew(body)) return;
+    this.appendArgs(null, db, ['SCRIPT', 'LOAD', body]);
+  }
+
+  // ── DerivationOutput
+
+  verbatim(): void {
+    const e = this.current!;
+    const d = this.d;
+    const op = this.pool.take(e);
+    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd);
+    const name = e.command!.name;
+    const wire = this.context.mirror.wireName(name.split('|')[0]!);
+    if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())
+      this.lane.append(op, e.db, e.frame, e.frameStart, e.frameEnd);
+    else {
+      const args: Args = [wire];
+      for (let i = 1; i < d.argc; i++) args.push(d.arg(i));
+      const frame = encodeCommand(args);
+      this.lane.append(op, e.db, frame, 0, frame.length);
+    }
+  }
+
+  send(args: Args): void {
+    const e = this.current!;
+    this.appendArgs(this.pool.take(e), e.db, args);
+  }
+
+  copyKeys(): void {
+    const e = this.current!;
+    const { keys, args } = this.d;
+    for (let i = 0; i < keys.count; i++) {
+      if (keys.written[i] === 1) this.copyKeyIn(e.db, args.arg(keys.index[i]!));
+    }
+  }
+
+  copyKeyIn(db: number, key: Buffer): void {
+    const e = this.current!;
+    e.waits++;
+    if (this.copies.request(db, key, e)) this.context.counters.joinedCopies++;
+  }
+
+  private count(command: Command, outcome: Derivation['outcome']): void {
+    const mirrorClass: MirrorClass =
+      outcome === 'nothing'
+        ? 'none'
+        : outcome === 'derived'
+          ? command.mirroring.class === 'time'
+            ? 'time'
+            : 'outcome'
+          : outcome;
+    this.context.counters.ops[mirrorClass]++;
+    this.context.onMirrored?.(command.name, mirrorClass);
+  }
+}
+
+/** SET … KEEPTTL overwrites the value but builds on the TTL. */
+function keepsTtl(command: Command, d: Derivation): boolean {
+  if (command.name !== 'set') return false;
+  for (let i = 3; i < d.argc; i++) if (d.option(i) === 'KEEPTTL') return true;
+  return false;
+}
+
+/** RENAME's source is written (it goes), and read as well. */
+function movesFrom(command: Command, keyNumber: number): boolean {
+  return command.mirroring.ttl === 'moves' && keyNumber === 0;
+}
+
+/** RENAMENX, COPY: 0 means that nothing happened. */
+function replyMeansNothing(name: string, d: Derivation): boolean {
+  return (name === 'renamenx' || name === 'copy') && d.replyInteger() === 0;
+}
+
+/** Errors that a script or an unknown command gets before it can have changed anything. */
+function refusedBeforeRunning(buf: Buffer, start: number): boolean {
+  const text = buf.toString('latin1', start + 1, Math.min(buf.length, start + 12));
+  return /^(NOSCRIPT|NOPERM|NOAUTH|READONLY|LOADING|MASTERDOWN|EXECABORT)/.test(text);
+}

@@ -1,0 +1,89 @@
+/**
+ * One command on its way to the mirror on behalf of an effect, and the self-check of its reply.
+ *
+ * Where the same bytes were replayed, the mirror's reply must be the authority's. Short replies are kept whole (48
+ * bytes); of longer ones the length and two 32-bit hashes. A difference makes the effect's keys dirty, and so does
+ * an error or the loss of the connection.
+ */
+import { hashHigh, hashKey, hashLow } from '../ledger/known.js';
+import type { Effect } from './effect.js';
+import type { MirrorAck } from './write-lane.js';
+
+const KEPT_BYTES = 48;
+
+/** What an operation needs from its mirror. */
+export interface OperationOwner {
+  markDirty(e: Effect): void;
+  readonly context: { readonly counters: { errors: number; selfCheckMismatches: number } };
+}
+
+export class MirrorOp implements MirrorAck {
+  effect: Effect | null = null;
+  private expectedLength = -1;
+  private expectedLow = 0;
+  private expectedHigh = 0;
+  private readonly expected: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES);
+
+  constructor(
+    private readonly owner: OperationOwner,
+    private readonly pool: MirrorOp[],
+  ) {}
+
+  expect(buf: Buffer, start: number, end: number): void {
+    this.expectedLength = end - start;
+    if (this.expectedLength <= KEPT_BYTES) {
+      for (let i = start; i < end; i++) this.expected[i - start] = buf[i]!;
+      return;
+    }
+    hashKey(1, 2, 0, buf, start, end);
+    this.expectedLow = hashLow;
+    this.expectedHigh = hashHigh;
+  }
+
+  acknowledged(buf: Buffer, start: number, end: number): void {
+    const effect = this.effect!;
+    if (this.expectedLength >= 0 && !this.matches(buf, start, end)) {
+      this.owner.context.counters.selfCheckMismatches++;
+      this.owner.markDirty(effect);
+    }
+    this.recycle();
+    effect.partSettled();
+  }
+
+  failed(error: string | null): void {
+    const effect = this.effect!;
+    if (error !== null) this.owner.context.counters.errors++;
+    this.owner.markDirty(effect);
+    this.recycle();
+    effect.partSettled();
+  }
+
+  private matches(buf: Buffer, start: number, end: number): boolean {
+    if (end - start !== this.expectedLength) return false;
+    if (this.expectedLength <= KEPT_BYTES) {
+      for (let i = start; i < end; i++) if (buf[i] !== this.expected[i - start]) return false;
+      return true;
+    }
+    hashKey(1, 2, 0, buf, start, end);
+    return hashLow === this.expectedLow && hashHigh === this.expectedHigh;
+  }
+
+  private recycle(): void {
+    this.effect = null;
+    this.expectedLength = -1;
+    if (this.pool.length < 4096) this.pool.push(this);
+  }
+}
+
+export class MirrorOpPool {
+  private readonly free: MirrorOp[] = [];
+
+  constructor(private readonly owner: OperationOwner) {}
+
+  take(effect: Effect): MirrorOp {
+    const op = this.free.pop() ?? new MirrorOp(this.owner, this.free);
+    op.effect = effect;
+    effect.waits++;
+    return op;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Copies that DUMP/RESTORE cannot make: by type, into a staging key of the same slot on the mirror, then RENAMEd.
+ *
+ *   small key   hold the slot; read everything in one MULTI; rebuild; swap
+ *   big key     read in chunks without holding anything; if nobody wrote to it meanwhile, hold the slot for the swap
+ *               alone; else once more; after that while its slot is held, for a bounded time; else it stays dirty
+ *
+ * "Holding the slot" is being admitted as a write (L4). A write on the key joins the copy and sets `changed`, so an
+ * unheld reading that raced a write is never swapped in. All commands go through the one write lane, so the RENAME
+ * stands in the authority's order. A staging key that a failure leaves behind is deleted by the next attempt on the
+ * key's slot number, and by the sweep that follows every backfill and verification (`isStagingKey`).
+ */
+import { callLane, LaneLost } from '../lanes/call.js';
+import { encodeCommand } from '../resp/encode.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { tagForSlot } from '../topology/crc16.js';
+import type { CopyEngine, CopyTask } from './copy.js';
+import { type LogicalReader, logicalReader } from './logical/reader.js';
+import type { Args } from './derivation.js';
+import type { MirrorAck } from './write-lane.js';
+
+const CHUNK_ELEMENTS = 1000;
+const CHUNK_BYTES = 256 * 1024;
+const UNHELD_ATTEMPTS = 2;
+const HOLD_LIMIT_MS = 10_000;
+const STAGING_PREFIX = '__ferry:staging:';
+
+let stagingNumber = 0;
+
+/** Keys of Ferry's own: never mirrored, compared or shown. */
+export function isStagingKey(key: Buffer): boolean {
+  return key.length > STAGING_PREFIX.length && key.toString('latin1', 0, STAGING_PREFIX.length) === STAGING_PREFIX;
+}
+
+class Interrupted extends Error {}
+
+/** Runs the task to its end; never throws. */
+export async function copyStaged(engine: CopyEngine, task: CopyTask, isBig: boolean): Promise<void> {
+  let held = false;
+  let failure: string | null = null;
+  try {
+    for (let attempt = 1; ; attempt++) {
+      if (!isBig || attempt > UNHELD_ATTEMPTS) {
+        await admitted(engine, task);
+        held = true;
+      }
+      const done = await attemptOnce(engine, task, isBig, held);
+      if (done) break;
+    }
+  } catch (error) {
+    failure = error instanceof LaneLost ? 'the authority connection was lost' : (error as Error).message;
+    engine.failedBeforeSwap(task, failure);
+  }
+}
+
+/** One reading and swap. False: somebody wrote meanwhile. */
+async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, held: boolean): Promise<boolean> {
+  const { context, lane } = engine.mirror;
+  const source = engine.lane(task.db);
+  const epoch = lane.epoch;
+  const startedMs = performance.now();
+  const staging = Buffer.from(`${STAGING_PREFIX}{${tagForSlot(task.slot)}}:${++stagingNumber}`);
+  task.changed = false;
+  task.mark = context.dirty.generationOf(task.db, task.key);
+
+  const failed = { error: null as string | null };
+  const append = (args: Args): void => {
+    if (lane.epoch !== epoch || !lane.isUp) throw new Interrupted('the mirror connection was lost');
+    const wire = context.mirror.wireName(String(args[0]));
+    const frame = encodeCommand([wire, ...args.slice(1)]);
+    task.sizeBytesSent += frame.length;
+    lane.append(new PartAck(failed), task.db, frame, 0, frame.length);
+  };
+
+  const [type] = await callLane(source, [['TYPE', task.key]]);
+  const reader = logicalReader(String(type), task.key, staging, {
+    chunkElements: isBig ? CHUNK_ELEMENTS : Number.POSITIVE_INFINITY,
+    chunkBytes: CHUNK_BYTES,
+    features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
+  });
+  append(['DEL', staging]);
+  const ttlRead: Args = [engine.expireTimeName, task.key];
+  let deadline: Reply | undefined;
+  for (;;) {
+    const reads = reader.nextReads();
+    if (reads === null) break;
+    const replies = await callLane(source, isBig ? reads : [...reads, ttlRead], !isBig);
+    if (!isBig) deadline = replies.pop();
+    for (const args of reader.take(replies)) append(args);
+    if (isBig) await engine.roomOnMirror();
+    if (task.changed && !held) return abandon(append, staging);
+    if (held && performance.now() - startedMs > HOLD_LIMIT_MS) {
+      append(['DEL', staging]);
+      throw new Error(`its slot would be held for more than ${HOLD_LIMIT_MS} ms: too big, or written too often`);
+    }
+  }
+  if (!held) {
+    await admitted(engine, task);
+    if (task.changed) {
+      engine.release(task);
+      return abandon(append, staging);
+    }
+  }
+  if (deadline === undefined) [deadline] = await callLane(source, [ttlRead]);
+  if (deadline instanceof ReplyFault) throw deadline;
+  swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline)), append, failed, epoch);
+  return true;
+}
+
+function abandon(append: (args: Args) => void, staging: Buffer): false {
+  append(['DEL', staging]);
+  return false;
+}
+
+function swap(
+  engine: CopyEngine,
+  task: CopyTask,
+  reader: LogicalReader,
+  staging: Buffer,
+  deadlineMs: number,
+  append: (args: Args) => void,
+  failed: { error: string | null },
+  epoch: number,
+): void {
+  const { context, lane, clock } = engine.mirror;
+  const gone = reader.missing || deadlineMs === -2;
+  if (!gone && deadlineMs > 0) append(['PEXPIREAT', staging, Math.max(1, Math.round(deadlineMs + clock.shiftMs))]);
+  if (lane.epoch !== epoch || !lane.isUp) throw new Interrupted('the mirror connection was lost');
+  if (gone) append(['DEL', staging]);
+  const last = gone
+    ? encodeCommand([context.mirror.wireName('DEL'), task.key])
+    : encodeCommand([context.mirror.wireName('RENAME'), staging, task.key]);
+  engine.noteKnown(task, gone ? 0 : deadlineMs);
+  engine.taken(task);
+  lane.append(new SwapAck(task, failed), task.db, last, 0, last.length);
+  context.ledger.replied(task);
+}
+
+function admitted(engine: CopyEngine, task: CopyTask): Promise<void> {
+  return new Promise((resolve) => {
+    task.onLaunch = resolve;
+    engine.admit(task);
+  });
+}
+
+/** The acknowledgement of a part: the first error spoils the copy. */
+class PartAck implements MirrorAck {
+  constructor(private readonly failedParts: { error: string | null }) {}
+
+  acknowledged(): void {}
+
+  failed(error: string | null): void {
+    this.failedParts.error ??= error ?? 'the mirror connection was lost';
+  }
+}
+
+class SwapAck implements MirrorAck {
+  constructor(
+    private readonly task: CopyTask,
+    private readonly failedParts: { error: string | null },
+  ) {}
+
+  acknowledged(): void {
+    if (this.failedParts.error !== null) this.task.engine.over(this.task, this.failedParts.error);
+    else this.task.acknowledged();
+  }
+
+  failed(error: string | null): void {
+    this.task.engine.over(this.task, this.failedParts.error ?? error ?? 'the mirror connection was lost');
+  }
+}

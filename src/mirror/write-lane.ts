@@ -1,0 +1,183 @@
+/**
+ * The mirror's write lane: exactly one connection to the mirror node, in the authority's reply order.
+ *
+ * It carries all databases. A database is used only after one SELECT of it was acknowledged on this very
+ * connection; later SELECTs are pipelined, and an error of one closes the connection (else the next write would
+ * land in the wrong database). While it is down nothing is queued: the caller marks keys dirty instead.
+ *
+ * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first.
+ */
+import { handshakeSteps } from '../lanes/handshake.js';
+import type { Lane, LaneEntry } from '../lanes/lane.js';
+import type { Upstream } from '../lanes/upstream.js';
+import { encodeCommand } from '../resp/encode.js';
+import { isError } from '../resp/values.js';
+
+/** What the mirror answered. An entry hears `acknowledged` or `failed`, once. */
+export interface MirrorAck {
+  acknowledged(buf: Buffer, start: number, end: number): void;
+  /** Refused by the mirror (error text), or lost with the connection (null). */
+  failed(error: string | null): void;
+}
+
+/** A slot of the lane's ring: pooled, because one is used per mirrored command. */
+class Sent implements LaneEntry {
+  readonly streams = false;
+  ack: MirrorAck | null = null;
+  bytes = 0;
+
+  constructor(private readonly owner: WriteLane) {}
+
+  onReply(buf: Buffer, start: number, end: number): void {
+    const ack = this.ack;
+    this.owner.release(this);
+    if (ack === null) return;
+    if (isError(buf, start)) ack.failed(buf.toString('latin1', start + 1, end - 2));
+    else ack.acknowledged(buf, start, end);
+  }
+
+  onPiece(): void {}
+
+  onLost(): void {
+    const ack = this.ack;
+    this.owner.release(this);
+    ack?.failed(null);
+  }
+}
+
+export class WriteLane {
+  backlogBytes = 0;
+  backlogOps = 0;
+  /** Counts the connections: what was appended under another number may be lost. */
+  epoch = 0;
+  private readonly lane: Lane;
+  private db = 0;
+  /** Acknowledged on the present connection. */
+  private readonly usable = new Set<number>();
+  private readonly selects: Buffer[] = [];
+  private readonly pool: Sent[] = [];
+  private readonly onSelectReply: LaneEntry;
+  private proofs: { db: number; resolve: () => void }[] = [];
+
+  constructor(
+    private readonly upstream: Upstream,
+    /** The databases in use, proven distinct on this side: selected at every connect. */
+    private readonly usedDbs: ReadonlySet<number>,
+    private readonly backlogLimitBytes: number,
+    events: { onUp(): void; onDown(reason: string): void },
+  ) {
+    const owner = this;
+    this.onSelectReply = {
+      streams: false,
+      onReply(buf, start, end) {
+        if (isError(buf, start)) owner.lane.drop(`SELECT refused: ${buf.toString('latin1', start + 1, end - 2)}`);
+      },
+      onPiece() {},
+      onLost() {},
+    };
+    this.lane = upstream.ownLane('mirror', {
+      handshake: (lane) => {
+        this.usable.clear();
+        const dbs = [...this.usedDbs];
+        this.db = dbs.at(-1) ?? 0;
+        if (dbs.length === 0 || (dbs.length === 1 && dbs[0] === 0)) this.usable.add(0);
+        return handshakeSteps(lane, {
+          credentials: upstream.endpoint,
+          connectionName: upstream.nameFor('mirror'),
+          dbs: dbs.map((db) => upstream.dbHere(db)),
+          onRunId: (runId) => upstream.sawRunId(runId),
+          onSelected: (here) => {
+            for (const db of dbs) if (upstream.dbHere(db) === here) this.usable.add(db);
+          },
+        });
+      },
+      onUp: () => {
+        this.epoch++;
+        events.onUp();
+      },
+      onDown: (_lane, reason) => {
+        this.usable.clear();
+        for (const proof of this.proofs) proof.resolve();
+        this.proofs = [];
+        events.onDown(reason);
+      },
+    });
+  }
+
+  get isUp(): boolean {
+    return this.lane.state === 'up';
+  }
+
+  get lastError(): string {
+    return this.lane.lastError;
+  }
+
+  /** May an operation of `bytes` in `db` be appended now? False: its keys become dirty. */
+  canTake(db: number, bytes: number): boolean {
+    return this.lane.state === 'up' && this.usable.has(db) && this.backlogBytes + bytes <= this.backlogLimitBytes;
+  }
+
+  /** Appends one command; the frame's bytes are copied or never change. */
+  append(ack: MirrorAck | null, db: number, frame: Buffer, start: number, end: number): void {
+    if (db !== this.db) {
+      this.lane.send(this.onSelectReply, this.selectFrame(db), 0, this.selectFrame(db).length);
+      this.db = db;
+    }
+    const sent = this.pool.pop() ?? new Sent(this);
+    sent.ack = ack;
+    sent.bytes = end - start;
+    this.backlogBytes += sent.bytes;
+    this.backlogOps++;
+    this.lane.send(sent, frame, start, end);
+  }
+
+  release(sent: Sent): void {
+    this.backlogBytes -= sent.bytes;
+    this.backlogOps--;
+    sent.ack = null;
+    sent.bytes = 0;
+    if (this.pool.length < 4096) this.pool.push(sent);
+  }
+
+  /** Makes a newly used database usable on the present connection; resolves also when the connection went. */
+  selectProven(db: number): Promise<void> {
+    if (!this.isUp || this.usable.has(db)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const proof = { db, resolve };
+      this.proofs.push(proof);
+      const entry: LaneEntry = {
+        streams: false,
+        onReply: (buf, start, end) => {
+          this.proofs = this.proofs.filter((p) => p !== proof);
+          if (isError(buf, start)) this.lane.drop(`SELECT refused: ${buf.toString('latin1', start + 1, end - 2)}`);
+          else this.usable.add(db);
+          resolve();
+        },
+        onPiece() {},
+        onLost() {},
+      };
+      const there = this.selectFrame(db);
+      const back = this.selectFrame(this.db);
+      // back at once: until the proof is acknowledged nobody may depend on it
+      this.lane.send(entry, there, 0, there.length);
+      this.lane.send(this.onSelectReply, back, 0, back.length);
+    });
+  }
+
+  close(): void {
+    this.lane.close();
+  }
+
+  drop(reason: string): void {
+    this.lane.drop(reason);
+  }
+
+  private selectFrame(db: number): Buffer {
+    let frame = this.selects[db];
+    if (frame === undefined) {
+      frame = encodeCommand(['SELECT', this.upstream.dbHere(db)]);
+      this.selects[db] = frame;
+    }
+    return frame;
+  }
+}

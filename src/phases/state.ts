@@ -1,0 +1,122 @@
+/**
+ * The durable state of a migration: one small JSON file, replaced atomically and fsynced before it takes effect.
+ *
+ * `save` resolves only when the bytes and the rename are on disk, so a phase is never acted upon before it would be
+ * found again after a crash (divergence 14). Files are 0600. `clean` tells whether the last process drained before
+ * it ended; without it writes may have been in flight, so the sides count as unproven.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isPhase, type Phase } from './phase.js';
+
+export interface BackfillState {
+  readonly state: 'idle' | 'running' | 'paused' | 'done' | 'failed';
+  /** Where to go on: a SCAN cursor is good only for the server process that gave it. */
+  readonly db: number;
+  readonly cursor: string;
+  readonly runId: string;
+  readonly scanned: number;
+  readonly copied: number;
+}
+
+export interface CutoverRecord {
+  readonly at: string;
+  readonly from: Phase;
+  readonly to: Phase;
+  readonly pauseMs: number;
+}
+
+export interface MigrationState {
+  readonly migrationId: string;
+  /** host:port of both sides: a state directory belongs to one pair. */
+  readonly source: string;
+  readonly target: string;
+  readonly phase: Phase;
+  readonly epoch: number;
+  /** Reads may go to the target for what concerns stale values: it was empty, or both sides were swept. */
+  readonly targetProven: boolean;
+  /** Backfilled and verified clean since. */
+  readonly verifiedClean: boolean;
+  readonly share: number;
+  readonly clean: boolean;
+  readonly backfill: BackfillState;
+  readonly lastCutover: CutoverRecord | null;
+  readonly history: readonly { readonly at: string; readonly event: string }[];
+}
+
+export const NO_BACKFILL: BackfillState = {
+  state: 'idle',
+  db: 0,
+  cursor: '0',
+  runId: '',
+  scanned: 0,
+  copied: 0,
+};
+
+export function newState(source: string, target: string, phase: Phase): MigrationState {
+  return {
+    migrationId: randomBytes(4).toString('hex'),
+    source,
+    target,
+    phase,
+    epoch: 1,
+    targetProven: false,
+    verifiedClean: false,
+    share: 100,
+    clean: true,
+    backfill: NO_BACKFILL,
+    lastCutover: null,
+    history: [],
+  };
+}
+
+const FILE = 'state.json';
+
+export class StateDirectory {
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(readonly path: string) {}
+
+  /** The state found, or null in a new directory. Throws when the file is there and makes no sense. */
+  async load(): Promise<MigrationState | null> {
+    let text: string;
+    try {
+      text = await readFile(join(this.path, FILE), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+    const state = JSON.parse(text) as MigrationState;
+    if (typeof state.migrationId !== 'string' || !isPhase(state.phase)) {
+      throw new Error(`${join(this.path, FILE)} is not the state of a migration`);
+    }
+    return state;
+  }
+
+  /** One save at a time, in order of the calls. */
+  save(state: MigrationState): Promise<void> {
+    const next = this.saving.catch(() => {}).then(() => this.write(state));
+    this.saving = next;
+    return next;
+  }
+
+  private async write(state: MigrationState): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    const temporary = join(this.path, `${FILE}.new`);
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, join(this.path, FILE));
+    const directory = await open(this.path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Values → RESP2 bytes: commands for a server, replies for a client.
+ *
+ * Strings are encoded as UTF-8 except where said otherwise. The constants are shared: nobody writes to them.
+ */
+const CR = 13;
+const LF = 10;
+const DOLLAR = 36;
+const STAR = 42;
+const DIGIT_ZERO = 48;
+
+export const OK: Buffer = Buffer.from('+OK\r\n');
+export const PONG: Buffer = Buffer.from('+PONG\r\n');
+export const QUEUED: Buffer = Buffer.from('+QUEUED\r\n');
+export const NULL_BULK: Buffer = Buffer.from('$-1\r\n');
+export const NULL_ARRAY: Buffer = Buffer.from('*-1\r\n');
+export const EMPTY_ARRAY: Buffer = Buffer.from('*0\r\n');
+export const ONE: Buffer = Buffer.from(':1\r\n');
+export const ZERO: Buffer = Buffer.from(':0\r\n');
+
+/** A command as multibulk bytes. Numbers are written as JavaScript prints them. */
+export function encodeCommand(args: readonly (Buffer | string | number)[]): Buffer {
+  let size = 3 + decimalDigits(args.length);
+  for (const arg of args) {
+    const bytes = byteLength(arg);
+    size += 5 + decimalDigits(bytes) + bytes;
+  }
+  const out = Buffer.allocUnsafe(size);
+  let p = writeLine(out, 0, STAR, args.length);
+  for (const arg of args) {
+    const bytes = byteLength(arg);
+    p = writeLine(out, p, DOLLAR, bytes);
+    if (typeof arg === 'object') arg.copy(out, p);
+    else out.write(typeof arg === 'string' ? arg : String(arg), p, bytes);
+    p += bytes;
+    out[p++] = CR;
+    out[p++] = LF;
+  }
+  return out;
+}
+
+/**
+ * `-text` as Redis sends errors: line ends within become blanks. `text` has one character per byte (latin1), as the
+ * scanner's error texts and ArgReader.text() do, so a client's own bytes come back to it unchanged.
+ */
+export function errorReply(text: string): Buffer {
+  return Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}\r\n`, 'latin1');
+}
+
+export function bulkReply(value: Buffer | string): Buffer {
+  const bytes = byteLength(value);
+  const out = Buffer.allocUnsafe(5 + decimalDigits(bytes) + bytes);
+  let p = writeLine(out, 0, DOLLAR, bytes);
+  if (typeof value === 'string') out.write(value, p, bytes);
+  else value.copy(out, p);
+  p += bytes;
+  out[p++] = CR;
+  out[p] = LF;
+  return out;
+}
+
+export function integerReplyBytes(n: number | bigint): Buffer {
+  if (n === 1) return ONE;
+  if (n === 0) return ZERO;
+  return Buffer.from(`:${n}\r\n`, 'latin1');
+}
+
+/** An array of replies that are encoded already. */
+export function arrayReply(items: readonly Buffer[]): Buffer {
+  if (items.length === 0) return EMPTY_ARRAY;
+  const head = Buffer.allocUnsafe(3 + decimalDigits(items.length));
+  writeLine(head, 0, STAR, items.length);
+  return Buffer.concat([head, ...items]);
+}
+
+/** How many digits the non-negative integer `n` has. */
+export function decimalDigits(n: number): number {
+  let digits = 1;
+  for (let rest = n; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return digits;
+}
+
+function byteLength(arg: Buffer | string | number): number {
+  return typeof arg === 'object' ? arg.length : Buffer.byteLength(typeof arg === 'string' ? arg : String(arg));
+}
+
+/** Writes `*3\r\n`, `$12\r\n`; returns the offset behind it. */
+function writeLine(out: Buffer, at: number, type: number, n: number): number {
+  out[at] = type;
+  const end = at + 1 + decimalDigits(n);
+  let rest = n;
+  for (let p = end - 1; p > at; p--) {
+    out[p] = DIGIT_ZERO + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  out[end] = CR;
+  out[end + 1] = LF;
+  return end + 2;
+}

@@ -1,0 +1,168 @@
+/**
+ * Everything two servers hold, compared by reading every key on both, by type. Independent of Ferry's verification.
+ *
+ * Values are compared exactly: lists and streams in order, scores as the texts that Redis prints (17 digits), streams
+ * with last and max-deleted id, groups, consumers and pending entries; only their delivery times, and TTLs, may differ
+ * by a second. HyperLogLogs are compared but for the cached cardinality in their header.
+ */
+import { Clock, RawClient } from './client.js';
+import type { Value } from './model.js';
+import { Random } from './random.js';
+import { ErrorReply, type Reply, show } from './resp.js';
+
+const TOLERANCE_MS = 1000;
+
+/** A connection to a server itself, as its default user. */
+export async function directly(port: number, db: number): Promise<RawClient> {
+  const client = new RawClient(port, null, new Clock(), new Random(0));
+  await client.connect(db);
+  return client;
+}
+
+interface Found {
+  readonly type: string;
+  /** absolute, in milliseconds; -1: none */
+  readonly expiresAtMs: number;
+  readonly value: Reply;
+}
+
+/** One line per difference; none if both hold the same. `ignored` keys are the proxy's own. */
+export async function differences(
+  portA: number,
+  portB: number,
+  databases: readonly number[],
+  ignored: (key: string) => boolean,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const db of databases) {
+    const [a, b] = await Promise.all([readAll(portA, db, ignored), readAll(portB, db, ignored)]);
+    for (const key of new Set([...a.keys(), ...b.keys()])) {
+      const why = difference(a.get(key), b.get(key));
+      if (why !== '') found.push(`db ${db} ${JSON.stringify(key)}: ${why}`);
+    }
+  }
+  return found;
+}
+
+function difference(a: Found | undefined, b: Found | undefined): string {
+  if (a === undefined) return `only on the second: ${show(b!.value)}`;
+  if (b === undefined) return `only on the first: ${show(a.value)}`;
+  if (a.type !== b.type) return `types ${a.type} and ${b.type}`;
+  const where = firstDifference(comparable(a), comparable(b), '');
+  if (where !== '') return `${a.type}${where}`;
+  const ttl = a.expiresAtMs < 0 !== b.expiresAtMs < 0 || Math.abs(a.expiresAtMs - b.expiresAtMs) > TOLERANCE_MS;
+  return ttl ? `expires at ${a.expiresAtMs} and ${b.expiresAtMs}` : '';
+}
+
+async function readAll(port: number, db: number, ignored: (key: string) => boolean): Promise<Map<string, Found>> {
+  const server = await directly(port, db);
+  const [names] = await server.ask([['KEYS', '*']]);
+  const keys = (names as string[]).filter((key) => !ignored(key));
+  const about = await server.ask(
+    keys.flatMap((key) => [
+      ['TYPE', key],
+      ['PEXPIRETIME', key],
+    ]),
+  );
+  const values = await server.ask(keys.map((key, i) => READ[about[2 * i] as string]!(key)));
+  server.drop();
+  const found = new Map<string, Found>();
+  keys.forEach((key, i) => {
+    // a key that died between two of these reads is not there
+    if (about[2 * i] === 'none' || about[2 * i + 1] === -2 || values[i] === null) return;
+    found.set(key, { type: about[2 * i] as string, expiresAtMs: about[2 * i + 1] as number, value: values[i]! });
+  });
+  return found;
+}
+
+const READ: Readonly<Record<string, (key: string) => readonly string[]>> = {
+  none: (key) => ['EXISTS', key],
+  string: (key) => ['GET', key],
+  list: (key) => ['LRANGE', key, '0', '-1'],
+  set: (key) => ['SMEMBERS', key],
+  zset: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
+  hash: (key) => ['HGETALL', key],
+  stream: (key) => ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'],
+};
+
+/** The value as nested arrays and records that are equal if and only if the values are. */
+function comparable({ type, value }: Found): unknown {
+  if (type === 'set') return [...(value as string[])].sort();
+  if (type === 'hash') return Object.fromEntries(pairsOf(value));
+  if (type === 'stream') return stream(value);
+  if (type === 'string' && (value as string).startsWith('HYLL')) {
+    return `${(value as string).slice(0, 8)}${(value as string).slice(16)}`;
+  }
+  return value;
+}
+
+/** A moment: equal if within the tolerance. */
+class Moment {
+  constructor(readonly ms: number) {}
+}
+
+function stream(value: Reply): unknown {
+  const info = Object.fromEntries(pairsOf(value));
+  const groups = (info.groups as Reply[]).map((group) => {
+    const g = Object.fromEntries(pairsOf(group));
+    const consumers = (g.consumers as Reply[]).map((consumer) => {
+      const c = Object.fromEntries(pairsOf(consumer));
+      const pending = (c.pending as Reply[][]).map(([id, at, count]) => [id, new Moment(at as number), count]);
+      return [c.name, pending];
+    });
+    consumers.sort(([x], [y]) => ((x as string) < (y as string) ? -1 : 1));
+    return { name: g.name, last: g['last-delivered-id'], read: g['entries-read'], consumers };
+  });
+  return {
+    length: info.length,
+    last: info['last-generated-id'],
+    maxDeleted: info['max-deleted-entry-id'],
+    added: info['entries-added'],
+    entries: info.entries,
+    groups,
+  };
+}
+
+function pairsOf(flat: Reply): [string, Reply][] {
+  const items = flat as readonly Reply[];
+  return Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i] as string, items[2 * i + 1]!]);
+}
+
+function firstDifference(a: unknown, b: unknown, path: string): string {
+  if (a instanceof Moment && b instanceof Moment) {
+    return Math.abs(a.ms - b.ms) <= TOLERANCE_MS ? '' : `${path}: at ${a.ms} and ${b.ms}`;
+  }
+  if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
+    const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+    for (const key of keys) {
+      const here = `${path}.${key}`;
+      const why = firstDifference((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], here);
+      if (why !== '') return why;
+    }
+    return '';
+  }
+  return Object.is(a, b) ? '' : `${path}: ${show(a as Reply)} and ${show(b as Reply)}`;
+}
+
+/** The modelled keys of one object, as they are now. */
+export async function readState(server: RawClient, keys: readonly string[]): Promise<Map<string, Value>> {
+  const types = await server.ask(
+    keys.flatMap((key) => [
+      ['TYPE', key],
+      ['PTTL', key],
+    ]),
+  );
+  const state = new Map<string, Value>();
+  for (const [i, key] of keys.entries()) {
+    const type = types[2 * i] as string;
+    if (type === 'none') continue;
+    const ttl = (types[2 * i + 1] as number) >= 0;
+    const [value] = await server.ask([READ[type]!(key)]);
+    if (value instanceof ErrorReply) throw new Error(`${key}: ${value.text}`);
+    if (type === 'string') state.set(key, { kind: 'string', text: value as string, ttl });
+    else if (type === 'list') state.set(key, { kind: 'list', items: value as string[], ttl });
+    else if (type === 'set') state.set(key, { kind: 'set', members: [...(value as string[])].sort(), ttl });
+    else throw new Error(`${key} is a ${type}, which is not modelled`);
+  }
+  return state;
+}

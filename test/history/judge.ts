@@ -1,0 +1,63 @@
+/** Preparing servers for a workload, and judging what came out of it. */
+import { checkHistory } from './checker.js';
+import type { Identity } from './client.js';
+import { directly, readState } from './compare.js';
+import { explain } from './evidence.js';
+import { redisModel, SCRIPT_DIGESTS, SCRIPTS, type State } from './model.js';
+import { keysOf, NARROW_USER_RULES, type Tag } from './modelled.js';
+import type { ObjectName, Workload } from './workload.js';
+
+export const WIDE: Identity = { user: 'wide', password: 'wide-secret' };
+export const NARROW: Identity = { user: 'narrow', password: 'narrow-secret' };
+
+/** Once per server: the workload's users. */
+export async function addUsers(port: number): Promise<void> {
+  const server = await directly(port, 0);
+  const replies = await server.ask([
+    ['ACL', 'SETUSER', WIDE.user, 'on', `>${WIDE.password}`, '~*', '&*', '+@all'],
+    ['ACL', 'SETUSER', NARROW.user, 'on', `>${NARROW.password}`, ...NARROW_USER_RULES],
+  ]);
+  server.drop();
+  if (replies.some((reply) => reply !== 'OK')) throw new Error(`ACL SETUSER: ${JSON.stringify(replies)}`);
+}
+
+/** Loads the scripts on an otherwise empty server, so that EVALSHA finds them, and remembers their digests. */
+export async function loadScripts(port: number): Promise<void> {
+  const server = await directly(port, 0);
+  const names = Object.keys(SCRIPTS);
+  const digests = await server.ask(names.map((name) => ['SCRIPT', 'LOAD', SCRIPTS[name]!]));
+  names.forEach((name, i) => {
+    SCRIPT_DIGESTS.set(digests[i] as string, name);
+  });
+  server.drop();
+}
+
+/** Empties a server and gives it what the workload starts from. */
+export async function fill(port: number, workload: Workload): Promise<void> {
+  for (const { db, commands } of workload.fill()) {
+    const server = await directly(port, db);
+    await server.ask([...(db === 0 ? [['FLUSHALL']] : []), ...commands]);
+    server.drop();
+  }
+}
+
+/** Everything that is wrong with what the clients saw; `authority` is the server whose state their writes made. */
+export async function judge(workload: Workload, authority: number): Promise<string[]> {
+  const last = new Map<ObjectName, State>();
+  for (const db of workload.databases) {
+    const server = await directly(authority, db);
+    for (const object of workload.objects()) {
+      if (object.startsWith(`${db}:`)) last.set(object, await readState(server, keysOf(object.slice(2) as Tag)));
+    }
+    server.drop();
+  }
+  const wrong = [...workload.complaints];
+  for (const [object, history] of workload.histories(last)) {
+    const verdict = checkHistory(redisModel, workload.firstState(object), history);
+    if (verdict.kind === 'violation') wrong.push(explain(object, verdict.furthest));
+    if (verdict.kind === 'too-hard') wrong.push(`object ${object}: no verdict after ${verdict.visited} states`);
+  }
+  // the histories complain too, about transactions
+  for (const complaint of workload.complaints) if (!wrong.includes(complaint)) wrong.push(complaint);
+  return wrong;
+}

@@ -1,0 +1,361 @@
+/**
+ * A seed's clients: what each of them sends, sending it, and the histories that come out of it.
+ *
+ * Scripts are drawn from the seed before anything is sent: bursts of 1–6 commands in one write, by identities that
+ * compete for the same four slots from different lanes. Which command meets which is up to the servers, the sockets
+ * and the proxy, so that a seed repeats a script and not a schedule.
+ *
+ * Beside the per-object histories, some clients write pairs, `SET data{a} n; SET flag{b} n` in one pipeline, and others
+ * read flag, wait, and read data: data must never be older. This sees the order of one session's writes in two slots.
+ */
+
+import type { Operation } from './checker.js';
+import { ClientComplaint, Clock, type Exchange, type Identity, RawClient } from './client.js';
+import type { Args, Call, State } from './model.js';
+import {
+  deniedWrite,
+  fillObject,
+  isDenied,
+  modelledRead,
+  modelledWrite,
+  stateAfter,
+  TAGS,
+  type Tag,
+  tagOf,
+} from './modelled.js';
+import { Random } from './random.js';
+import { ErrorReply, type Reply, show } from './resp.js';
+import { BRIEF_MS, fillWild, wildRead, wildWrite } from './wild.js';
+
+export interface WorkloadOptions {
+  readonly seed: number;
+  readonly clients: number;
+  readonly burstsPerClient: number;
+  readonly wide: Identity;
+  readonly narrow: Identity;
+  /** FLUSHALL and FLUSHDB now and then */
+  readonly flushes: boolean;
+  /** clients that leave without waiting for replies */
+  readonly aborts: boolean;
+  /** some clients work in database 1 */
+  readonly databases: 1 | 2;
+}
+
+type Item =
+  | { readonly kind: 'checked'; readonly args: Args; readonly denied: boolean }
+  | { readonly kind: 'unchecked'; readonly args: Args }
+  /** MULTI, the calls, EXEC or DISCARD; spoiled: one of the calls cannot be queued */
+  | {
+      readonly kind: 'multi';
+      readonly calls: readonly Args[];
+      readonly end: 'EXEC' | 'DISCARD';
+      readonly spoiled: boolean;
+    };
+
+interface Burst {
+  readonly items: readonly Item[];
+  /** how many commands may still be unanswered when the next burst is sent */
+  readonly outstanding: number;
+  readonly pauseMs: number;
+  /** the client leaves right after this burst */
+  readonly abort: boolean;
+  /** instead of the items: the reader's half of a pair */
+  readonly readsPair: boolean;
+}
+
+type History = Operation<Call, Reply>[];
+
+/** 'db:tag', e.g. '0:a' */
+export type ObjectName = `${number}:${Tag}`;
+
+interface Member {
+  readonly client: RawClient;
+  readonly narrow: boolean;
+  readonly db: number;
+  readonly script: readonly Burst[];
+  session: number;
+  /** it lost a connection: what it sent there may still take effect */
+  reconnected: boolean;
+}
+
+interface Sent {
+  readonly session: number;
+  readonly db: number;
+  readonly item: Item;
+  readonly exchanges: readonly Exchange[];
+}
+
+export class Workload {
+  readonly clock = new Clock();
+  readonly databases: readonly number[];
+  private readonly random: Random;
+  private readonly members: Member[] = [];
+  private readonly sent: Sent[] = [];
+  private readonly found: string[] = [];
+  private readonly first = new Map<ObjectName, Args[]>();
+  private sessions = 0;
+  private pairs = 0;
+  private burstsDone = 0;
+  private readonly burstsTotal: number;
+
+  constructor(
+    private readonly options: WorkloadOptions,
+    port: number,
+  ) {
+    this.random = new Random(options.seed);
+    this.databases = options.databases === 1 ? [0] : [0, 1];
+    for (const db of this.databases) {
+      for (const tag of TAGS) this.first.set(`${db}:${tag}`, fillObject(this.random, tag));
+    }
+    for (let i = 0; i < options.clients; i++) {
+      const narrow = i % 2 === 1;
+      const identity = narrow ? options.narrow : options.wide;
+      const client = new RawClient(port, identity, this.clock, this.random.fork());
+      const db = options.databases === 2 && i % 4 >= 2 ? 1 : 0;
+      this.members.push({ client, narrow, db, script: this.script(i, narrow, db), session: -1, reconnected: false });
+    }
+    this.burstsTotal = options.clients * options.burstsPerClient;
+  }
+
+  /** how much of the scripts was run, 0 to 1 */
+  get progress(): number {
+    return this.burstsDone / this.burstsTotal;
+  }
+
+  get commands(): number {
+    return this.sent.reduce((sum, one) => sum + one.exchanges.length, 0);
+  }
+
+  /** how often a connection was ended by the other side */
+  get closes(): number {
+    return this.members.reduce((sum, member) => sum + member.client.closes, 0);
+  }
+
+  /** What nobody should have seen, so far: replies out of place, pairs in the wrong order, silence. */
+  get complaints(): readonly string[] {
+    return [...this.found, ...this.members.flatMap((member) => member.client.complaints)];
+  }
+
+  /** What to run on an empty source, per database, before the clients start. */
+  fill(): { readonly db: number; readonly commands: readonly Args[] }[] {
+    return this.databases.map((db) => ({
+      db,
+      commands: [...TAGS.flatMap((tag) => this.first.get(`${db}:${tag}`)!), ...(db === 0 ? fillWild(this.random) : [])],
+    }));
+  }
+
+  /** Runs all scripts to their ends, and waits until no key is about to expire. */
+  async run(): Promise<void> {
+    await Promise.all(
+      this.members.map(async (member) => {
+        try {
+          await this.runMember(member);
+        } catch (error) {
+          if (!(error instanceof ClientComplaint)) throw error;
+          this.found.push(error.message);
+        } finally {
+          member.client.drop();
+        }
+      }),
+    );
+    await pause(BRIEF_MS + 10);
+  }
+
+  firstState(object: ObjectName): State {
+    return stateAfter(this.first.get(object)!);
+  }
+
+  objects(): ObjectName[] {
+    return [...this.first.keys()];
+  }
+
+  /** Every object's operations, ended by the state in which somebody found it when all was quiet. */
+  histories(last: ReadonlyMap<ObjectName, State>): Map<ObjectName, History> {
+    const histories = new Map<ObjectName, History>(this.objects().map((object) => [object, []]));
+    for (const one of this.sent) this.record(one, histories);
+    const invokedAt = this.clock.tick();
+    const repliedAt = this.clock.tick();
+    for (const [object, state] of last) {
+      const call: Call = { kind: 'observed', state };
+      histories.get(object)!.push({ session: -1, invokedAt, repliedAt, call, reply: 'observed' });
+    }
+    return histories;
+  }
+
+  // ---- running
+
+  private async runMember(member: Member): Promise<void> {
+    const { client, script, db } = member;
+    for (const burst of script) {
+      if (!client.connected) {
+        await client.connect(db);
+        member.reconnected = member.session >= 0;
+        member.session = this.sessions++;
+      }
+      if (burst.readsPair) await this.readPair(client);
+      else {
+        // a pair from a lost connection may come after a newer one: from then on this client writes none
+        this.send(member, member.reconnected ? burst.items.filter((item) => !ofPair(item)) : burst.items);
+        if (burst.abort) {
+          if (burst.pauseMs > 0) await pause(burst.pauseMs);
+          client.drop();
+        } else await client.settled(burst.outstanding);
+      }
+      if (burst.pauseMs > 0) await pause(burst.pauseMs);
+      this.burstsDone++;
+    }
+    await client.settled();
+  }
+
+  private send(member: Member, items: readonly Item[]): void {
+    const frames = items.map(framesOf);
+    const exchanges = member.client.send(frames.flat());
+    let at = 0;
+    items.forEach((item, i) => {
+      const mine = exchanges.slice(at, (at += frames[i]!.length));
+      this.sent.push({ session: member.session, db: member.db, item, exchanges: mine });
+    });
+  }
+
+  private async readPair(client: RawClient): Promise<void> {
+    const [flag] = client.send([['GET', 'flag{b}']]);
+    await client.settled();
+    if (flag!.reply === undefined) return;
+    const [data] = client.send([['GET', 'data{a}']]);
+    await client.settled();
+    if (data!.reply === undefined || Number(data!.reply ?? 0) >= Number(flag!.reply ?? 0)) return;
+    this.found.push(
+      `read flag{b} = ${show(flag!.reply)} and then data{a} = ${show(data!.reply)}, which was set before it`,
+    );
+  }
+
+  // ---- scripts
+
+  private script(index: number, narrow: boolean, db: number): Burst[] {
+    const random = this.random.fork();
+    return Array.from({ length: this.options.burstsPerClient }, (_, n): Burst => {
+      const token = `${index}.${n}`;
+      const items = Array.from({ length: random.between(1, 6) }, (_, i) =>
+        this.item(random, narrow, db, `${token}.${i};`),
+      );
+      const pairs = !this.options.flushes && db === 0;
+      // one client writes pairs, so that they have an order; half of the others read them
+      if (pairs && index === 0 && random.oneIn(3))
+        items.splice(random.below(items.length + 1), 0, ...this.writePair(random));
+      return {
+        items,
+        outstanding: random.oneIn(3) ? random.between(1, 8) : 0,
+        pauseMs: random.oneIn(3) ? random.below(4) : 0,
+        abort: this.options.aborts && index !== 0 && random.oneIn(40),
+        readsPair: pairs && index % 4 === 1 && random.oneIn(4),
+      };
+    });
+  }
+
+  private writePair(random: Random): Item[] {
+    const n = String(++this.pairs);
+    const between: Item[] = random.oneIn(2) ? [] : [{ kind: 'unchecked', args: wildWrite(random, n) }];
+    return [
+      { kind: 'unchecked', args: ['SET', 'data{a}', n] },
+      ...between,
+      { kind: 'unchecked', args: ['SET', 'flag{b}', n] },
+    ];
+  }
+
+  private item(random: Random, narrow: boolean, db: number, token: string): Item {
+    const tag = random.pick(TAGS);
+    const what = random.below(100);
+    if (what < 30) return checked(narrow, modelledRead(random, tag));
+    if (what < 58) return checked(narrow, modelledWrite(random, tag, token));
+    if (what < 61)
+      return narrow ? { kind: 'checked', args: deniedWrite(random, tag, token), denied: true } : lockedSet(token);
+    if (what < 68) return this.multi(random, narrow, tag, token);
+    if (this.options.flushes && random.oneIn(60)) {
+      return checked(narrow, [random.oneIn(2) || db === 1 ? 'FLUSHDB' : 'FLUSHALL']);
+    }
+    return { kind: 'unchecked', args: what < 90 ? wildWrite(random, token) : wildRead(random) };
+  }
+
+  private multi(random: Random, narrow: boolean, tag: Tag, token: string): Item {
+    const calls: Args[] = [];
+    const count = random.between(1, 4);
+    for (let i = 0; i < count; i++) {
+      const where = random.oneIn(3) ? random.pick(TAGS) : tag;
+      const made = random.below(10);
+      if (made < 3) calls.push(modelledRead(random, where));
+      else if (made < 7) calls.push(modelledWrite(random, where, `${token}${i}`));
+      else calls.push(wildWrite(random, `${token}${i}`));
+    }
+    const spoiledHere = random.oneIn(12);
+    if (spoiledHere) calls.splice(random.below(calls.length + 1), 0, random.pick([['GET'], ['NOSUCHCOMMAND', 'x']]));
+    const spoiled = spoiledHere || (narrow && calls.some(isDenied));
+    return { kind: 'multi', calls, end: random.oneIn(10) ? 'DISCARD' : 'EXEC', spoiled };
+  }
+
+  // ---- histories
+
+  private record(one: Sent, histories: Map<ObjectName, History>): void {
+    const { item, exchanges, session } = one;
+    const last = exchanges.at(-1)!;
+    const add = (object: ObjectName, call: Call, reply: Reply | undefined): void => {
+      const invokedAt = exchanges[0]!.sentAt;
+      histories.get(object)!.push({ session, invokedAt, repliedAt: last.answeredAt, call, reply });
+    };
+    if (item.kind === 'unchecked') return;
+    if (item.kind === 'checked') {
+      const call: Call = { kind: item.denied ? 'denied' : 'command', args: item.args };
+      for (const object of this.objectsOf(one.db, item.args)) add(object, call, last.reply);
+      return;
+    }
+    if (item.end === 'DISCARD' || item.spoiled) {
+      this.expectNothingDone(item.end, last.reply);
+      return;
+    }
+    for (const tag of TAGS) {
+      const mine = item.calls
+        .map((_, i) => i)
+        .filter((i) => isModelled(item.calls[i]!) && tagOf(item.calls[i]!) === tag);
+      if (mine.length === 0) continue;
+      const { reply } = last;
+      const part = Array.isArray(reply) ? mine.map((i) => reply[i] as Reply) : reply;
+      add(`${one.db}:${tag}`, { kind: 'exec', calls: mine.map((i) => item.calls[i]!) }, part);
+    }
+  }
+
+  private objectsOf(db: number, args: Args): ObjectName[] {
+    if (args[0] === 'FLUSHALL') return this.objects();
+    if (args[0] === 'FLUSHDB') return TAGS.map((tag): ObjectName => `${db}:${tag}`);
+    return [`${db}:${tagOf(args)!}`];
+  }
+
+  private expectNothingDone(end: 'EXEC' | 'DISCARD', reply: Reply | undefined): void {
+    if (reply === undefined) return;
+    const fine = end === 'DISCARD' ? reply === 'OK' : reply instanceof ErrorReply && reply.word === 'EXECABORT';
+    if (!fine) this.found.push(`${end} of a transaction that cannot take effect was answered ${show(reply)}`);
+  }
+}
+
+function framesOf(item: Item): readonly Args[] {
+  return item.kind === 'multi' ? [['MULTI'], ...item.calls, [item.end]] : [item.args];
+}
+
+function ofPair(item: Item): boolean {
+  return item.kind === 'unchecked' && (item.args[1] === 'data{a}' || item.args[1] === 'flag{b}');
+}
+
+function checked(narrow: boolean, args: Args): Item {
+  return { kind: 'checked', args, denied: narrow && isDenied(args) };
+}
+
+function lockedSet(token: string): Item {
+  return { kind: 'checked', args: ['SET', 'locked{a}', token], denied: false };
+}
+
+/** Keys of the wild commands have names of their own. */
+function isModelled(args: Args): boolean {
+  return !args.some((arg) => arg.startsWith('w:'));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

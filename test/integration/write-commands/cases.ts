@@ -1,0 +1,61 @@
+/**
+ * Every write command of Redis 7.0 has a case here, or stands in one of the two lists of commands that Ferry does
+ * not run. The tests fail for a command that COMMAND calls a write and that has neither.
+ */
+import { BITMAP_HYPERLOGLOG_CASES } from './cases/bitmaps-hyperloglogs.js';
+import { HASH_CASES } from './cases/hashes.js';
+import { KEY_CASES } from './cases/keys.js';
+import { LIST_CASES } from './cases/lists.js';
+import { SCRIPT_AND_TRANSACTION_CASES } from './cases/scripts.js';
+import { SET_CASES } from './cases/sets.js';
+import { SORTED_SET_CASES } from './cases/sorted-sets.js';
+import { STREAM_CASES } from './cases/streams.js';
+import { STRING_CASES } from './cases/strings.js';
+import { WHOLE_SERVER_CASES } from './cases/whole-server.js';
+import type { CommandLine, WriteCase } from './write-case.js';
+
+export const CASES: readonly WriteCase[] = [
+  ...STRING_CASES,
+  ...KEY_CASES,
+  ...HASH_CASES,
+  ...LIST_CASES,
+  ...SET_CASES,
+  ...SORTED_SET_CASES,
+  ...BITMAP_HYPERLOGLOG_CASES,
+  ...STREAM_CASES,
+  ...SCRIPT_AND_TRANSACTION_CASES,
+  ...WHOLE_SERVER_CASES,
+];
+
+/** They change data although COMMAND does not call them writes. */
+export const WRITES_WITHOUT_THE_FLAG = [
+  'eval',
+  'evalsha',
+  'fcall',
+  'exec',
+  'discard',
+  'pfcount',
+  'script|load',
+  'script|flush',
+];
+
+/** "-FERRY … is not supported yet": blocking commands. Each with a line to try. */
+export const NOT_SUPPORTED_YET: ReadonlyMap<string, CommandLine> = new Map([
+  ['blpop', 'BLPOP @l 0.01'],
+  ['brpop', 'BRPOP @l 0.01'],
+  ['brpoplpush', 'BRPOPLPUSH @l @d 0.01'],
+  ['blmove', 'BLMOVE @l @d LEFT LEFT 0.01'],
+  ['blmpop', 'BLMPOP 0.01 1 @l LEFT'],
+  ['bzpopmin', 'BZPOPMIN @z 0.01'],
+  ['bzpopmax', 'BZPOPMAX @z 0.01'],
+  ['bzmpop', 'BZMPOP 0.01 1 @z MIN'],
+  ['xreadgroup', 'XREADGROUP GROUP g c BLOCK 10 STREAMS @s >'],
+]);
+
+/** "-FERRY …" with the reason: they administer a server, or go round the ledger. */
+export const REFUSED: ReadonlyMap<string, CommandLine> = new Map([
+  ['migrate', 'MIGRATE 127.0.0.1 1 @l 0 10'],
+  ['swapdb', 'SWAPDB 0 1'],
+  ['pfdebug', 'PFDEBUG TODENSE @p'],
+  ['restore-asking', 'RESTORE-ASKING @k 0 {payload:string}'],
+]);

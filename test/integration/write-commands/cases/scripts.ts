@@ -1,0 +1,148 @@
+/** Scripts, functions and transactions: several effects of one command, some of them next to an error. */
+import { COPY, LIBRARY, type Mirrored, SCRIPTS, WHOLE, type WriteCase, writeCase } from '../write-case.js';
+
+const FAILS_AFTER_A_WRITE = "redis.call('SET', KEYS[1], 'written') return redis.call('INCR', KEYS[1])";
+const TWO_KEYS = "redis.call('SADD', KEYS[1], 'a') redis.call('DEL', KEYS[2]) return {KEYS[1], {1, 2}}";
+const CAUGHT = "redis.pcall('INCR', KEYS[1]) redis.call('RPUSH', KEYS[2], 'after') return 'ok'";
+const RANDOM = "return redis.call('SPOP', KEYS[1])";
+const OWN_ID = "return redis.call('XADD', KEYS[1], '*', 'f', 'v')";
+/** Without keys of its own; ordered by a pseudo-slot. */
+const KEYLESS = WHOLE;
+
+const SCRIPT_CASES: readonly WriteCase[] = [
+  writeCase('eval', 'two keys', COPY, { setup: ['SET @b old'], run: [['EVAL', TWO_KEYS, 2, '@a', '@b']] }),
+  writeCase('eval', 'an error after a write', COPY, {
+    setup: ['SET @k old PX 500000'],
+    run: [['EVAL', FAILS_AFTER_A_WRITE, 1, '@k']],
+    fails: true,
+  }),
+  writeCase('eval', 'a caught error', COPY, { setup: ['SET @a text'], run: [['EVAL', CAUGHT, 2, '@a', '@b']] }),
+  writeCase('eval', 'a random member', COPY, {
+    setup: ['SADD @s a b c d e f'],
+    run: [['EVAL', RANDOM, 1, '@s']],
+    replyVaries: true,
+  }),
+  writeCase('eval', 'a generated id', COPY, { run: [['EVAL', OWN_ID, 1, '@s']], replyVaries: true }),
+  writeCase('evalsha', 'after SCRIPT LOAD', COPY, {
+    setup: [['SCRIPT', 'LOAD', SCRIPTS.push]],
+    run: ['EVALSHA {sha:push} 1 @l one', 'EVALSHA {sha:push} 1 @l two'],
+  }),
+  writeCase(
+    'evalsha',
+    'NOSCRIPT then EVAL',
+    { known: 'copy|none copy', unknown: 'copy|none copy' },
+    {
+      run: [
+        ['EVALSHA', '0'.repeat(40), 1, '@k'],
+        ['EVAL', "return redis.call('SET', KEYS[1], 'v')", 1, '@k'],
+      ],
+      fails: true,
+    },
+  ),
+  writeCase('fcall', 'writes', COPY, {
+    setup: [['FUNCTION', 'LOAD', 'REPLACE', LIBRARY]],
+    run: 'FCALL ferry_push 1 @l x',
+  }),
+  writeCase('fcall', 'an error after a write', COPY, {
+    setup: [['FUNCTION', 'LOAD', 'REPLACE', LIBRARY]],
+    run: 'FCALL ferry_fail 1 @k x',
+    fails: true,
+  }),
+  writeCase('script|load', 'a script', KEYLESS, { run: [['SCRIPT', 'LOAD', SCRIPTS.loaded]], alone: true }),
+  writeCase('script|flush', 'scripts', KEYLESS, {
+    setup: [['SCRIPT', 'LOAD', SCRIPTS.flushed]],
+    run: 'SCRIPT FLUSH',
+    alone: true,
+  }),
+  writeCase('function|load', 'a library', KEYLESS, { run: [['FUNCTION', 'LOAD', LIBRARY]], alone: true }),
+  writeCase('function|load', 'REPLACE', KEYLESS, {
+    setup: [['FUNCTION', 'LOAD', LIBRARY]],
+    run: [['FUNCTION', 'LOAD', 'REPLACE', `${LIBRARY}-- newer`]],
+    alone: true,
+  }),
+  writeCase('function|delete', 'a library', KEYLESS, {
+    setup: [['FUNCTION', 'LOAD', LIBRARY]],
+    run: 'FUNCTION DELETE ferrycases',
+    alone: true,
+  }),
+  writeCase('function|flush', 'libraries', KEYLESS, {
+    setup: [['FUNCTION', 'LOAD', LIBRARY]],
+    run: 'FUNCTION FLUSH SYNC',
+    alone: true,
+  }),
+  writeCase('function|restore', 'a payload', KEYLESS, { run: 'FUNCTION RESTORE {functions}', alone: true }),
+  writeCase('function|restore', 'FLUSH', KEYLESS, {
+    setup: [['FUNCTION', 'LOAD', LIBRARY.replace('ferrycases', 'other').replaceAll('ferry_', 'other_')]],
+    run: 'FUNCTION RESTORE {functions} FLUSH',
+    alone: true,
+  }),
+];
+
+const MIXED: Mirrored = { known: 'replay replay replay', unknown: 'replay copy copy' };
+
+const TRANSACTION_CASES: readonly WriteCase[] = [
+  writeCase('exec', 'failing and succeeding commands', MIXED, {
+    setup: ['RPUSH @list a', 'SET @n 5 PX 500000'],
+    run: ['MULTI', 'SET @k v', 'INCR @list', 'HSET @h f v', 'LPUSH @k x', 'GET @k', 'INCR @n', 'EXEC'],
+    fails: true,
+  }),
+  writeCase(
+    'exec',
+    'later commands build on earlier ones',
+    { known: 'replay replay replay', unknown: 'replay replay replay' },
+    {
+      setup: ['SET @k old'],
+      run: ['MULTI', 'SET @k 5', 'INCR @k', 'APPEND @k 0', 'EXEC'],
+    },
+  ),
+  writeCase(
+    'exec',
+    'derived ones',
+    { known: 'time outcome outcome outcome time', unknown: 'time copy copy outcome copy' },
+    {
+      setup: ['SADD @s a b c d', 'RPUSH @l a'],
+      run: ['MULTI', 'SETEX @k 100 v', 'SPOP @s', 'XADD @x * f v', 'SETNX @new v', 'EXPIRE @l 100', 'EXEC'],
+      replyVaries: true,
+    },
+  ),
+  writeCase(
+    'exec',
+    'a script that fails after a write',
+    { known: 'replay copy replay', unknown: 'replay copy replay' },
+    {
+      run: ['MULTI', 'SET @a 1', ['EVAL', FAILS_AFTER_A_WRITE, 1, '@k'], 'SET @b 2', 'EXEC'],
+      fails: true,
+    },
+  ),
+  writeCase('exec', 'conditions that do not hold', WHOLE, {
+    setup: ['SET @k old', 'SADD @s a'],
+    run: ['MULTI', 'SET @k v NX', 'SETNX @k v', 'EXPIRE @missing 5', 'SMOVE @s @d missing', 'SET @other v', 'EXEC'],
+  }),
+  writeCase(
+    'exec',
+    'RENAME and on',
+    { known: 'replay|copy replay|copy', unknown: 'copy copy' },
+    {
+      setup: ['SET @a 5 PX 500000', 'SET @b 9'],
+      run: ['MULTI', 'RENAME @a @b', 'INCR @b', 'EXEC'],
+    },
+  ),
+  writeCase(
+    'exec',
+    'SELECT inside',
+    { known: 'replay replay', unknown: 'replay replay' },
+    {
+      run: ['MULTI', 'SELECT 4', 'SET @k in4', 'SELECT 0', 'SET @k in0', 'EXEC'],
+    },
+  ),
+  writeCase('exec', 'PUBLISH inside', WHOLE, {
+    run: ['MULTI', 'PUBLISH ferry-cases-channel message', 'SET @k v', 'EXEC'],
+  }),
+  writeCase('exec', 'EXECABORT then a plain command', WHOLE, {
+    run: ['MULTI', 'SET @k aborted', 'NOSUCHCOMMAND @k', 'EXEC', 'SET @k v'],
+    fails: true,
+  }),
+  writeCase('discard', 'then a plain command', WHOLE, { run: ['MULTI', 'SET @k discarded', 'DISCARD', 'SET @k v'] }),
+];
+
+export const SCRIPT_AND_TRANSACTION_CASES: readonly WriteCase[] = [...SCRIPT_CASES, ...TRANSACTION_CASES];

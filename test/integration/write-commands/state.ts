@@ -1,0 +1,173 @@
+/**
+ * Everything that a Redis server holds, in a form that compares: for each db and key its type, its value without
+ * regard to encoding or order where Redis promises none, and the moment it expires; and the function libraries.
+ * It shares no code with Ferry: it is the judge. Ferry's own keys (see OWN_KEY) are left out.
+ */
+import { isHyperLogLog, registersOf } from './hyperloglog.js';
+import type { Wire, WireReply } from './wire.js';
+import { SCRIPTS, sha1 } from './write-case.js';
+
+export interface KeyState {
+  readonly type: string;
+  /** Canonical; equal values give equal text. Bytes are latin1. */
+  readonly value: string;
+  /** Unix milliseconds; -1 for a key that stays. */
+  readonly expiresAtMs: number;
+  /** Unix milliseconds of the deliveries of a stream's pending entries, in the order in which `value` lists them. */
+  readonly deliveredAtMs: readonly number[];
+}
+
+export interface ServerState {
+  /** By "db key". */
+  readonly keys: ReadonlyMap<string, KeyState>;
+  readonly functions: string;
+  /** One of 1 and 0 for each of SCRIPTS: is it loaded? */
+  readonly scripts: string;
+}
+
+/** Keys in which Ferry keeps its lease and proves databases distinct; no application sees them. */
+const OWN_KEY = /^(__)?ferry[:_]/i;
+
+const MAX_ENTRIES = 0; // XINFO STREAM … FULL COUNT 0: all of them
+
+export async function stateOf(wire: Wire): Promise<ServerState> {
+  const keys = new Map<string, KeyState>();
+  const keyspace = text(await wire.send('INFO', 'keyspace'));
+  for (const [, db] of keyspace.matchAll(/^db(\d+):/gm)) {
+    await wire.send('SELECT', db ?? '0');
+    await readDb(wire, db ?? '0', keys);
+  }
+  await wire.send('SELECT', 0);
+  const libraries = list(await wire.send('FUNCTION', 'LIST', 'WITHCODE'))
+    .map(canonical)
+    .sort();
+  const scripts = canonical(await wire.send('SCRIPT', 'EXISTS', ...Object.values(SCRIPTS).map(sha1)));
+  return { keys, functions: libraries.join('\n'), scripts };
+}
+
+async function readDb(wire: Wire, db: string, into: Map<string, KeyState>): Promise<void> {
+  const names: Buffer[] = [];
+  let cursor = '0';
+  do {
+    const [next, page] = list(await wire.send('SCAN', cursor, 'COUNT', 1000));
+    cursor = text(next);
+    for (const name of list(page)) if (Buffer.isBuffer(name) && !OWN_KEY.test(text(name))) names.push(name);
+  } while (cursor !== '0');
+  const heads = await Promise.all(
+    names.map(async (name) => {
+      const [type, expiresAt] = await Promise.all([wire.send('TYPE', name), wire.send('PEXPIRETIME', name)]);
+      return { name, type: text(type), expiresAtMs: Number(text(expiresAt)) };
+    }),
+  );
+  const states = heads
+    .filter((head) => head.type !== 'none') // expired since SCAN saw it
+    .map(async ({ name, type, expiresAtMs }) => {
+      into.set(`${db} ${text(name)}`, { type, expiresAtMs, ...(await readValue(wire, name, type)) });
+    });
+  await Promise.all(states);
+}
+
+async function readValue(wire: Wire, name: Buffer, type: string): Promise<Pick<KeyState, 'value' | 'deliveredAtMs'>> {
+  const value = (canonicalText: string) => ({ value: canonicalText, deliveredAtMs: [] });
+  switch (type) {
+    case 'string': {
+      const bytes = await wire.send('GET', name);
+      return value(Buffer.isBuffer(bytes) && isHyperLogLog(bytes) ? `HyperLogLog ${registersOf(bytes)}` : text(bytes));
+    }
+    case 'list':
+      return value(canonical(await wire.send('LRANGE', name, 0, -1)));
+    case 'set':
+      return value(
+        JSON.stringify(
+          list(await wire.send('SMEMBERS', name))
+            .map(text)
+            .sort(),
+        ),
+      );
+    case 'zset':
+      return value(canonical(await wire.send('ZRANGE', name, 0, -1, 'WITHSCORES')));
+    case 'hash': {
+      const flat = list(await wire.send('HGETALL', name)).map(text);
+      const fields = flat.flatMap((field, i) => (i % 2 === 0 ? [JSON.stringify([field, flat[i + 1]])] : []));
+      return value(fields.sort().join());
+    }
+    case 'stream':
+      return streamValue(await wire.send('XINFO', 'STREAM', name, 'FULL', 'COUNT', MAX_ENTRIES));
+    default:
+      throw new Error(`no way to compare a ${type}`);
+  }
+}
+
+/**
+ * Leaves out what is no state of the stream: radix tree figures, and the time at which a consumer was last seen (each
+ * attempt to read moves it, so the two sides never agree).
+ */
+function streamValue(full: WireReply): Pick<KeyState, 'value' | 'deliveredAtMs'> {
+  const deliveredAtMs: number[] = [];
+  const stream = fields(full);
+  const groups = list(stream.get('groups') ?? []).map((reply) => {
+    const group = fields(reply);
+    const consumers = list(group.get('consumers') ?? []).map((entry) => {
+      const consumer = fields(entry);
+      // Each: id, time of delivery, number of deliveries.
+      const pending = list(consumer.get('pel') ?? consumer.get('pending') ?? []).map((item) => {
+        const [id, atMs, deliveries] = list(item).map(text);
+        deliveredAtMs.push(Number(atMs));
+        return [id, deliveries];
+      });
+      return { name: text(consumer.get('name')), pending };
+    });
+    const head = ['name', 'last-delivered-id', 'entries-read', 'pel-count'].map((name) => text(group.get(name)));
+    return { head, consumers };
+  });
+  const head = ['length', 'last-generated-id', 'max-deleted-entry-id', 'entries-added'];
+  const entries = list(stream.get('entries') ?? []).map(canonical);
+  return {
+    value: JSON.stringify({ head: head.map((name) => text(stream.get(name))), entries, groups }),
+    deliveredAtMs,
+  };
+}
+
+function fields(flat: WireReply): Map<string, WireReply> {
+  const out = new Map<string, WireReply>();
+  const items = list(flat);
+  for (let i = 0; i + 1 < items.length; i += 2) out.set(text(items[i]), items[i + 1] ?? null);
+  return out;
+}
+
+export function text(reply: WireReply | undefined): string {
+  if (Buffer.isBuffer(reply)) return reply.toString('latin1');
+  if (reply === null || reply === undefined) return '(nil)';
+  if (reply instanceof Error) return `(error) ${reply.message}`;
+  return typeof reply === 'string' ? reply : canonical(reply);
+}
+
+export function list(reply: WireReply | undefined): WireReply[] {
+  if (!Array.isArray(reply)) throw new Error(`expected an array, got ${text(reply)}`);
+  return reply;
+}
+
+/** A reply as text, for comparing. */
+export function canonical(reply: WireReply): string {
+  return Array.isArray(reply) ? `[${reply.map(canonical).join()}]` : JSON.stringify(text(reply));
+}
+
+/** How two states of one key differ; '' if they do not. `toleranceMs` holds for the moment a key expires. */
+export function difference(a: KeyState | undefined, b: KeyState | undefined, toleranceMs: number): string {
+  if (a === undefined || b === undefined) return a === b ? '' : `${show(a)} ≠ ${show(b)}`;
+  if (a.type !== b.type || a.value !== b.value) return `${show(a)} ≠ ${show(b)}`;
+  const expiryDiffers = a.expiresAtMs !== b.expiresAtMs && (a.expiresAtMs === -1 || b.expiresAtMs === -1);
+  if (expiryDiffers || Math.abs(a.expiresAtMs - b.expiresAtMs) > toleranceMs)
+    return `expires ${a.expiresAtMs} ≠ ${b.expiresAtMs}`;
+  const times = a.deliveredAtMs.findIndex(
+    (atMs, i) => Math.abs(atMs - (b.deliveredAtMs[i] ?? 0)) > DELIVERY_TOLERANCE_MS,
+  );
+  return times === -1 ? '' : `delivered ${a.deliveredAtMs[times]} ≠ ${b.deliveredAtMs[times]}`;
+}
+
+const DELIVERY_TOLERANCE_MS = 1000;
+const SHOWN_CHARS = 300;
+
+function show(key: KeyState | undefined): string {
+  return key === undefined ? 'nothing' : `${key.type} ${key.value.slice(0, SHOWN_CHARS)} (expires ${key.expiresAtMs})`;
+}

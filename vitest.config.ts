@@ -1,5 +1,5 @@
 /**
- * The four kinds of tests, run in this order of patience. All of them share two processes: the machine they must pass
+ * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share two processes: the machine they must pass
  * on has two cores, and every integration test runs redis-servers of its own beside them.
  */
 import { defineConfig } from 'vitest/config';
@@ -13,9 +13,10 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      kind('unit', 10_000, 10_000),
+      kind('unit', 20_000, 20_000),
       kind('property', 60_000, 30_000),
       kind('integration', 60_000, 60_000),
+      kind('history', 300_000, 60_000),
       kind('chaos', 300_000, 60_000),
     ],
   },

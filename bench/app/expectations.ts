@@ -204,7 +204,11 @@ class Total {
   }
 
   judge(reply: unknown, undecided: boolean, name: string, into: Verdict): void {
-    const actual = Number(reply ?? 0);
+    if (reply === null || reply === undefined) {
+      if (this.sum !== 0) note(into, Math.max(1, this.writes), 0, `${name} is not there, ${this.sum} was written`);
+      return;
+    }
+    const actual = Number(reply);
     const missing = this.falling ? actual - this.sum : this.sum - actual;
     const detail = `${name} is ${actual}, not ${this.sum}`;
     if (missing > 0) note(into, Math.max(1, Math.min(missing, this.writes)), 0, detail);

@@ -22,7 +22,7 @@ export interface RecordSummary {
   inFlight: number;
   acknowledgedWrites: number;
   wrongReplies: number;
-  /** the first few failures, for the report */
+  /** the first few kinds of failure, for the report */
   failures: string[];
 }
 
@@ -41,7 +41,7 @@ const MAX_FAILURES = 20;
 
 export function buildServer(shop: Shop): FastifyInstance {
   const server = Fastify({ logger: false, forceCloseConnections: true });
-  const failures: string[] = [];
+  const failures = new Set<string>();
   let inFlight = 0;
 
   /** Runs one request of the shop: counted, and failed if its replies were wrong. */
@@ -54,7 +54,7 @@ export function buildServer(shop: Shop): FastifyInstance {
       if (shop.record.wrongReplies > wrongBefore) throw new Error('a reply contradicts what had been acknowledged');
       return answer;
     } catch (error) {
-      if (failures.length < MAX_FAILURES) failures.push(error instanceof Error ? error.message : String(error));
+      if (failures.size < MAX_FAILURES) failures.add(error instanceof Error ? error.message : String(error));
       throw error;
     } finally {
       inFlight--;

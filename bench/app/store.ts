@@ -29,7 +29,7 @@ export class Store {
     connections: number,
   ) {
     for (let i = 0; i < connections; i++) {
-      const redis = new Redis(url, { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 });
+      const redis = new Redis(url, { protocol: 2, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 });
       redis.on('error', () => {}); // the commands that it hits are rejected, which is where it counts
       redis.defineCommand('checkout', { numberOfKeys: 2, lua: CHECKOUT });
       redis.defineCommand('reserve', { numberOfKeys: 2, lua: RESERVE });

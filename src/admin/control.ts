@@ -4,7 +4,9 @@
  * Nothing here throws for a refusal: a step that is not allowed answers with its blockers, and nothing has changed then.
  * A rejected promise means a fault of Ferry.
  */
-import type { PhaseName } from '../config/config.js';
+import type { Phase, Side } from '../phases/phase.js';
+
+export type { Side } from '../phases/phase.js';
 
 export interface FerryControl {
   status(): Status;
@@ -13,9 +15,9 @@ export interface FerryControl {
   changePhase(request: PhaseRequest): Promise<StepResult>;
   /** to the safest phase that can be reached, whatever is going on */
   abort(): Promise<StepResult>;
-  /** starting one that runs already is no refusal */
+  /** starting one that runs already is no refusal; once this resolves, the status says so */
   backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult>;
-  /** starts a verification of both sides; `repair` copies what differs */
+  /** starts a verification of both sides (the status says so once this resolves); `repair` copies what differs */
   verify(request: { repair: boolean }): Promise<StepResult>;
   /** of the last verification, those of a running one included */
   differences(): Iterable<Difference> | AsyncIterable<Difference>;
@@ -28,7 +30,7 @@ export interface FerryControl {
 /** `GET /api/status`, as it is sent. */
 export interface Status {
   version: string;
-  phase: PhaseName;
+  phase: Phase;
   epoch: number;
   authority: Side;
   listen: string;
@@ -65,8 +67,6 @@ export interface Status {
   lastCutover: CutoverRecord | null;
 }
 
-export type Side = 'source' | 'target';
-
 export interface SideStatus {
   kind: 'standalone' | 'sentinel' | 'cluster';
   /** without its password */
@@ -79,13 +79,13 @@ export interface SideStatus {
 /** A swap of the authority, in either direction. */
 export interface CutoverRecord {
   at: string;
-  from: PhaseName;
-  to: PhaseName;
+  from: Phase;
+  to: Phase;
   pauseMs: number;
 }
 
 export interface PhaseRequest {
-  to: PhaseName;
+  to: Phase;
   /** pass the guards that may be passed, and record it */
   force?: boolean;
   /** percent of the slots whose reads move, with `target-read` */
@@ -132,7 +132,7 @@ export interface MigrationReport {
   startedAt: string;
   source: string;
   target: string;
-  phases: { phase: PhaseName; epoch: number; at: string; forced: boolean }[];
+  phases: { phase: Phase; epoch: number; at: string; forced: boolean }[];
   cutovers: CutoverRecord[];
   status: Status;
 }

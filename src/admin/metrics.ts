@@ -4,9 +4,9 @@
  * Nothing is done per command for this: each scrape asks the MetricsSource once and copies its totals. The names are
  * part of the contract with users.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { PHASE_NAMES, type PhaseName } from '../config/config.js';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { LatencyHistogram } from '../observe/histogram.js';
+import { PHASES, type Phase } from '../phases/phase.js';
 import type { DifferenceKind, Side } from './control.js';
 
 export interface MetricsSource {
@@ -28,7 +28,7 @@ export interface MetricsSnapshot {
   dirtyKeys: number;
   uncertainWrites: number;
   clientsConnected: number;
-  phase: PhaseName;
+  phase: Phase;
   /** by result: copied, failed, … */
   backfillKeys: Readonly<Record<string, number>>;
   verifyDifferences: Readonly<Record<DifferenceKind, number>>;
@@ -47,21 +47,18 @@ export class Metrics {
   private readonly source: MetricsSource;
   private readonly registry = new Registry();
   private readonly fill: ((snapshot: MetricsSnapshot) => void)[] = [];
-  private readonly durations: DurationHistogram;
 
   constructor(source: MetricsSource) {
     this.source = source;
     this.contentType = this.registry.contentType;
     collectDefaultMetrics({ register: this.registry });
-    this.durations = new DurationHistogram(this.registry);
     this.describe();
   }
 
   async text(): Promise<string> {
     const snapshot = this.source.metrics();
     for (const fill of this.fill) fill(snapshot);
-    this.durations.commandMicros = snapshot.commandMicros;
-    return this.registry.metrics();
+    return `${await this.registry.metrics()}\n${durationText(snapshot.commandMicros)}`;
   }
 
   private describe(): void {
@@ -95,7 +92,7 @@ export class Metrics {
     this.gauge('dirty_keys', 'Keys that must be copied again', [], (gauge, now) => gauge.set(now.dirtyKeys));
     this.gauge('clients_connected', 'Connected clients', [], (gauge, now) => gauge.set(now.clientsConnected));
     this.gauge('phase', '1 for the current phase', ['phase'], (gauge, now) => {
-      for (const phase of PHASE_NAMES) gauge.set({ phase }, phase === now.phase ? 1 : 0);
+      for (const phase of PHASES) gauge.set({ phase }, phase === now.phase ? 1 : 0);
     });
     this.gauge('verify_differences', 'Differences of the last verification', ['kind'], (gauge, now) => {
       for (const [kind, count] of Object.entries(now.verifyDifferences)) gauge.set({ kind }, count);
@@ -136,30 +133,20 @@ export class Metrics {
   }
 }
 
-type Exposed = Awaited<ReturnType<Histogram<'side' | 'le'>['get']>>;
-
-/** A Prometheus histogram whose buckets are read from Ferry's own ones instead of being counted again. */
-class DurationHistogram extends Histogram<'side' | 'le'> {
-  commandMicros: Readonly<Record<Side, LatencyHistogram>> | null = null;
-
-  constructor(registry: Registry) {
-    const help = 'Time from a command to its reply';
-    super({ name: 'ferry_command_duration_seconds', help, labelNames: ['side'], registers: [registry] });
-  }
-
-  override async get(): Promise<Exposed> {
-    const described = await super.get();
-    const values: Exposed['values'] = [];
-    const name = described.name;
-    for (const [side, micros] of Object.entries(this.commandMicros ?? {})) {
-      for (const le of DURATION_BOUNDS_SECONDS) {
-        const value = micros.countUpTo(le * MICROS_PER_SECOND);
-        values.push({ value, labels: { le, side }, metricName: `${name}_bucket` });
-      }
-      values.push({ value: micros.count, labels: { le: '+Inf', side }, metricName: `${name}_bucket` });
-      values.push({ value: micros.sum / MICROS_PER_SECOND, labels: { side }, metricName: `${name}_sum` });
-      values.push({ value: micros.count, labels: { side }, metricName: `${name}_count` });
+/**
+ * The one histogram, written here: prom-client can only count one value by value, and Ferry's own histograms have done
+ * that already.
+ */
+function durationText(commandMicros: MetricsSnapshot['commandMicros']): string {
+  const name = 'ferry_command_duration_seconds';
+  const lines = [`# HELP ${name} Time from a command to its reply`, `# TYPE ${name} histogram`];
+  for (const [side, micros] of Object.entries(commandMicros)) {
+    for (const le of DURATION_BOUNDS_SECONDS) {
+      lines.push(`${name}_bucket{le="${le}",side="${side}"} ${micros.countUpTo(le * MICROS_PER_SECOND)}`);
     }
-    return { ...described, values };
+    lines.push(`${name}_bucket{le="+Inf",side="${side}"} ${micros.count}`);
+    lines.push(`${name}_sum{side="${side}"} ${micros.sum / MICROS_PER_SECOND}`);
+    lines.push(`${name}_count{side="${side}"} ${micros.count}`);
   }
+  return `${lines.join('\n')}\n`;
 }

@@ -12,11 +12,11 @@
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { z } from 'zod';
-import { PHASE_NAMES } from '../config/config.js';
 import { StartError } from '../config/errors.js';
 import { checkAdminAddress } from '../config/loopback.js';
 import type { Logger } from '../observe/log.js';
 import { redactUrl } from '../observe/redact.js';
+import { PHASES } from '../phases/phase.js';
 import { accessGuard } from './access.js';
 import { BACKFILL_ACTIONS, type FerryControl, type StepResult } from './control.js';
 import { differenceLines } from './differences.js';
@@ -38,7 +38,7 @@ export interface AdminServer {
 const MAX_BODY_BYTES = 64 * 1024;
 
 const phaseBody = z.strictObject({
-  to: z.enum(PHASE_NAMES),
+  to: z.enum(PHASES),
   force: z.boolean().optional(),
   share: z.number().min(0).max(100).optional(),
   dryRun: z.boolean().optional(),

@@ -5,7 +5,6 @@
  */
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { ConfigError, StartError } from '../config/errors.js';
-import { readConfigFile } from '../config/load.js';
 import { AdminClient } from './client.js';
 
 export type Flags = Record<string, Options>;
@@ -31,8 +30,8 @@ export const ADMIN_FLAGS = {
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:6390';
 
-export function adminClient(argv: { admin?: string; token?: string; config?: string }): AdminClient {
-  const file = argv.config === undefined ? {} : readConfigFile(argv.config);
+export async function adminClient(argv: { admin?: string; token?: string; config?: string }): Promise<AdminClient> {
+  const file = argv.config === undefined ? {} : await readFile(argv.config);
   const token = argv.token ?? (file.token === undefined ? undefined : String(file.token));
   return new AdminClient(argv.admin ?? String(file.admin ?? DEFAULT_ADMIN), token);
 }
@@ -52,6 +51,12 @@ export function wholeNumber(
     }
     return number;
   };
+}
+
+/** Loaded only when it is needed: checking a configuration takes more time to load than a status to fetch. */
+async function readFile(path: string): Promise<Record<string, unknown>> {
+  const { readConfigFile } = await import('../config/load.js');
+  return readConfigFile(path);
 }
 
 function fromEnvironment(name: string, option: Options): Options {

@@ -2,13 +2,13 @@
  * A status as a person reads it: where the migration is, how far, and what is wrong.
  */
 import type { SideStatus, Status } from '../admin/control.js';
-import { PHASE_NAMES } from '../config/config.js';
+import { PHASES } from '../phases/phase.js';
 
 export function statusText(status: Status): string {
   const { commands, mirror, lastCutover } = status;
   const lines = [
     `Ferry ${status.version} at ${status.listen}, up ${duration(status.uptimeSeconds)}`,
-    `phase     ${status.phase} (${PHASE_NAMES.indexOf(status.phase) + 1} of ${PHASE_NAMES.length}), epoch ${status.epoch}`,
+    `phase     ${status.phase} (${PHASES.indexOf(status.phase) + 1} of ${PHASES.length}), epoch ${status.epoch}`,
     `source    ${sideText(status.source, status.authority === 'source')}`,
     `target    ${sideText(status.target, status.authority === 'target')}`,
     `clients   ${number(status.clients.connected)} connected`,

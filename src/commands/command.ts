@@ -5,7 +5,7 @@
  * A subcommand is a command of its own, named as Redis names it: "xgroup|create". The container ("xgroup")
  * has a record too, which is what a lookup finds when the subcommand is one that nobody knows.
  */
-import type { KeyPattern } from './keys.js';
+import type { KeyPattern } from './key-patterns.js';
 import type { Mirroring } from './mirroring.js';
 import type { Miss } from './misses.js';
 

@@ -41,7 +41,6 @@ const MISSES: Readonly<Record<Miss, string>> = {
   'all-nil': 'nulls only',
   'all-zero': 'zeros only',
   'all-minus-two': '-2 only',
-  error: 'an error',
 };
 
 const INTRODUCTION = `# Compatibility: how each command is routed and mirrored

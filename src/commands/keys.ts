@@ -7,39 +7,8 @@
  * is read and written (INCR, LMOVE) counts as written. The same key may appear twice.
  */
 import type { Command } from './command.js';
+import type { WrittenKeys } from './key-patterns.js';
 import { equalsName } from './names.js';
-
-/** Which of a command's keys are written. */
-export type WrittenKeys = 'none' | 'first' | 'second' | 'all';
-
-/** How the key positions are found. */
-export type KeyRule =
-  /** firstKey, lastKey, keyStep. */
-  | 'fixed'
-  /** … numkeys key [key …], numkeys being argument `at`. */
-  | 'counted'
-  /** destination numkeys key [key …] */
-  | 'destination-counted'
-  /** … STREAMS key [key …] id [id …] */
-  | 'streams'
-  /** SORT key … [STORE destination] */
-  | 'sort'
-  /** GEORADIUS key … [STORE|STOREDIST destination] */
-  | 'georadius'
-  /** MIGRATE host port key|"" … [KEYS key …] */
-  | 'migrate'
-  /** The server says that keys move, and Ferry has no rule for the command. */
-  | 'unknown'
-  /** There are no keys. */
-  | 'no-keys';
-
-export interface KeyPattern {
-  readonly rule: KeyRule;
-  readonly written: WrittenKeys;
-  /** For 'counted': the index of numkeys, and how many arguments belong to one key. */
-  readonly at: number;
-  readonly step: number;
-}
 
 export class KeyList {
   count = 0;
@@ -178,21 +147,25 @@ function is(frame: Buffer, starts: Int32Array, ends: Int32Array, i: number, name
 }
 
 /**
- * Steps over the options before STREAMS, since a group or a consumer may be called "streams".
- * Returns the index of STREAMS, or -1; `blockAt` is set on the way.
+ * The index of the option `wanted` (or of STREAMS itself) of an XREAD or XREADGROUP, -1 if it is not there. Steps over
+ * the options one by one, since a group or a consumer may be called "streams" or "block".
  */
-let blockAt = -1;
-function findStreams(frame: Buffer, argc: number, starts: Int32Array, ends: Int32Array): number {
-  blockAt = -1;
+function findStreamOption(
+  frame: Buffer,
+  argc: number,
+  starts: Int32Array,
+  ends: Int32Array,
+  wanted: Uint8Array,
+): number {
   let i = 1;
   while (i < argc) {
-    if (is(frame, starts, ends, i, STREAMS)) return i;
-    if (is(frame, starts, ends, i, BLOCK)) {
-      blockAt = i;
-      i += 2;
-    } else if (is(frame, starts, ends, i, COUNT) || is(frame, starts, ends, i, CLAIM)) i += 2;
+    if (is(frame, starts, ends, i, wanted)) return i;
+    if (is(frame, starts, ends, i, STREAMS)) return -1;
+    if (is(frame, starts, ends, i, NOACK)) i += 1;
     else if (is(frame, starts, ends, i, GROUP)) i += 3;
-    else if (is(frame, starts, ends, i, NOACK)) i += 1;
+    else if (is(frame, starts, ends, i, COUNT)) i += 2;
+    else if (is(frame, starts, ends, i, BLOCK)) i += 2;
+    else if (is(frame, starts, ends, i, CLAIM)) i += 2;
     else return -1;
   }
   return -1;
@@ -206,7 +179,7 @@ function streams(
   ends: Int32Array,
   out: KeyList,
 ): boolean {
-  const at = findStreams(frame, argc, starts, ends);
+  const at = findStreamOption(frame, argc, starts, ends, STREAMS);
   const rest = argc - at - 1;
   if (at < 0 || rest === 0 || rest % 2 !== 0) return false;
   const flag = written === 'all' ? 1 : 0;
@@ -255,10 +228,14 @@ function migrate(frame: Buffer, argc: number, starts: Int32Array, ends: Int32Arr
   return false;
 }
 
-/** XREAD and XREADGROUP: may this one wait? */
+/** XREAD and XREADGROUP: may this one wait? With an option that Ferry does not know, any word BLOCK says so. */
 export function hasBlockOption(frame: Buffer, argc: number, starts: Int32Array, ends: Int32Array): boolean {
-  findStreams(frame, argc, starts, ends);
-  return blockAt >= 0;
+  if (findStreamOption(frame, argc, starts, ends, BLOCK) >= 0) return true;
+  if (findStreamOption(frame, argc, starts, ends, STREAMS) >= 0) return false;
+  for (let i = 1; i < argc; i++) {
+    if (is(frame, starts, ends, i, BLOCK)) return true;
+  }
+  return false;
 }
 
 /** COPY source destination … [DB index]: the argument that names the other database, or -1. */
@@ -267,62 +244,4 @@ export function copyDbArgument(frame: Buffer, argc: number, starts: Int32Array, 
     if (is(frame, starts, ends, i, DB)) return i + 1;
   }
   return -1;
-}
-
-// ── The patterns, by name
-
-const counts = (at: number, written: WrittenKeys, step = 1): KeyPattern => ({ rule: 'counted', written, at, step });
-const rule = (name: KeyRule, written: WrittenKeys): KeyPattern => ({ rule: name, written, at: 0, step: 1 });
-
-const MOVABLE: ReadonlyMap<string, KeyPattern> = new Map<string, KeyPattern>([
-  ['eval', counts(2, 'all')],
-  ['evalsha', counts(2, 'all')],
-  ['fcall', counts(2, 'all')],
-  ['eval_ro', counts(2, 'none')],
-  ['evalsha_ro', counts(2, 'none')],
-  ['fcall_ro', counts(2, 'none')],
-  ['zunion', counts(1, 'none')],
-  ['zinter', counts(1, 'none')],
-  ['zdiff', counts(1, 'none')],
-  ['sintercard', counts(1, 'none')],
-  ['sunioncard', counts(1, 'none')],
-  ['sdiffcard', counts(1, 'none')],
-  ['zintercard', counts(1, 'none')],
-  ['lmpop', counts(1, 'all')],
-  ['zmpop', counts(1, 'all')],
-  ['blmpop', counts(2, 'all')],
-  ['bzmpop', counts(2, 'all')],
-  ['msetex', counts(1, 'all', 2)],
-  ['zunionstore', rule('destination-counted', 'first')],
-  ['zinterstore', rule('destination-counted', 'first')],
-  ['zdiffstore', rule('destination-counted', 'first')],
-  ['xread', rule('streams', 'none')],
-  ['xreadgroup', rule('streams', 'all')],
-  ['sort', rule('sort', 'second')],
-  ['georadius', rule('georadius', 'second')],
-  ['georadiusbymember', rule('georadius', 'second')],
-  ['migrate', rule('migrate', 'all')],
-]);
-
-/** SORT_RO is called movable for the patterns of BY and GET, but its one key does not move. */
-const NOT_MOVING: ReadonlySet<string> = new Set(['sort_ro']);
-
-/** What COMMAND gives as their key positions are channels. */
-const CHANNELS: ReadonlySet<string> = new Set(['spublish', 'ssubscribe', 'sunsubscribe']);
-
-const WRITES_FIRST: ReadonlySet<string> = new Set(
-  'sunionstore sinterstore sdiffstore zrangestore geosearchstore bitop pfmerge'.split(' '),
-);
-const WRITES_SECOND: ReadonlySet<string> = new Set(['copy']);
-
-/** What COMMAND says about a command's keys, and whether the command writes at all → how to find them. */
-export function keyPatternOf(name: string, firstKey: number, serverSaysMovable: boolean, writes: boolean): KeyPattern {
-  const known = MOVABLE.get(name);
-  if (known !== undefined) return known;
-  if (serverSaysMovable && !NOT_MOVING.has(name)) return rule('unknown', 'all');
-  if (firstKey === 0 || CHANNELS.has(name)) return rule('no-keys', 'none');
-  if (!writes) return rule('fixed', 'none');
-  if (WRITES_FIRST.has(name)) return rule('fixed', 'first');
-  if (WRITES_SECOND.has(name)) return rule('fixed', 'second');
-  return rule('fixed', 'all');
 }

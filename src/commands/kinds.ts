@@ -72,7 +72,7 @@ const UNSUPPORTED: readonly (readonly [why: string, names: string])[] = [
   [CONNECTION, 'reset client|reply client|no-touch client|info client|list client|unblock'],
   // On a shared connection it would wait behind the very script that it should end.
   ['it needs a connection of its own', 'script|kill function|kill'],
-  ["it keeps its state in the server's connection", 'himport|prepare himport|discard himport|discardall'],
+  ["it keeps its state in the server's connection", 'himport|prepare himport|set himport|discard himport|discardall'],
   [CLUSTER, 'asking readonly readwrite'],
 ];
 

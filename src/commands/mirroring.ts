@@ -119,7 +119,7 @@ const RULES: readonly (readonly [names: string, mirroring: Mirroring])[] = [
   ['sort georadius georadiusbymember', MIRRORED_BY_COPY],
   ['move', MIRRORED_BY_COPY],
   // Redis 8: known to write, not known well enough to do more than copy
-  ['delex increx msetex xnack xcfgset xidmprecord himport|set lmovem', MIRRORED_BY_COPY],
+  ['delex increx msetex xnack xcfgset xidmprecord lmovem', MIRRORED_BY_COPY],
   ['vadd vrem vsetattr', MIRRORED_BY_COPY],
   ['arset armset ardel ardelrange arinsert arring arseek', MIRRORED_BY_COPY],
 

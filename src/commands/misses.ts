@@ -25,9 +25,7 @@ export type Miss =
   /** A collection of nulls only, or none at all. */
   | 'all-nil'
   | 'all-zero'
-  | 'all-minus-two'
-  /** A missing key is an error, and nothing else is a miss. */
-  | 'error';
+  | 'all-minus-two';
 
 export const MISS_NEVER_TARGET: Miss = 'never';
 
@@ -49,8 +47,6 @@ const ROWS: readonly (readonly [miss: Miss, names: string])[] = [
   ['all-zero', 'smismember bitfield_ro'],
   // Redis 7.4: one answer per field.
   ['all-minus-two', 'httl hpttl hexpiretime hpexpiretime'],
-  // "no such key", NOGROUP
-  ['error', 'xinfo|stream xinfo|groups xinfo|consumers xpending'],
 ];
 
 /** Reads that always ask the authority, and why. */
@@ -63,6 +59,7 @@ const NEVER_ROWS: readonly (readonly [why: string, names: string])[] = [
   ['may read keys that its arguments do not name', 'sort_ro eval_ro evalsha_ro fcall_ro'],
   ['tells about a server and not about the value', 'dump memory|usage'],
   ['tells about a server and not about the value', 'object|encoding object|freq object|idletime object|refcount'],
+  ['idle times, lag and sizes are those of one server', 'xpending xinfo|stream xinfo|groups xinfo|consumers'],
   ['the authority is to count the access', 'touch'],
   ['newer than the servers Ferry is tested with', 'digest sdiffcard sunioncard'],
   ['newer than the servers Ferry is tested with', 'vcard vdim vemb vgetattr vinfo vismember vlinks vrandmember'],
@@ -98,8 +95,6 @@ export function isMiss(miss: Miss, buf: Buffer, start: number, end: number): boo
   switch (miss) {
     case 'never':
       return true;
-    case 'error':
-      return false;
     case 'nil':
       return isNullAt(buf, start);
     case 'empty':

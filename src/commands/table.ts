@@ -12,7 +12,7 @@
 import type { Reply } from '../resp/values.js';
 import type { Command, CommandKind } from './command.js';
 import { type CommandDescription, describedByServer, describedOffline } from './descriptions.js';
-import { type KeyPattern, keyPatternOf } from './keys.js';
+import { type KeyPattern, keyPatternOf } from './key-patterns.js';
 import { KINDS, kindByFlags } from './kinds.js';
 import { MIRRORED_BY_COPY, MIRRORING, type Mirroring, NOT_MIRRORED } from './mirroring.js';
 import { MISS_NEVER_TARGET, type Miss, READS } from './misses.js';

@@ -4,12 +4,11 @@
  * Nothing here reads files, flags or the environment (that is load.ts); nothing outside `config/` fills in defaults.
  * Durations are milliseconds, sizes are bytes.
  */
+import type { Phase } from '../phases/phase.js';
 import { type Endpoint, parseEndpoint } from './url.js';
 
+export type { Phase as PhaseName } from '../phases/phase.js';
 export type { Endpoint } from './url.js';
-
-export const PHASE_NAMES = ['source-only', 'dual-write', 'target-read', 'target-first', 'target-only'] as const;
-export type PhaseName = (typeof PHASE_NAMES)[number];
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -23,7 +22,7 @@ export interface Config {
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | null };
   readonly stateDir: string;
   /** only used when the state directory is new */
-  readonly phase: PhaseName;
+  readonly phase: Phase;
   /** start although another Ferry holds the lease of this pair */
   readonly takeover: boolean;
   /** use a state directory or a target that was not made by this migration */

@@ -6,7 +6,8 @@
  * give (text, or a YAML value) into the checked value; `expects` completes the sentence "expected …" when it cannot.
  */
 import { z } from 'zod';
-import { type Config, DEFAULTS, LOG_LEVELS, PHASE_NAMES } from './config.js';
+import { PHASES } from '../phases/phase.js';
+import { type Config, DEFAULTS, LOG_LEVELS } from './config.js';
 import { parseEndpoint } from './url.js';
 
 export interface Option {
@@ -107,7 +108,7 @@ export const OPTIONS = {
     default: DEFAULTS.stateDir,
     describe: 'where the phase and what must survive a crash are kept',
   },
-  phase: { ...oneOf(PHASE_NAMES), default: DEFAULTS.phase, describe: 'phase of the first start; later ones go on' },
+  phase: { ...oneOf(PHASES), default: DEFAULTS.phase, describe: 'phase of the first start; later ones go on' },
   takeover: { ...YES_NO, default: 'false', describe: 'start although another Ferry holds this pair' },
   adopt: { ...YES_NO, default: 'false', describe: 'go on with a state directory of another migration' },
   ack: {

@@ -26,7 +26,9 @@ export function callLane(lane: Lane, commands: readonly LaneArgs[], atomic = fal
       streams: false,
       onReply(buf, start, end) {
         if (over) return;
-        replies.push(decodeReply(buf, start, end));
+        // decoded values are views of the bytes, and the lane's buffer is overwritten by its next read
+        const own = Buffer.from(buf.subarray(start, end));
+        replies.push(decodeReply(own, 0, own.length));
         if (replies.length < all.length) return;
         over = true;
         if (!atomic) resolve(replies);

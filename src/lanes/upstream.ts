@@ -10,7 +10,10 @@ import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
 import { handshakeSteps } from './handshake.js';
 import { credentialsOn, type Identity } from './identity.js';
-import { Lane, type LaneOptions } from './lane.js';
+import { encodeCommand } from '../resp/encode.js';
+import { ReplyFault } from '../resp/values.js';
+import { callLane } from './call.js';
+import { Lane, LaneRefused, type LaneOptions } from './lane.js';
 
 export type SideName = 'source' | 'target';
 export type UpstreamState = 'up' | 'down';
@@ -31,6 +34,9 @@ export class Upstream {
   /** The server's clock minus ours, ms. */
   clockOffsetMs = 0;
   maxmemoryPolicy = '';
+  maxmemoryBytes = 0;
+  /** Connections that do not authenticate are refused (the default user has a password). */
+  requiresLogin = false;
   /** Connections lost and not yet known to be dead on the node. */
   unfenced = 0;
   readonly control: Redis;
@@ -105,6 +111,7 @@ export class Upstream {
   async connect(): Promise<void> {
     await this.control.connect();
     await this.refresh();
+    await this.probeAnonymous();
     this.state = 'up';
   }
 
@@ -114,6 +121,7 @@ export class Upstream {
     const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
     this.version = field('redis_version');
     this.maxmemoryPolicy = field('maxmemory_policy');
+    this.maxmemoryBytes = Number(field('maxmemory')) || 0;
     this.sawRunId(field('run_id'));
     await this.sampleClock();
   }
@@ -130,6 +138,52 @@ export class Upstream {
       bestMs = tripMs;
       this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentAt + tripMs / 2);
     }
+  }
+
+  /** Opens the lane of (identity, db) and waits for it. Null when it is up, else the server's error. */
+  async tryLane(identity: Identity, db: number): Promise<string | null> {
+    const lane = this.lane(identity, db);
+    try {
+      await callLane(lane, [['PING']]);
+      return null;
+    } catch {
+      return lane.lastError === '' ? 'FERRY the server is not reachable' : lane.lastError;
+    }
+  }
+
+  /** Asks the server whether it takes this login, on a connection of its own. Null when it does, else its error. */
+  verifyLogin(username: string | null, password: string): Promise<string | null> {
+    return this.tryLogin(encodeCommand(['AUTH', ...(username === null ? [] : [username]), password]));
+  }
+
+  /** Finds out whether a connection without a login is served. */
+  async probeAnonymous(): Promise<void> {
+    const refusal = await this.tryLogin(encodeCommand(['PING']));
+    this.requiresLogin = refusal !== null && /^NOAUTH/.test(refusal);
+  }
+
+  private tryLogin(command: Buffer): Promise<string | null> {
+    return new Promise((resolve) => {
+      let answer: string | null = 'FERRY the server is not reachable';
+      const lane = new Lane({
+        name: `${this.side}:login`,
+        address: this.endpoint,
+        giveUpOnRefusal: true,
+        handshake: () => [
+          {
+            command,
+            accept(reply) {
+              answer = reply instanceof ReplyFault ? reply.message : null;
+              throw new LaneRefused(answer ?? 'verified'); // one question was all there was to ask
+            },
+          },
+        ],
+        onDown: () => {
+          lane.close();
+          resolve(answer);
+        },
+      });
+    });
   }
 
   /** The server's clock now, ms since 1970. */

@@ -20,10 +20,8 @@ export class DirtyKeys {
   readonly slotGeneration = new Float64Array(SLOTS);
   dirtySlots = 0;
   private generation = 0;
-  /** Slots were marked at some time: differences may hide until the next clean verification. */
-  overflows = 0;
-  /** Called at every new mark: wakes the repair job. */
-  onMark: () => void = () => {};
+  /** Called when a slot is marked: differences may hide until the next clean verification. */
+  onSlotMarked: () => void = () => {};
 
   constructor(private readonly capacity: number) {}
 
@@ -42,14 +40,12 @@ export class DirtyKeys {
     else if (this.keys.size < this.capacity)
       this.keys.set(name, { db, key: Buffer.from(key), slot, generation: ++this.generation });
     else this.markSlot(slot);
-    this.onMark();
   }
 
   markSlot(slot: number): void {
     if (this.slotGeneration[slot] === 0) this.dirtySlots++;
     this.slotGeneration[slot] = ++this.generation;
-    this.overflows++;
-    this.onMark();
+    this.onSlotMarked();
   }
 
   markAll(): void {

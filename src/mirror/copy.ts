@@ -109,7 +109,6 @@ export class CopyEngine {
   pending = 0;
   /** Tasks not over, taken ones included. */
   active = 0;
-  chunkedCopies = 0;
   copies = 0;
   /** RESTORE was refused, or the options said so: every copy is logical from now on. */
   logical: boolean;
@@ -219,7 +218,7 @@ export class CopyEngine {
     this.inFlightBytes += task.sizeBytes;
     this.copies++;
     if (task.sizeBytes > this.options.bigKeyBytes) {
-      this.chunkedCopies++;
+      this.mirror.context.counters.chunkedCopies++;
       void copyStaged(this, task, true);
     } else if (this.logical) void copyStaged(this, task, false);
     else this.admit(task);
@@ -372,7 +371,7 @@ export class CopyEngine {
 
   refused(task: CopyTask, error: string | null): void {
     if (error !== null) {
-      this.mirror.context.counters.errors++;
+      this.mirror.context.counters.mirrorErrors++;
       if (/DUMP payload|Bad data format|unknown command|NOPERM/i.test(error)) this.logical = true;
     }
     this.over(task, error ?? 'the mirror connection was lost');

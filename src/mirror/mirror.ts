@@ -36,9 +36,10 @@ import { WriteLane } from './write-lane.js';
 
 export interface MirrorCounters {
   ops: Record<MirrorClass, number>;
-  errors: number;
+  mirrorErrors: number;
   selfCheckMismatches: number;
   joinedCopies: number;
+  chunkedCopies: number;
   shed: number;
 }
 
@@ -209,7 +210,9 @@ export class Mirror implements DerivationOutput {
       this.copies.changedAll();
       if (!known.allKnown) known.forget();
     }
-    this.d.verbatim();
+    // the library may be there already, from a copy of all functions
+    if (e.command!.name === 'function|load') this.d.send(['FUNCTION', 'LOAD', 'REPLACE', this.d.arg(this.d.argc - 1)]);
+    else this.d.verbatim();
   }
 
   private deriveKeyed(e: Effect, command: Command, inExec: boolean): void {

@@ -14,7 +14,7 @@ const KEPT_BYTES = 48;
 /** What an operation needs from its mirror. */
 export interface OperationOwner {
   markDirty(e: Effect): void;
-  readonly context: { readonly counters: { errors: number; selfCheckMismatches: number } };
+  readonly context: { readonly counters: { mirrorErrors: number; selfCheckMismatches: number } };
 }
 
 export class MirrorOp implements MirrorAck {
@@ -52,7 +52,7 @@ export class MirrorOp implements MirrorAck {
 
   failed(error: string | null): void {
     const effect = this.effect!;
-    if (error !== null) this.owner.context.counters.errors++;
+    if (error !== null) this.owner.context.counters.mirrorErrors++;
     this.owner.markDirty(effect);
     this.recycle();
     effect.partSettled();

@@ -8,7 +8,7 @@
  * "Holding the slot" is being admitted as a write (L4). A write on the key joins the copy and sets `changed`, so an
  * unheld reading that raced a write is never swapped in. All commands go through the one write lane, so the RENAME
  * stands in the authority's order. A staging key that a failure leaves behind is deleted by the next attempt on the
- * key's slot number, and by the sweep that follows every backfill and verification (`isStagingKey`).
+ * key's slot number, and by the sweep that follows every backfill and verification (own-keys.ts).
  */
 import { callLane, LaneLost } from '../lanes/call.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -17,20 +17,15 @@ import { tagForSlot } from '../topology/crc16.js';
 import type { CopyEngine, CopyTask } from './copy.js';
 import { type LogicalReader, logicalReader } from './logical/reader.js';
 import type { Args } from './derivation.js';
+import { STAGING_PREFIX } from './own-keys.js';
 import type { MirrorAck } from './write-lane.js';
 
 const CHUNK_ELEMENTS = 1000;
 const CHUNK_BYTES = 256 * 1024;
 const UNHELD_ATTEMPTS = 2;
 const HOLD_LIMIT_MS = 10_000;
-const STAGING_PREFIX = '__ferry:staging:';
 
 let stagingNumber = 0;
-
-/** Keys of Ferry's own: never mirrored, compared or shown. */
-export function isStagingKey(key: Buffer): boolean {
-  return key.length > STAGING_PREFIX.length && key.toString('latin1', 0, STAGING_PREFIX.length) === STAGING_PREFIX;
-}
 
 class Interrupted extends Error {}
 
@@ -76,6 +71,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   const reader = logicalReader(String(type), task.key, staging, {
     chunkElements: isBig ? CHUNK_ELEMENTS : Number.POSITIVE_INFINITY,
     chunkBytes: CHUNK_BYTES,
+    clockShiftMs: engine.mirror.clock.shiftMs,
     features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
   });
   append(['DEL', staging]);

@@ -12,8 +12,7 @@ const EMPTY = Buffer.alloc(0);
 export class InputQueue {
   /** Bytes not taken yet. */
   bytes = 0;
-  /** Set by shift(): a chunk, and how much of it had been taken before. */
-  chunk: Buffer = EMPTY;
+  /** Set by shift(): how much of the chunk had been taken before. */
   chunkPos = 0;
 
   private readonly chunks: Buffer[] = [];
@@ -78,19 +77,17 @@ export class InputQueue {
     this.bytes += count;
   }
 
-  /** Takes the next chunk itself, or what is left of it. False if there is none. */
-  shift(): boolean {
+  /** Takes the next chunk itself, from `chunkPos` on; null if nothing is left. */
+  shift(): Buffer | null {
+    if (this.chunks.length === 0) return null;
     this.dropTaken();
-    if (this.head === this.chunks.length) {
-      this.clear();
-      return false;
-    }
-    this.chunk = this.chunks[this.head];
+    if (this.chunks.length === 0) return null;
+    const chunk = this.chunks[this.head];
     this.chunkPos = this.taken;
-    this.bytes -= this.chunk.length - this.taken;
-    this.taken = this.chunk.length;
+    this.bytes -= chunk.length - this.taken;
+    this.taken = chunk.length;
     this.dropTaken();
-    return true;
+    return chunk;
   }
 
   clear(): void {
@@ -98,20 +95,15 @@ export class InputQueue {
     this.head = 0;
     this.taken = 0;
     this.bytes = 0;
-    this.chunk = EMPTY;
     this.block = EMPTY;
     this.blockUsed = 0;
   }
 
   private dropTaken(): void {
-    if (this.head === this.chunks.length || this.taken < this.chunks[this.head].length) return;
+    if (this.taken < this.chunks[this.head].length) return;
     this.chunks[this.head] = EMPTY;
     this.head++;
     this.taken = 0;
-    if (this.head === this.chunks.length) {
-      this.chunks.length = 0;
-      this.head = 0;
-      this.blockUsed = 0;
-    }
+    if (this.head === this.chunks.length) this.clear();
   }
 }

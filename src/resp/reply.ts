@@ -35,6 +35,7 @@ const PLUS = 43;
 const COMMA = 44; // RESP3 double
 const MINUS = 45;
 const ZERO = 48;
+const ONE = 49;
 const NINE = 57;
 const COLON = 58;
 const EQUALS = 61; // RESP3 verbatim string
@@ -62,6 +63,12 @@ const IN_BULK = 5;
 const AT_CR = 6;
 /** The LF behind that or behind a text. */
 const AT_LF = 7;
+
+// What lengthAt() returns besides a length.
+/** `$-1\r\n` or `*-1\r\n`. */
+const NULL_LENGTH = -1;
+/** Not wholly there, over 9 digits, or anything unusual: to be read byte by byte. */
+const NO_LENGTH = -2;
 
 export class ReplyScanner {
   /** Set by scan(): the reply that was being scanned ended. */
@@ -116,10 +123,15 @@ export class ReplyScanner {
                 if (this.endElement()) return p;
                 continue;
               }
+            } else if (length === NULL_LENGTH) {
+              p += 5;
+              if (this.endElement()) return p;
+              continue;
             }
           } else if (type === COLON) {
-            if (p + 4 <= end && buf[p + 2] === CR && buf[p + 3] === LF && isDigit(buf[p + 1])) {
-              p += 4;
+            const after = integerEnd(buf, p, end);
+            if (after > 0) {
+              p = after;
               if (this.endElement()) return p;
               continue;
             }
@@ -291,21 +303,35 @@ function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;
 }
 
-/** The number in the line `$12\r\n` at `p`; -1 if it is not wholly there, longer than 9 digits or anything unusual. */
+/** The offset behind the line `:123\r\n` at `p`; 0 if it is not wholly there, very long or anything unusual. */
+function integerEnd(buf: Buffer, p: number, end: number): number {
+  const last = Math.min(end - 2, p + 16);
+  let i = p + 1;
+  while (i <= last && isDigit(buf[i])) i++;
+  if (i > last || i === p + 1 || buf[i] !== CR || buf[i + 1] !== LF) return 0;
+  return buf[p + 1] === ZERO && i > p + 2 ? 0 : i + 2;
+}
+
+/** The number in the line `$12\r\n` at `p`, or one of the constants above. */
 function lengthAt(buf: Buffer, p: number, end: number): number {
-  if (p + 4 > end || !isDigit(buf[p + 1])) return -1;
-  let value = buf[p + 1] - ZERO;
+  if (p + 4 > end) return NO_LENGTH;
   let i = p + 2;
+  let value = buf[p + 1] - ZERO;
+  if (value < 0 || value > 9) {
+    const isNull = p + 5 <= end && buf[p + 1] === MINUS && buf[i] === ONE && buf[p + 3] === CR && buf[p + 4] === LF;
+    return isNull ? NULL_LENGTH : NO_LENGTH;
+  }
   if (value > 0) {
     const lastDigit = Math.min(end - 1, p + 10);
     while (i < lastDigit && isDigit(buf[i])) value = value * 10 + (buf[i++] - ZERO);
   }
-  return i + 1 < end && buf[i] === CR && buf[i + 1] === LF ? value : -1;
+  return i + 1 < end && buf[i] === CR && buf[i + 1] === LF ? value : NO_LENGTH;
 }
 
 /** Bytes of that line. */
 function lengthLineBytes(length: number): number {
-  let bytes = 4;
-  for (let power = 10; length >= power; power *= 10) bytes++;
+  if (length < 1000) return length < 10 ? 4 : length < 100 ? 5 : 6;
+  let bytes = 7;
+  for (let power = 10_000; length >= power; power *= 10) bytes++;
   return bytes;
 }

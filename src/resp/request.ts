@@ -27,29 +27,24 @@
  * can be read. Either call gather() to have it as an ordinary COMMAND after all, or go on: next() returns BODY with a
  * further piece of the raw command in the frame fields, `bodyLast` on its last one. A PROTOCOL_ERROR may still come.
  */
+import { CommandSpans, NO_BYTES } from './command-spans.js';
 import { decimalDigits, encodeCommand } from './encode.js';
 import { splitInline } from './inline.js';
-import { InputQueue } from './input-queue.js';
 import {
-  ARGUMENTS_MAX,
-  BAD_BULK_LENGTH,
-  BAD_COUNT,
   BULK_MAX_BYTES,
+  bulkLengthError,
   COMMAND_MAX_BYTES,
-  expectedDollar,
+  countError,
   INLINE_MAX_BYTES,
   strictInteger,
   TOO_BIG_BULK_LENGTH,
   TOO_BIG_COUNT,
   TOO_BIG_INLINE,
   tooBigCommand,
-  UNAUTHENTICATED_ARGUMENTS_MAX,
-  UNAUTHENTICATED_BULK_LENGTH,
-  UNAUTHENTICATED_BULK_MAX_BYTES,
-  UNAUTHENTICATED_COUNT,
   UNBALANCED_QUOTES,
 } from './limits.js';
 import { RequestBody } from './request-body.js';
+import { RequestInput } from './request-input.js';
 
 export { ArgReader } from './arg-reader.js';
 
@@ -82,13 +77,7 @@ const NUL = 0;
 const DOLLAR = 36;
 const STAR = 42;
 const ZERO = 48;
-
-const EMPTY = Buffer.alloc(0);
-const INITIAL_ARGUMENTS = 8;
-/** Span arrays that one long command made larger than this are given back when the client falls silent. */
-const KEPT_ARGUMENTS = 1024;
-/** At least so many bytes are taken at once when a command is put together from several chunks. */
-const JOIN_STEP_BYTES = 512;
+const NINE = 57;
 
 /** lengthLine() found no complete line yet. */
 const NO_LINE = -1;
@@ -97,18 +86,7 @@ const BAD_LINE = -2;
 /** lengthLine() read a count of 0 or less: no command. */
 const NO_COMMAND = -3;
 
-export class RequestScanner {
-  /** The buffer that all spans index. */
-  frame: Buffer = EMPTY;
-  frameStart = 0;
-  frameEnd = 0;
-  /** Number of arguments, the name included. */
-  argc = 0;
-  /** Number of arguments whose spans are set: argc for COMMAND, fewer for HEAD. */
-  argsRead = 0;
-  /** Argument i is frame[starts[i], ends[i]). The arrays are replaced when they grow: re-read the fields. */
-  starts: Int32Array = new Int32Array(INITIAL_ARGUMENTS);
-  ends: Int32Array = new Int32Array(INITIAL_ARGUMENTS);
+export class RequestScanner extends CommandSpans {
   error = '';
   /** With BODY: this piece ends the command. */
   bodyLast = false;
@@ -122,22 +100,16 @@ export class RequestScanner {
 
   private state = FRESH;
 
-  // What is being read: buf[pos, end), `pos` being the first byte of the current command (or, streaming, of the next
-  // piece). It is a chunk as pushed or, when `joined`, a buffer of our own; what came later waits in the queue.
-  private buf: Buffer = EMPTY;
-  private pos = 0;
-  private end = 0;
-  private joined = false;
-  private readonly queue = new InputQueue();
+  private readonly input = new RequestInput();
 
-  // Progress within the current command while MIDWAY; at a command's start always 0, 0, -1, 0, false, 0.
+  // Progress within the current command while MIDWAY, HEAD_SHOWN; as initialised here while FRESH (see startAfresh).
   /** Offset in buf of the next length line, or of the current bulk's first byte. */
   private cursor = 0;
   /** Arguments announced by the `*` line; 0 before it was read. */
   private announced = 0;
   /** Length of the current bulk, -1 before its line was read. */
   private bulkBytes = -1;
-  /** Bytes at the cursor in which no line end was found. */
+  /** Bytes of the line at the cursor in which no line end was found. */
   private lineSeen = 0;
   /** A line or bulk ended in something else than CR LF: the frame must be rewritten. */
   private irregular = false;
@@ -150,19 +122,12 @@ export class RequestScanner {
 
   /** Bytes held and not yet returned as a command or piece. */
   get bufferedBytes(): number {
-    return this.end - this.pos + this.queue.bytes;
+    return this.input.bytes;
   }
 
   /** The scanner keeps `chunk`, which must never be written to again. */
   push(chunk: Buffer): void {
-    if (this.state === FAILED) return;
-    if (this.pos === this.end && this.queue.bytes === 0) {
-      this.buf = chunk;
-      this.pos = 0;
-      this.end = chunk.length;
-    } else {
-      this.queue.push(chunk);
-    }
+    if (this.state !== FAILED) this.input.push(chunk);
   }
 
   next(): ScanResult {
@@ -172,7 +137,7 @@ export class RequestScanner {
     }
     for (;;) {
       if (this.state === FRESH) {
-        if (this.pos === this.end && !this.nextChunk()) return this.starve();
+        if (this.input.pos === this.input.end && !this.input.advance()) return this.starve();
       } else if (!this.join()) {
         return NEED_MORE;
       }
@@ -191,9 +156,8 @@ export class RequestScanner {
 
   /** Reads on from the progress fields. After NEED_MORE the state is MIDWAY. */
   private parse(): ParseResult {
-    const buf = this.buf;
-    const end = this.end;
-    let p = this.pos;
+    const { buf, pos, end } = this.input;
+    let p = pos;
     let announced = this.announced;
     let read = 0;
     let bulk = -1;
@@ -222,7 +186,7 @@ export class RequestScanner {
       if (bulk < 0) {
         bulk = shortLength(buf, p, end);
         if (bulk >= 0) {
-          p += bulk < 10 ? 4 : bulk < 100 ? 5 : bulk < 1000 ? 6 : 7;
+          p += bulk < 10 ? 4 : bulk < 100 ? 5 : 6;
         } else {
           bulk = this.lengthLine(p, DOLLAR);
           if (bulk === NO_LINE) return this.suspend(p, announced, read, -1);
@@ -246,18 +210,20 @@ export class RequestScanner {
     }
 
     this.frame = buf;
-    this.frameStart = this.pos;
+    this.frameStart = pos;
     this.frameEnd = p;
     this.argc = announced;
     this.argsRead = announced;
-    this.pos = p;
-    if (this.irregular) this.setFrame(this.readArguments());
-    if (this.state !== FRESH) this.startAfresh();
+    this.input.pos = p;
+    if (this.state !== FRESH || this.irregular) {
+      if (this.irregular) this.setFrame(this.readArguments());
+      this.startAfresh();
+    }
     return COMMAND;
   }
 
   private parseInline(): ParseResult {
-    const { buf, pos, end } = this;
+    const { buf, pos, end } = this.input;
     let i = pos + this.lineSeen;
     while (i < end && buf[i] !== LF && buf[i] !== NUL) i++;
     const found = i < end && buf[i] === LF;
@@ -270,7 +236,7 @@ export class RequestScanner {
     if (args === null) return this.fail(UNBALANCED_QUOTES);
     if (args.length === 0) return this.skipTo(i + 1);
     this.setFrame(args);
-    this.pos = i + 1;
+    this.input.pos = i + 1;
     this.startAfresh();
     return COMMAND;
   }
@@ -280,8 +246,9 @@ export class RequestScanner {
    * A line ends at its first CR, and whatever byte follows that belongs to the end, as in Redis.
    */
   private lengthLine(p: number, type: number): number {
-    const { buf, end } = this;
-    let i = p + this.lineSeen;
+    const { buf, end } = this.input;
+    // The line that suspended us may have been read elsewhere since, when it was short.
+    let i = p === this.cursor ? p + this.lineSeen : p;
     while (i < end && buf[i] !== CR && buf[i] !== NUL) i++;
     const found = i < end && buf[i] === CR;
     if ((found ? i : end) - p > INLINE_MAX_BYTES) {
@@ -297,17 +264,11 @@ export class RequestScanner {
     if (buf[i + 1] !== LF) this.irregular = true;
 
     const value = strictInteger(buf, p + 1, i);
-    let error = '';
-    if (type === STAR) {
-      if (!(value <= ARGUMENTS_MAX)) error = BAD_COUNT;
-      else if (value > UNAUTHENTICATED_ARGUMENTS_MAX && !this.authenticated) error = UNAUTHENTICATED_COUNT;
-      else if (value <= 0) return NO_COMMAND;
-    } else {
-      if (buf[p] !== DOLLAR) error = expectedDollar(buf[p]);
-      else if (!(value >= 0 && value <= this.maxBulkBytes)) error = BAD_BULK_LENGTH;
-      else if (value > UNAUTHENTICATED_BULK_MAX_BYTES && !this.authenticated) error = UNAUTHENTICATED_BULK_LENGTH;
-    }
-    if (error === '') return value;
+    const error =
+      type === STAR
+        ? countError(value, this.authenticated)
+        : bulkLengthError(buf[p], value, this.maxBulkBytes, this.authenticated);
+    if (error === '') return type === STAR && value <= 0 ? NO_COMMAND : value;
     this.fail(error);
     return BAD_LINE;
   }
@@ -318,7 +279,8 @@ export class RequestScanner {
     this.announced = announced;
     this.argsRead = read;
     this.bulkBytes = bulk;
-    this.wantedBytes = bulk < 0 ? this.end - this.pos + 1 : p - this.pos + bulk + 2;
+    const { pos, end } = this.input;
+    this.wantedBytes = bulk < 0 ? end - pos + 1 : p - pos + bulk + 2;
     this.state = MIDWAY;
     if (bulk >= this.streamThreshold && !this.gathering && !this.irregular) return this.showHead();
     if (this.wantedBytes > this.maxCommandBytes) return this.fail(tooBigCommand(this.maxCommandBytes));
@@ -327,93 +289,63 @@ export class RequestScanner {
 
   /** False while what the current command is known to lack has not come; else puts it together with what it had. */
   private join(): boolean {
-    const have = this.end - this.pos;
-    const lacking = this.wantedBytes - have;
-    if (this.queue.bytes < lacking) return false;
-    const take = this.queue.reach(lacking, Math.max(have, JOIN_STEP_BYTES));
-    if (!this.joined) {
-      this.moveTo(Buffer.allocUnsafe(have + take));
-      this.joined = true;
-    } else if (this.end + take > this.buf.length) {
-      // Doubling keeps a command of many small arguments linear, too.
-      this.moveTo(Buffer.allocUnsafe(Math.max(have + take, 2 * this.buf.length)));
+    const shift = this.input.pos;
+    if (!this.input.join(this.wantedBytes)) return false;
+    if (shift > 0) {
+      this.cursor -= shift;
+      for (let i = 0; i < this.argsRead; i++) {
+        this.starts[i] -= shift;
+        this.ends[i] -= shift;
+      }
     }
-    this.queue.copyTo(this.buf, this.end, take);
-    this.end += take;
     return true;
-  }
-
-  private moveTo(buf: Buffer): void {
-    this.buf.copy(buf, 0, this.pos, this.end);
-    const shift = this.pos;
-    for (let i = 0; i < this.argsRead; i++) {
-      this.starts[i] -= shift;
-      this.ends[i] -= shift;
-    }
-    this.buf = buf;
-    this.cursor -= shift;
-    this.end -= shift;
-    this.pos = 0;
   }
 
   private showHead(): ParseResult {
     this.state = HEAD_SHOWN;
-    this.frame = this.buf;
-    this.frameStart = this.pos;
-    this.frameEnd = this.end;
+    this.frame = this.input.buf;
+    this.frameStart = this.input.pos;
+    this.frameEnd = this.input.end;
     this.argc = this.announced;
     return HEAD;
   }
 
   /** HEAD_SHOWN and STREAMING: the next BODY. */
   private nextPiece(): ScanResult {
+    const { input, body } = this;
     if (this.state === HEAD_SHOWN) {
-      const shownOfBulk = this.end - this.cursor;
-      this.body.begin(this.bulkBytes + 2 - shownOfBulk, this.announced - this.argsRead - 1, this.maxBulkBytes);
+      const shownOfBulk = input.end - this.cursor;
+      body.begin(this.bulkBytes + 2 - shownOfBulk, this.announced - this.argsRead - 1, this.maxBulkBytes);
       this.state = STREAMING;
-      this.joined = false;
-      this.pos = this.end;
+      input.pos = input.end;
+      input.settle();
     }
-    if (this.pos === this.end && !this.nextChunk()) return this.starve();
-    const pieceEnd = this.body.walk(this.buf, this.pos, this.end);
-    if (this.body.error !== '') return this.fail(this.body.error);
-    this.frame = this.buf;
-    this.frameStart = this.pos;
+    if (input.pos === input.end && !input.advance()) return this.starve();
+    const pieceEnd = body.walk(input.buf, input.pos, input.end);
+    if (body.error !== '') return this.fail(body.error);
+    this.frame = input.buf;
+    this.frameStart = input.pos;
     this.frameEnd = pieceEnd;
-    this.bodyLast = this.body.done;
-    this.pos = pieceEnd;
-    if (this.body.done) this.startAfresh();
+    this.bodyLast = body.done;
+    input.pos = pieceEnd;
+    if (body.done) this.startAfresh();
     return BODY;
   }
 
-  private nextChunk(): boolean {
-    if (!this.queue.shift()) return false;
-    this.buf = this.queue.chunk;
-    this.pos = this.queue.chunkPos;
-    this.end = this.buf.length;
-    return true;
-  }
-
-  /** Nothing is left: lets go of the chunk, so that an idle client holds none. */
-  private starve(): ScanResult {
-    this.frame = EMPTY;
-    this.buf = EMPTY;
-    this.pos = 0;
-    this.end = 0;
-    if (this.starts.length > KEPT_ARGUMENTS) {
-      this.starts = new Int32Array(INITIAL_ARGUMENTS);
-      this.ends = new Int32Array(INITIAL_ARGUMENTS);
-    }
+  /** Nothing is left: lets go of the last command, so that an idle client holds no memory of it. */
+  private starve(): typeof NEED_MORE {
+    this.frame = NO_BYTES;
+    this.shrinkSpans();
     return NEED_MORE;
   }
 
   private skipTo(p: number): ParseResult {
-    this.pos = p;
+    this.input.pos = p;
     this.startAfresh();
     return SKIPPED;
   }
 
-  /** The next command begins at `pos`. What was joined beyond it goes back to its chunk. */
+  /** The next command begins at the input's position. */
   private startAfresh(): void {
     this.state = FRESH;
     this.announced = 0;
@@ -421,19 +353,13 @@ export class RequestScanner {
     this.lineSeen = 0;
     this.irregular = false;
     this.gathering = false;
-    if (this.joined) {
-      this.queue.giveBack(this.end - this.pos);
-      this.joined = false;
-      this.buf = EMPTY;
-      this.pos = 0;
-      this.end = 0;
-    }
+    this.input.settle();
   }
 
   private fail(text: string): typeof PROTOCOL_ERROR {
     this.error = text;
     this.state = FAILED;
-    this.queue.clear();
+    this.input.clear();
     this.starve();
     return PROTOCOL_ERROR;
   }
@@ -461,30 +387,19 @@ export class RequestScanner {
       p += 2;
     }
   }
-
-  private growSpans(): void {
-    const starts = new Int32Array(this.starts.length * 2);
-    const ends = new Int32Array(this.ends.length * 2);
-    starts.set(this.starts);
-    ends.set(this.ends);
-    this.starts = starts;
-    this.ends = ends;
-  }
 }
 
-/** The length in `$0\r\n` to `$9999\r\n` at `p`; -1 for every other line, complete or not, right or wrong. */
+/** The length in `$0\r\n` to `$999\r\n` at `p`; -1 for every other line, complete or not, right or wrong. */
 function shortLength(buf: Buffer, p: number, end: number): number {
-  if (p + 4 > end || buf[p] !== DOLLAR) return -1;
+  if (p + 6 > end || buf[p] !== DOLLAR) return -1;
   let value = buf[p + 1] - ZERO;
   if (value < 0 || value > 9) return -1;
-  let i = p + 2;
-  if (value > 0) {
-    const lastDigit = p + 6 <= end ? p + 5 : end - 1;
-    for (; i < lastDigit; i++) {
-      const digit = buf[i] - ZERO;
-      if (digit < 0 || digit > 9) break;
-      value = value * 10 + digit;
-    }
-  }
-  return i + 1 < end && buf[i] === CR && buf[i + 1] === LF ? value : -1;
+  let byte = buf[p + 2];
+  if (byte === CR) return buf[p + 3] === LF ? value : -1;
+  if (value === 0 || byte < ZERO || byte > NINE) return -1;
+  value = value * 10 + (byte - ZERO);
+  byte = buf[p + 3];
+  if (byte === CR) return buf[p + 4] === LF ? value : -1;
+  if (byte < ZERO || byte > NINE) return -1;
+  return buf[p + 4] === CR && buf[p + 5] === LF ? value * 10 + (byte - ZERO) : -1;
 }

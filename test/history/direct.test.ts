@@ -8,7 +8,7 @@ import { differences } from './compare.js';
 import { addUsers, fill, judge, loadScripts, NARROW, WIDE } from './judge.js';
 import { Workload } from './workload.js';
 
-const SEEDS = 200;
+const SEEDS = 20;
 
 describe('the workload against one Redis', () => {
   let server: RedisServer;

@@ -25,6 +25,8 @@ export interface CompareOptions {
   /** keys that belong to Ferry itself */
   ignore?: (key: Buffer) => boolean;
   onProgress?: (compared: number) => void;
+  /** before looking again at keys that differ */
+  roundPauseMs?: number;
 }
 
 const SCAN_COUNT = '500';
@@ -85,7 +87,7 @@ async function compareDb(sides: Sides, options: CompareOptions, result: Comparis
   let keys = [...suspects.values()];
   let differences: Difference[] = [];
   for (let round = 1; round <= ROUNDS && keys.length > 0; round++) {
-    if (round > 1) await new Promise((resolve) => setTimeout(resolve, ROUND_PAUSE_MS));
+    if (round > 1) await new Promise((resolve) => setTimeout(resolve, options.roundPauseMs ?? ROUND_PAUSE_MS));
     const found = new Map<Difference, Buffer>();
     for (let from = 0; from < keys.length; from += Number(SCAN_COUNT)) {
       const batch = keys.slice(from, from + Number(SCAN_COUNT));

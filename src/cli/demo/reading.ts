@@ -67,7 +67,7 @@ function streamOf(reply: Reply, timesMs: number[]): unknown {
   const stream = record(reply);
   const groups = list(stream.get('groups')).map((reply) => {
     const group = record(reply);
-    const pending = list(group.get('pel')).map((reply) => {
+    const pending = list(group.get('pending') ?? group.get('pel')).map((reply) => {
       const [id, consumer, deliveredAtMs, deliveries] = list(reply);
       timesMs.push(Number(deliveredAtMs));
       return [latin1(id), latin1(consumer), Number(deliveries)];

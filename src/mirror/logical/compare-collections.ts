@@ -3,8 +3,7 @@
  *
  * - Lists and sorted sets have one order, the same on every server: both sides are read by position and compared
  *   element by element.
- * - Sets and hashes have none: side a is scanned and each page looked up on side b. As many elements on both sides
- *   and all of a's on b: equal.
+ * - Sets and hashes have none: as many elements on both sides, and all of a's (by scan) found on b: equal.
  * - Where hash fields can have TTLs, HLEN also counts fields that have expired and are not yet removed, so counts
  *   prove nothing and b is scanned as well. A field that is gone on one side and about to expire on the other is no
  *   difference.
@@ -22,17 +21,27 @@ function pieceSize(pair: Pair): PieceSize {
 }
 
 export async function compareLists(pair: Pair): Promise<Difference | null> {
-  return compareByPosition(pair, 'LLEN', 1, (from, to) => ['LRANGE', pair.key, from, to], (index, a, b) =>
-    a[0].equals(b[0]) ? null : pair.differs(`element ${index}`),
+  return compareByPosition(
+    pair,
+    'LLEN',
+    1,
+    (from, to) => ['LRANGE', pair.key, from, to],
+    (index, a, b) => (a[0].equals(b[0]) ? null : pair.differs(`element ${index}`)),
   );
 }
 
 export async function compareSortedSets(pair: Pair): Promise<Difference | null> {
-  return compareByPosition(pair, 'ZCARD', 2, (from, to) => ['ZRANGE', pair.key, from, to, 'WITHSCORES'], (rank, a, b) => {
-    if (!a[0].equals(b[0])) return pair.values(`the member of rank ${rank} is`, printable(a[0]), printable(b[0]));
-    if (equalScores(a[1], b[1])) return null;
-    return pair.values(`the score of ${printable(a[0])} is`, a[1].toString('latin1'), b[1].toString('latin1'));
-  });
+  return compareByPosition(
+    pair,
+    'ZCARD',
+    2,
+    (from, to) => ['ZRANGE', pair.key, from, to, 'WITHSCORES'],
+    (rank, a, b) => {
+      if (!a[0].equals(b[0])) return pair.values(`the member of rank ${rank} is`, printable(a[0]), printable(b[0]));
+      if (equalScores(a[1], b[1])) return null;
+      return pair.values(`the score of ${printable(a[0])} is`, a[1].toString('latin1'), b[1].toString('latin1'));
+    },
+  );
 }
 
 async function compareByPosition(
@@ -67,13 +76,19 @@ async function compareByPosition(
 }
 
 export async function compareSets(pair: Pair): Promise<Difference | null> {
-  const [[sizeA], [sizeB]] = await pair.both([['SCARD', pair.key]]);
+  const unequalSize = await compareSizes(pair, 'SCARD');
+  if (unequalSize !== null) return unequalSize;
   for await (const members of scan(pair, pair.a, 'SSCAN', 1)) {
     const present = await membership(pair, members);
     const absent = present.indexOf(0);
     if (absent !== -1) return pair.only(`member ${printable(members[absent])}`, 0);
   }
-  return integer(sizeA) === integer(sizeB) ? null : pair.values('length', integer(sizeA), integer(sizeB));
+  return null;
+}
+
+async function compareSizes(pair: Pair, command: string): Promise<Difference | null> {
+  const [[a], [b]] = await pair.both([[command, pair.key]]);
+  return integer(a) === integer(b) ? null : pair.values('length', integer(a), integer(b));
 }
 
 async function membership(pair: Pair, members: Buffer[]): Promise<number[]> {
@@ -88,10 +103,7 @@ export async function compareHashes(pair: Pair): Promise<Difference | null> {
   if (pair.features[0].hashFieldTtl || pair.features[1].hashFieldTtl) {
     return (await compareFields(pair, 0, true)) ?? compareFields(pair, 1, true);
   }
-  const [[sizeA], [sizeB]] = await pair.both([['HLEN', pair.key]]);
-  const found = await compareFields(pair, 0, false);
-  if (found !== null || integer(sizeA) === integer(sizeB)) return found;
-  return pair.values('length', integer(sizeA), integer(sizeB));
+  return (await compareSizes(pair, 'HLEN')) ?? compareFields(pair, 0, false);
 }
 
 /** Every field of one side looked up on the other. */
@@ -102,7 +114,9 @@ async function compareFields(pair: Pair, scanned: 0 | 1, fieldTtls: boolean): Pr
     const values = list((await there([['HMGET', pair.key, ...fields]]))[0]);
     const unequal = fields.findIndex((_, i) => !isBytes(values[i], page[2 * i + 1]));
     if (unequal === -1 && !fieldTtls) continue;
-    const times = fieldTtls ? await Promise.all([fieldDeadlines(pair, 0, fields), fieldDeadlines(pair, 1, fields)]) : null;
+    const times = fieldTtls
+      ? await Promise.all([fieldDeadlines(pair, 0, fields), fieldDeadlines(pair, 1, fields)])
+      : null;
     for (let i = 0; i < fields.length; i++) {
       const name = `field ${printable(fields[i])}`;
       const equal = isBytes(values[i], page[2 * i + 1]);
@@ -139,7 +153,11 @@ async function fieldDeadlines(pair: Pair, side: 0 | 1, fields: Buffer[]): Promis
     : [['TIME'], ...fields.map((field): Args => ['HEXISTS', pair.key, field])];
   const [time, ...rest] = await call(read);
   const nowMs = timeMs(time);
-  const deadlines: Reply[] = !withTtls ? rest.map((exists) => (exists === 1 ? -1 : -2)) : rest[0] === null ? [] : list(rest[0]);
+  const deadlines: Reply[] = !withTtls
+    ? rest.map((exists) => (exists === 1 ? -1 : -2))
+    : rest[0] === null
+      ? []
+      : list(rest[0]);
   return {
     of(i) {
       const deadline = deadlines[i] === undefined ? -2 : integer(deadlines[i]);

@@ -26,7 +26,8 @@ export async function compareStreams(pair: Pair): Promise<Difference | null> {
   const [[replyA], [replyB]] = await pair.both([['XINFO', 'STREAM', pair.key, 'FULL', 'COUNT', 1]]);
   const onA = streamInfo(replyA);
   const onB = streamInfo(replyB);
-  const found = comparePositions(pair, onA, onB) ?? compareGroups(pair, onA.groups, onB.groups) ?? (await compareEntries(pair));
+  const found =
+    comparePositions(pair, onA, onB) ?? compareGroups(pair, onA.groups, onB.groups) ?? (await compareEntries(pair));
   if (found !== null) return found;
   for (const group of onA.groups) {
     const inPending = group.pendingCount === 0 ? null : await comparePending(pair, group.name);
@@ -118,10 +119,15 @@ async function comparePending(pair: Pair, group: Buffer): Promise<Difference | n
     const [onA, onB] = await pair.both([['TIME'], ['XPENDING', pair.key, group, from, '+', piece.count]]);
     const a = pendingPage(onA[0], onA[1]);
     const b = pendingPage(onB[0], onB[1]);
-    const found = compareById(pair, what, a, b, (entryA, entryB, name) => comparePendingEntry(pair, name, entryA, entryB));
+    const found = compareById(pair, what, a, b, (entryA, entryB, name) =>
+      comparePendingEntry(pair, name, entryA, entryB),
+    );
     if (found !== null) return found;
     from = pageAfter(a, piece.count);
-    piece.observe(a.length, a.reduce((sum, { consumer }) => sum + consumer.length + PENDING_BYTES, 0));
+    piece.observe(
+      a.length,
+      a.reduce((sum, { consumer }) => sum + consumer.length + PENDING_BYTES, 0),
+    );
   }
   return null;
 }
@@ -146,7 +152,8 @@ function compareById<T extends { id: Buffer }>(
   compareOne: (onA: T, onB: T, name: string) => Difference | null,
 ): Difference | null {
   for (let i = 0; i < a.length && i < b.length; i++) {
-    if (!a[i].id.equals(b[i].id)) return pair.values(`${what} number ${i} of a page is`, String(a[i].id), String(b[i].id));
+    if (!a[i].id.equals(b[i].id))
+      return pair.values(`${what} number ${i} of a page is`, String(a[i].id), String(b[i].id));
     const found = compareOne(a[i], b[i], `${what} ${a[i].id}`);
     if (found !== null) return found;
   }

@@ -2,8 +2,9 @@
  * Strings byte by byte, in pieces. If the bytes differ and both sides look like HyperLogLogs, their registers decide
  * (see hyperloglog.ts).
  */
-import type { Difference, Pair } from './pair.js';
+
 import { HYPERLOGLOG_MAX_BYTES, hyperLogLogRegisters, looksLikeHyperLogLog } from './hyperloglog.js';
+import type { Difference, Pair } from './pair.js';
 import { type Args, bytes, integer } from './replies.js';
 
 export async function compareStrings(pair: Pair): Promise<Difference | null> {

@@ -5,7 +5,10 @@
 import type { Reply } from '../../resp/values.js';
 import type { Args } from './replies.js';
 
-/** Sends commands pipelined on one connection; replies in the same order, server errors among them as values. */
+/**
+ * Sends commands pipelined on one connection; replies in the same order, server errors among them as values. Their
+ * bytes are the receiver's: they are not overwritten later.
+ */
 export type Caller = (commands: Args[]) => Promise<Reply[]>;
 
 export interface Difference {
@@ -57,7 +60,8 @@ export class Pair {
   ) {
     this.chunkElements = Math.max(1, options.chunkElements);
     this.chunkBytes = Math.max(1, options.chunkBytes);
-    this.firstElements = (options.sizeBytes ?? Number.POSITIVE_INFINITY) <= this.chunkBytes ? this.chunkElements : undefined;
+    this.firstElements =
+      (options.sizeBytes ?? Number.POSITIVE_INFINITY) <= this.chunkBytes ? this.chunkElements : undefined;
     this.features = [options.a ?? REDIS_7_0, options.b ?? REDIS_7_0];
     this.names = options.names ?? ['source', 'target'];
     this.clockDifferenceMs = options.clockDifferenceMs ?? 0;

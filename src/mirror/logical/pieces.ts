@@ -27,7 +27,8 @@ export class PieceSize {
 
   /** What the last piece held. */
   observe(elements: number, bytes: number): void {
-    const fitting = elements === 0 ? Number.POSITIVE_INFINITY : Math.floor((this.maxBytes * elements) / Math.max(1, bytes));
+    const fitting =
+      elements === 0 ? Number.POSITIVE_INFINITY : Math.floor((this.maxBytes * elements) / Math.max(1, bytes));
     this.count = Math.max(1, Math.min(this.maxElements, this.count * GROWTH, fitting));
   }
 }

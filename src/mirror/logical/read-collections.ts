@@ -9,7 +9,7 @@
 import type { Reply } from '../../resp/values.js';
 import { PieceSize, splitCommand } from './pieces.js';
 import type { LogicalOptions, LogicalReader } from './reader.js';
-import { type Args, byteList, bytes, list, totalBytes } from './replies.js';
+import { type Args, byteList, keptBytes, list, totalBytes } from './replies.js';
 
 /** What is read by position: the end is a piece that is shorter than asked for. */
 abstract class RangeReader implements LogicalReader {
@@ -120,6 +120,6 @@ export class SetReader implements LogicalReader {
 /** SSCAN's and HSCAN's reply; the cursor is null when the scan is complete. */
 export function scanPage(reply: Reply | undefined): { cursor: Buffer | null; items: Buffer[] } {
   const [next, items] = list(reply);
-  const cursor = bytes(next);
+  const cursor = keptBytes(next);
   return { cursor: cursor.length === 1 && cursor[0] === 0x30 ? null : cursor, items: byteList(items) };
 }

@@ -10,7 +10,7 @@ import type { Reply } from '../../resp/values.js';
 import { PieceSize, splitCommand } from './pieces.js';
 import { scanPage } from './read-collections.js';
 import type { LogicalOptions, LogicalReader } from './reader.js';
-import { type Args, byteList, integer, integerText, list, totalBytes } from './replies.js';
+import { type Args, byteList, integer, list, totalBytes } from './replies.js';
 
 /** HPEXPIRETIME's answers that are no time. */
 const NO_FIELD = -2;
@@ -40,6 +40,7 @@ export class HashReader implements LogicalReader {
   private readonly piece: PieceSize;
   private readonly whole: boolean;
   private readonly fieldTtls: boolean;
+  private readonly clockShiftMs: number;
 
   constructor(
     private readonly key: Buffer,
@@ -48,6 +49,7 @@ export class HashReader implements LogicalReader {
   ) {
     this.whole = options.chunkElements === Number.POSITIVE_INFINITY;
     this.fieldTtls = options.features.hashFieldTtl;
+    this.clockShiftMs = options.clockShiftMs ?? 0;
     this.piece = new PieceSize(options.chunkElements, options.chunkBytes);
   }
 
@@ -68,7 +70,7 @@ export class HashReader implements LogicalReader {
     const page = scanPage(replies[0]);
     this.advance(page.cursor, page.items);
     if (!this.fieldTtls) return this.rebuild(page.items, []);
-    if (page.items.length > 0) this.scanned = page.items;
+    if (page.items.length > 0) this.scanned = page.items.map((text) => Buffer.from(text));
     return [];
   }
 
@@ -90,15 +92,15 @@ export class HashReader implements LogicalReader {
   private rebuild(fields: Buffer[], times: Reply[] | null): Args[] {
     if (times === null) return [];
     const present: Buffer[] = [];
-    const byTime = new Map<string, Buffer[]>();
+    const byTime = new Map<number, Buffer[]>();
     for (let i = 0; i < fields.length; i += 2) {
       const time = times.length === 0 ? -1 : integer(times[i / 2]);
       if (time === NO_FIELD) continue;
       present.push(fields[i], fields[i + 1]);
       if (time < 0) continue;
-      const text = integerText(times[i / 2]);
-      const sameTime = byTime.get(text);
-      if (sameTime === undefined) byTime.set(text, [fields[i]]);
+      const onMirror = Math.max(1, Math.round(time + this.clockShiftMs));
+      const sameTime = byTime.get(onMirror);
+      if (sameTime === undefined) byTime.set(onMirror, [fields[i]]);
       else sameTime.push(fields[i]);
     }
     const commands = splitCommand(['HSET', this.staging], present, 2);

@@ -27,7 +27,10 @@ import type { Args } from './replies.js';
 export interface LogicalReader {
   /** The next reads to send to the authority as one group; null when everything was read. */
   nextReads(): Args[] | null;
-  /** Their replies, in order → the commands that rebuild this part under the staging key on the mirror. */
+  /**
+   * Their replies, in order → the commands that rebuild this part under the staging key on the mirror. The commands
+   * hold views of the replies' bytes, so they are to be encoded before those are overwritten; the reader keeps none.
+   */
   take(replies: Reply[]): Args[];
   /** True once a read found no such key: nothing was built, and the mirror must have no key either. */
   readonly missing: boolean;
@@ -51,6 +54,8 @@ export interface LogicalOptions {
   /** Bytes of one piece; of no effect with chunkElements = Infinity. */
   chunkBytes: number;
   features: LogicalFeatures;
+  /** The mirror's clock minus the authority's; added to hash fields' deadlines. 0 when not given. */
+  clockShiftMs?: number;
 }
 
 /** A module's type, or one of a newer server: only DUMP/RESTORE can carry it. */

@@ -28,6 +28,11 @@ export function list(reply: Reply | undefined): Reply[] {
   throw faultOr('an array', reply);
 }
 
+/** Bytes of its own, for what is kept until later replies: a reply's own bytes are a view of a read buffer. */
+export function keptBytes(reply: Reply | undefined): Buffer {
+  return Buffer.from(bytes(reply));
+}
+
 /** An array of strings: HGETALL, LRANGE, SMEMBERS … */
 export function byteList(reply: Reply | undefined): Buffer[] {
   const items = list(reply);
@@ -43,7 +48,7 @@ export function integer(reply: Reply | undefined): number {
 
 /** An integer reply as decimal digits, exact beyond 2^53. */
 export function integerText(reply: Reply | undefined): string {
-  if (typeof reply === 'number') return String(reply);
+  if (typeof reply === 'number' || typeof reply === 'bigint') return String(reply);
   if (Buffer.isBuffer(reply) && reply.length > 0) return reply.toString('latin1');
   throw faultOr('an integer', reply);
 }
@@ -88,5 +93,5 @@ function kindOf(reply: Reply | undefined): string {
   if (reply === null) return 'nil';
   if (Array.isArray(reply)) return 'an array';
   if (reply instanceof Error) return `the error "${reply.message}"`;
-  return typeof reply === 'number' ? 'an integer' : 'a string';
+  return Buffer.isBuffer(reply) ? 'a string' : 'an integer';
 }

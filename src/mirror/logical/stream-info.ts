@@ -6,7 +6,7 @@
  * each group, yet always every group and every consumer.
  */
 import type { Reply } from '../../resp/values.js';
-import { byteList, bytes, integer, integerText, list, namedFields, timeMs } from './replies.js';
+import { byteList, bytes, integer, integerText, keptBytes, list, namedFields, timeMs } from './replies.js';
 
 export interface StreamInfo {
   length: number;
@@ -43,15 +43,15 @@ export interface PendingEntry {
   deliveryCount: string;
 }
 
-/** The reply of XINFO STREAM key FULL. */
+/** The reply of XINFO STREAM key FULL. Positions and names are copies; entries and pending entries are views. */
 export function streamInfo(reply: Reply | undefined): StreamInfo {
   const fields = namedFields(reply);
   const maxDeleted = fields.get('max-deleted-entry-id');
   const added = fields.get('entries-added');
   return {
     length: integer(fields.get('length')),
-    lastGeneratedId: bytes(fields.get('last-generated-id')),
-    maxDeletedEntryId: maxDeleted === undefined ? undefined : bytes(maxDeleted),
+    lastGeneratedId: keptBytes(fields.get('last-generated-id')),
+    maxDeletedEntryId: maxDeleted === undefined ? undefined : keptBytes(maxDeleted),
     entriesAdded: added === undefined ? undefined : integerText(added),
     entries: streamEntries(fields.get('entries')),
     groups: list(fields.get('groups')).map(streamGroup),
@@ -62,8 +62,8 @@ function streamGroup(reply: Reply): StreamGroup {
   const fields = namedFields(reply);
   const read = fields.get('entries-read');
   return {
-    name: bytes(fields.get('name')),
-    lastDeliveredId: bytes(fields.get('last-delivered-id')),
+    name: keptBytes(fields.get('name')),
+    lastDeliveredId: keptBytes(fields.get('last-delivered-id')),
     entriesRead: read === undefined || read === null ? read : integerText(read),
     pendingCount: integer(fields.get('pel-count')),
     pending: list(fields.get('pending')).map((entry) => {
@@ -75,7 +75,7 @@ function streamGroup(reply: Reply): StreamGroup {
         deliveryCount: integerText(count),
       };
     }),
-    consumers: list(fields.get('consumers')).map((consumer) => bytes(namedFields(consumer).get('name'))),
+    consumers: list(fields.get('consumers')).map((consumer) => keptBytes(namedFields(consumer).get('name'))),
   };
 }
 
@@ -108,7 +108,20 @@ const MAX_PART = 2n ** 64n - 1n;
 
 /** The smallest id after this one ("5-7" → "5-8"), for paging on servers without "(id"; null after the greatest. */
 export function nextId(id: Buffer): Buffer | null {
-  const [ms, sequence] = id.toString('latin1').split('-').map(BigInt);
+  const [ms, sequence] = idParts(id);
   if (sequence < MAX_PART) return Buffer.from(`${ms}-${sequence + 1n}`);
   return ms < MAX_PART ? Buffer.from(`${ms + 1n}-0`) : null;
+}
+
+/** Negative when a is the smaller id. */
+export function compareIds(a: Buffer, b: Buffer): number {
+  const [msA, sequenceA] = idParts(a);
+  const [msB, sequenceB] = idParts(b);
+  if (msA !== msB) return msA < msB ? -1 : 1;
+  return sequenceA === sequenceB ? 0 : sequenceA < sequenceB ? -1 : 1;
+}
+
+function idParts(id: Buffer): [bigint, bigint] {
+  const [ms, sequence] = id.toString('latin1').split('-');
+  return [BigInt(ms), BigInt(sequence)];
 }

@@ -17,7 +17,7 @@
 import { splitCommand } from './pieces.js';
 import type { LogicalFeatures } from './reader.js';
 import type { Args } from './replies.js';
-import type { PendingEntry, StreamEntry, StreamGroup, StreamInfo } from './stream-info.js';
+import { compareIds, type PendingEntry, type StreamEntry, type StreamGroup, type StreamInfo } from './stream-info.js';
 
 export function createGroups(staging: Buffer, groups: readonly StreamGroup[], features: LogicalFeatures): Args[] {
   if (groups.length === 0) {
@@ -84,10 +84,13 @@ export function setPositions(staging: Buffer, info: StreamInfo, features: Logica
   if (!features.xgroupEntriesRead) return [['XSETID', staging, lastGeneratedId]];
   // What Redis 7 itself assumes when it loads a stream that was written by an older server.
   const added = info.entriesAdded ?? info.length;
-  const maxDeleted = info.maxDeletedEntryId ?? '0-0';
+  const maxDeleted = info.maxDeletedEntryId ?? Buffer.from('0-0');
+  // An id below the max-deleted one is refused together with it, and can be set after it (as on the authority).
+  const setBack = compareIds(lastGeneratedId, maxDeleted) < 0;
   const commands: Args[] = [
-    ['XSETID', staging, lastGeneratedId, 'ENTRIESADDED', added, 'MAXDELETEDID', maxDeleted],
+    ['XSETID', staging, setBack ? maxDeleted : lastGeneratedId, 'ENTRIESADDED', added, 'MAXDELETEDID', maxDeleted],
   ];
+  if (setBack) commands.push(['XSETID', staging, lastGeneratedId]);
   for (const { name, lastDeliveredId, entriesRead } of groups) {
     if (entriesRead === null || entriesRead === undefined) continue;
     // Only now: newer servers refuse or cut an entries-read above entries-added.

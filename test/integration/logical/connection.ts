@@ -1,13 +1,13 @@
 /**
  * One plain connection to a test server: commands out pipelined, replies in order, bytes as bytes, server errors as
- * values. redis-parser reads the replies, so that these tests do not lean on Ferry's own scanner.
+ * values.
  */
 import { connect, type Socket } from 'node:net';
-import RedisParser from 'redis-parser';
 import type { Caller } from '../../../src/mirror/logical/compare.js';
 import type { Args } from '../../../src/mirror/logical/replies.js';
 import { encodeCommand } from '../../../src/resp/encode.js';
-import type { Reply } from '../../../src/resp/values.js';
+import { ReplyScanner } from '../../../src/resp/reply.js';
+import { decodeReply, type Reply } from '../../../src/resp/values.js';
 
 export class Connection {
   /** Replies of the commands that were sent, in their order. */
@@ -17,12 +17,19 @@ export class Connection {
   private readonly waiting: { replies: Reply[]; wanted: number; resolve: (replies: Reply[]) => void }[] = [];
 
   private constructor(private readonly socket: Socket) {
-    const parser = new RedisParser({
-      returnBuffers: true,
-      returnReply: (reply: Reply) => this.arrived(reply),
-      returnError: (error) => this.arrived(error as Reply),
+    const scanner = new ReplyScanner();
+    let parts: Buffer[] = [];
+    socket.on('data', (chunk) => {
+      for (let from = 0; from < chunk.length; ) {
+        const end = scanner.scan(chunk, from, chunk.length);
+        parts.push(chunk.subarray(from, end));
+        from = end;
+        if (!scanner.complete) continue;
+        const whole = Buffer.concat(parts);
+        parts = [];
+        this.arrived(decodeReply(whole, 0, whole.length));
+      }
     });
-    socket.on('data', (chunk) => parser.execute(chunk));
   }
 
   static open(port: number): Promise<Connection> {
@@ -44,7 +51,8 @@ export class Connection {
   async commands(commands: Args[]): Promise<Reply[]> {
     const replies = await this.send(commands);
     const failed = replies.findIndex((reply) => reply instanceof Error);
-    if (failed !== -1) throw new Error(`${(replies[failed] as Error).message}: ${commands[failed].map(String).join(' ')}`);
+    if (failed !== -1)
+      throw new Error(`${(replies[failed] as Error).message}: ${commands[failed].map(String).join(' ')}`);
     return replies;
   }
 

@@ -22,7 +22,12 @@ export const TINY_PIECES: LogicalOptions = { chunkElements: 3, chunkBytes: 40, f
 export const PIECES: LogicalOptions = { chunkElements: 500, chunkBytes: 64 * 1024, features: FEATURES };
 
 /** → the number of groups that were read. */
-export async function transfer(from: Connection, to: Connection, key: Buffer, options: LogicalOptions): Promise<number> {
+export async function transfer(
+  from: Connection,
+  to: Connection,
+  key: Buffer,
+  options: LogicalOptions,
+): Promise<number> {
   const staging = Buffer.concat([key, Buffer.from(':staging')]);
   const type = String(await from.command('TYPE', key));
   const reader = logicalReader(type, key, staging, options);
@@ -43,7 +48,7 @@ async function inOneMulti(connection: Connection, commands: Args[]): Promise<Rep
   return replies.at(-1) as Reply[];
 }
 
-/** What clients can see of a value, as comparable text. */
+/** What clients can see of a value, as comparable text: integers too, so that none is rounded. */
 export async function visible(connection: Connection, key: Buffer): Promise<unknown> {
   const type = String(await connection.command('TYPE', key));
   switch (type) {
@@ -75,7 +80,7 @@ export async function expectSameVisible(a: Connection, b: Connection, key: Buffe
 
 function texts(reply: Reply): unknown {
   if (Array.isArray(reply)) return reply.map(texts);
-  return Buffer.isBuffer(reply) ? reply.toString('latin1') : reply;
+  return Buffer.isBuffer(reply) ? reply.toString('latin1') : String(reply);
 }
 
 /** XINFO's flat pairs as objects, without what differs between equal streams: the tree's shape and seen-time. */

@@ -39,7 +39,13 @@ export const VALUES: Value[] = [
   { name: 'string: long', make: (k) => [['SET', k, noise(200_001)]] },
   { name: 'string: exactly one piece', make: (k) => [['SET', k, noise(40)]] },
   { name: 'string: bitmap', make: (k) => [['SETBIT', k, 100_000, 1]] },
-  { name: 'string: sparse HyperLogLog', make: (k) => [['PFADD', k, ...numbers(50)], ['PFCOUNT', k]] },
+  {
+    name: 'string: sparse HyperLogLog',
+    make: (k) => [
+      ['PFADD', k, ...numbers(50)],
+      ['PFCOUNT', k],
+    ],
+  },
   { name: 'string: dense HyperLogLog', make: (k) => [['PFADD', k, ...numbers(5000)]] },
   { name: 'list: one element', make: (k) => [['RPUSH', k, '']] },
   { name: 'list: small, binary', make: (k) => [['RPUSH', k, 'a', BINARY, '', '12', BINARY, 'a']] },
@@ -55,13 +61,33 @@ export const VALUES: Value[] = [
   { name: 'zset: listpack', make: (k) => [['ZADD', k, ...scored(0), '1', BINARY, '1', '']] },
   { name: 'zset: skiplist', make: (k) => [['ZADD', k, ...scored(1000), '1', BINARY]] },
   { name: 'zset: equal scores', make: (k) => [['ZADD', k, ...numbers(300).flatMap((n) => ['7', `m${n}`])]] },
-  { name: 'zset: geo', make: (k) => [['GEOADD', k, '13.361389', '38.115556', 'Palermo', '15.087269', '37.502669', 'Catania']] },
-  { name: 'stream: virgin', make: (k) => [['XGROUP', 'CREATE', k, 'g', '0', 'MKSTREAM'], ['XGROUP', 'DESTROY', k, 'g']] },
+  {
+    name: 'zset: geo',
+    make: (k) => [['GEOADD', k, '13.361389', '38.115556', 'Palermo', '15.087269', '37.502669', 'Catania']],
+  },
+  {
+    name: 'stream: virgin',
+    make: (k) => [
+      ['XGROUP', 'CREATE', k, 'g', '0', 'MKSTREAM'],
+      ['XGROUP', 'DESTROY', k, 'g'],
+    ],
+  },
   { name: 'stream: entries only', make: (k) => entries(k, 1, 500) },
-  { name: 'stream: greatest ids', make: (k) => [['XADD', k, '0-1', 'a', ''], ['XADD', k, '18446744073709551615-18446744073709551615', BINARY, BINARY]] },
+  {
+    name: 'stream: greatest ids',
+    make: (k) => [
+      ['XADD', k, '0-1', 'a', ''],
+      ['XADD', k, '18446744073709551615-18446744073709551615', BINARY, BINARY],
+    ],
+  },
   { name: 'stream: emptied', make: (k) => [...entries(k, 1, 3), ['XDEL', k, '1-0', '2-0', '3-0']] },
   { name: 'stream: trimmed', make: (k) => [...entries(k, 1, 20), ['XTRIM', k, 'MAXLEN', 4]] },
-  { name: 'stream: ids set ahead', make: (k) => [...entries(k, 1, 2), ['XSETID', k, '99-9', 'ENTRIESADDED', 1234, 'MAXDELETEDID', '77-0']] },
+  {
+    name: 'stream: ids set ahead',
+    make: (k) => [...entries(k, 1, 2), ['XSETID', k, '99-9', 'ENTRIESADDED', 1234, 'MAXDELETEDID', '77-0']],
+  },
+  { name: 'stream: ids set back', make: (k) => [...entries(k, 1, 9), ['XDEL', k, '5-0', '9-0'], ['XSETID', k, '8-1']] },
+  { name: 'stream: numbers beyond 2^53', make: hugeNumbers },
   { name: 'stream: empty with a group', make: (k) => [['XGROUP', 'CREATE', k, 'g', '5-5', 'MKSTREAM']] },
   { name: 'stream: groups and oddities', make: groupsAndOddities },
   { name: 'stream: everything pending is gone', make: everythingGone },
@@ -96,6 +122,15 @@ function groupsAndOddities(key: Buffer): Args[] {
     ['XCLAIM', key, 'g', 'bob', 0, '29-0', 'TIME', 1_600_000_000_124, 'RETRYCOUNT', 9, 'FORCE', 'JUSTID'],
     ['XDEL', key, '6-0', '7-0', '14-0', '20-0'],
     ['XTRIM', key, 'MAXLEN', 24],
+  ];
+}
+
+function hugeNumbers(key: Buffer): Args[] {
+  return [
+    ...entries(key, 1, 2),
+    ['XGROUP', 'CREATE', key, 'g', '1-0', 'ENTRIESREAD', '9007199254740995'],
+    ['XCLAIM', key, 'g', 'a', 0, '1-0', 'RETRYCOUNT', '9007199254740993', 'FORCE', 'JUSTID'],
+    ['XSETID', key, '2-0', 'ENTRIESADDED', '9223372036854775807', 'MAXDELETEDID', '0-0'],
   ];
 }
 

@@ -25,8 +25,8 @@ export interface ServerState {
   readonly scripts: string;
 }
 
-/** Keys in which Ferry keeps its lease and proves databases distinct; no application sees them. */
-const OWN_KEY = /^(__)?ferry[:_]/i;
+/** Keys in which Ferry keeps its lease and proves databases distinct. What it stages must be gone: that is compared. */
+const OWN_KEY = /^__ferry:(?!staging:)/;
 
 const MAX_ENTRIES = 0; // XINFO STREAM … FULL COUNT 0: all of them
 

@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/commands/command.js';
 import { copyDbArgument, findKeys, hasBlockOption, KeyList } from '../../../src/commands/keys.js';
-import { CommandTable } from '../../../src/commands/table.js';
+import { arityOk, CommandTable } from '../../../src/commands/table.js';
 import { LINES_WITH_KEYS } from './command-lines.js';
 import { frameOf, words } from './frames.js';
 
@@ -94,6 +95,20 @@ describe('findKeys', () => {
     expect(keysOf('GET k', list)).toBe('k');
   });
 
+  it('stays within the arguments, whatever they are', () => {
+    const anyWord = fc.constantFrom('0', '1', '2', '-1', '', 'STREAMS', 'GROUP', 'COUNT', 'STORE', 'KEYS', 'BY', 'k');
+    const list = new KeyList();
+    fc.assert(
+      fc.property(fc.constantFrom(...table.all()), fc.array(anyWord, { maxLength: 12 }), (command, rest) => {
+        const { frame, argc, starts, ends } = frameOf([...command.name.split('|'), ...rest]);
+        if (!arityOk(command, argc)) return;
+        findKeys(command, frame, argc, starts, ends, list);
+        for (let i = 0; i < list.count; i++) expect(list.index[i]).toBeLessThan(argc);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('finds what the examples mark as keys', () => {
     for (const line of LINES_WITH_KEYS) {
       const found = keysOf(line);
@@ -116,6 +131,7 @@ describe('options', () => {
     expect(block('XREAD STREAMS s $')).toBe(false);
     expect(block('XREADGROUP GROUP block block STREAMS block >')).toBe(false);
     expect(block('XREAD COUNT 1 STREAMS block 0')).toBe(false);
+    expect(block('XREAD NEWER 1 BLOCK 0 STREAMS s 0')).toBe(true);
   });
 
   it('sees the other database of COPY', () => {

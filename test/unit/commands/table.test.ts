@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/commands/command.js';
+import { findKeys, KeyList } from '../../../src/commands/keys.js';
 import { KINDS } from '../../../src/commands/kinds.js';
 import { MIRRORING } from '../../../src/commands/mirroring.js';
 import { READS } from '../../../src/commands/misses.js';
@@ -157,6 +158,14 @@ describe('CommandTable, from a server', () => {
     expect(table.byName('bf.peek')).toMatchObject({ kind: 'server' });
     expect(table.byName('bf.config')).toMatchObject({ kind: 'refused' });
     expect(table.byName('bf.wait')).toMatchObject({ kind: 'unsupported' });
+  });
+
+  it('cannot tell the keys of an unknown write that has no positions, or moving ones', () => {
+    for (const line of ['bf.odd k', 'bf.moving k']) {
+      const { frame, argc, starts, ends } = frameOf(words(line));
+      const command = table.lookup(frame, argc, starts, ends) as Command;
+      expect(findKeys(command, frame, argc, starts, ends, new KeyList()), line).toBe(false);
+    }
   });
 
   it('knows what the mirror has only after its COMMAND', () => {

@@ -24,6 +24,7 @@ export const BITMAP_HYPERLOGLOG_CASES: readonly WriteCase[] = [
     setup: [FEW, 'PFADD @d x y', 'EXPIRE @d 500'],
     run: 'PFMERGE @d @p',
   }),
+  writeCase('pfmerge', 'nothing into nothing', INPUTS, { run: 'PFMERGE @d' }),
   // Rewrites the cached count in the header: bytes change, the value does not.
   writeCase('pfcount', 'one key', { known: '', unknown: '' }, { setup: [FEW], run: 'PFCOUNT @p', hidden: true }),
 ];

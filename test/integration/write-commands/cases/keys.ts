@@ -118,6 +118,8 @@ const RESTORE_CASES = [
 export const KEY_CASES: readonly WriteCase[] = [
   writeCase('del', 'two keys and a missing one', WHOLE, { setup: [STRING, 'RPUSH @l a'], run: 'DEL @k @l @missing' }),
   writeCase('del', 'a removed key again', WHOLE, { setup: [STRING], run: ['DEL @k', 'SET @k new'] }),
+  writeCase('del', 'one key twice', WHOLE, { setup: [STRING], run: 'DEL @k @k' }),
+  writeCase('expire', 'the far future', TIME, { setup: [STRING], run: 'EXPIRE @k 9999999999' }),
   writeCase('unlink', 'a key', WHOLE, { setup: ['SADD @k a b c', 'EXPIRE @k 500'], run: 'UNLINK @k' }),
   writeCase('persist', 'a TTL', INPUTS, { setup: [STRING_WITH_TTL], run: 'PERSIST @k' }),
   ...EXPIRE_CASES,
@@ -146,6 +148,15 @@ export const KEY_CASES: readonly WriteCase[] = [
     run: ['RENAME @missing @k', 'RENAME @k @b'],
     fails: true,
   }),
+  writeCase(
+    'rename',
+    'back and forth',
+    { known: 'replay replay', unknown: 'copy replay|copy' },
+    {
+      setup: [STRING_WITH_TTL, 'SET @b other'],
+      run: ['RENAME @k @b', 'RENAME @b @c'],
+    },
+  ),
   writeCase(
     'renamenx',
     'to a free name',

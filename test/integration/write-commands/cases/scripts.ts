@@ -120,6 +120,63 @@ const TRANSACTION_CASES: readonly WriteCase[] = [
   }),
   writeCase(
     'exec',
+    'stream commands that depend on time',
+    { known: 'copy|outcome copy|outcome copy|outcome copy|replay', unknown: 'copy copy copy copy' },
+    {
+      setup: [
+        ...Array.from({ length: 120 }, (_, i) => `XADD @s ${i + 1}-1 f v`),
+        ...Array.from({ length: 120 }, (_, i) => `XADD @t ${i + 1}-1 f v`),
+        'XGROUP CREATE @s g 0',
+      ],
+      run: [
+        'MULTI',
+        'XREADGROUP GROUP g c COUNT 5 STREAMS @s >',
+        'XADD @s MAXLEN ~ 10 * f v',
+        'XTRIM @t MAXLEN ~ 10',
+        'XACK @s g 115-1',
+        'EXEC',
+      ],
+      replyVaries: true,
+    },
+  ),
+  writeCase(
+    'exec',
+    'replies that decide',
+    { known: 'outcome outcome outcome replay', unknown: 'outcome outcome outcome copy' },
+    {
+      setup: ['SET @a old', 'SET @b old', 'RPUSH @l x y z'],
+      run: [
+        'MULTI',
+        'SET @a refused NX GET',
+        'SET @a new GET',
+        'GETDEL @b',
+        'GETDEL @b',
+        'GETSET @b again',
+        'GETEX @missing EX 100',
+        'LMPOP 1 @missing LEFT',
+        'LPOP @l 2',
+        'EXEC',
+      ],
+    },
+  ),
+  writeCase('exec', 'a value larger than is kept', COPY, {
+    run: ['MULTI', ['SET', '@k', 'v'.repeat(1_100_000)], 'EXEC'],
+  }),
+  writeCase('exec', 'EVALSHA that is not loaded', WHOLE, {
+    run: ['MULTI', ['EVALSHA', 'f'.repeat(40), 1, '@k'], 'SET @k v', 'EXEC'],
+    fails: true,
+  }),
+  writeCase(
+    'exec',
+    'SCRIPT LOAD inside',
+    { known: 'replay replay', unknown: 'replay replay' },
+    {
+      run: ['MULTI', ['SCRIPT', 'LOAD', SCRIPTS.loaded], 'SET @k v', 'EXEC'],
+      alone: true,
+    },
+  ),
+  writeCase(
+    'exec',
     'RENAME and on',
     { known: 'replay|copy replay|copy', unknown: 'copy copy' },
     {

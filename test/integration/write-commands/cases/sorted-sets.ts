@@ -65,6 +65,7 @@ export const SORTED_SET_CASES: readonly WriteCase[] = [
     run: 'ZRANGESTORE @d @z 80 (20 BYSCORE REV LIMIT 2 5',
   }),
   writeCase('zrangestore', 'BYLEX', INPUTS, { setup: [LETTERS], run: 'ZRANGESTORE @d @z (a [c BYLEX' }),
+  writeCase('zrangestore', 'nothing removes', INPUTS, { setup: [ABC, 'SET @d old'], run: 'ZRANGESTORE @d @z 50 60' }),
   writeCase('geoadd', 'new', BASE, { run: CITIES }),
   writeCase('geoadd', 'XX CH', BASE, { setup: [CITIES], run: 'GEOADD @g XX CH 13.4 38.1 Palermo 1 1 Nowhere' }),
   writeCase('geoadd', 'NX', BASE, {

@@ -1,0 +1,242 @@
+/** FerryControl over the running parts: what the API, the command line and `ferry.control` in tests talk to. */
+import type { Config } from '../config/config.js';
+import { VERSION } from '../config/version.js';
+import { SLOTS } from '../ledger/slots.js';
+import type { Backfill } from '../jobs/backfill.js';
+import type { Migration } from '../jobs/migration.js';
+import type { Transitions } from '../jobs/transition.js';
+import type { Verify } from '../jobs/verify.js';
+import { LatencyHistogram } from '../observe/histogram.js';
+import { PHASES, type Phase } from '../phases/phase.js';
+import type { Upstream } from '../lanes/upstream.js';
+import type {
+  BackfillAction,
+  Difference,
+  FerryControl,
+  LeaveAnswer,
+  MigrationReport,
+  PhaseRequest,
+  SideStatus,
+  Status,
+  StepResult,
+} from './control.js';
+import type { MetricsSnapshot, MetricsSource } from './metrics.js';
+
+export interface ControlParts {
+  readonly config: Config;
+  readonly migration: Migration;
+  readonly backfill: Backfill;
+  readonly verify: Verify;
+  readonly transitions: Transitions;
+  readonly startedAt: Date;
+  /** host:port that clients connect to */
+  listenAddress(): string;
+  connectedClients(): number;
+}
+
+const RATE_WINDOW_MS = 1000;
+
+export class RunningFerry implements FerryControl, MetricsSource {
+  private lastCount = 0;
+  private lastAtMs = performance.now();
+  private perSecond = 0;
+  private readonly timer: NodeJS.Timeout;
+  private readonly micros = { source: new LatencyHistogram(), target: new LatencyHistogram() };
+
+  constructor(private readonly parts: ControlParts) {
+    this.timer = setInterval(() => this.measureRate(), RATE_WINDOW_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  status(): Status {
+    const { migration, backfill, verify } = this.parts;
+    const { board } = migration;
+    const { counters, mirror, dirty } = board;
+    return {
+      version: VERSION,
+      phase: board.phase,
+      epoch: board.epoch,
+      authority: board.rules.authority,
+      listen: this.parts.listenAddress(),
+      uptimeSeconds: Math.round((Date.now() - this.parts.startedAt.getTime()) / 100) / 10,
+      source: sideStatus(board.source),
+      target: sideStatus(board.target),
+      clients: { connected: this.parts.connectedClients(), blocked: 0, subscribed: 0 },
+      commands: {
+        total: counters.commands,
+        perSecond: this.perSecond,
+        fallbacks: counters.fallbacks + counters.cascades,
+        errors: counters.errors,
+      },
+      mirror: {
+        backlogOps: mirror?.lane.backlogOps ?? 0,
+        backlogBytes: mirror?.lane.backlogBytes ?? 0,
+        dirtyKeys: dirty.size,
+        dirtySlots: dirty.dirtySlots,
+        uncertain: board.source.unfenced + board.target.unfenced,
+      },
+      backfill: backfill.progress,
+      verify: verify.progress,
+      lastCutover: migration.state.lastCutover,
+    };
+  }
+
+  ready(): { ok: true } | { ok: false; reason: string } {
+    const { board } = this.parts.migration;
+    if (board.authority.state !== 'up') return { ok: false, reason: `the ${board.authority.side} is not reachable` };
+    return { ok: true };
+  }
+
+  changePhase(request: PhaseRequest): Promise<StepResult> {
+    return this.parts.transitions.change(request);
+  }
+
+  /**
+   * The safest phase: whichever side has the authority keeps it, and nothing depends on the other any more. Before
+   * the cutover that is `dual-write` (reads go home); after it the target is the truth, and only a rollback, with
+   * its guards, leads back.
+   */
+  async abort(): Promise<StepResult> {
+    const { migration, backfill, verify } = this.parts;
+    const { board } = migration;
+    verify.stop();
+    if (backfill.isRunning) backfill.pause();
+    switch (board.phase) {
+      case 'target-first':
+        return this.changePhase({ to: 'target-read' });
+      case 'target-read':
+        return this.changePhase({ to: 'dual-write' });
+      case 'target-only':
+        return { ok: false, error: 'The migration is finalized.', blockers: [{ code: 'finalized', message: 'target-only cannot be undone.' }] };
+      default:
+        return { ok: true, note: `The phase is ${board.phase}: the source serves everything already.` };
+    }
+  }
+
+  async backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult> {
+    const { migration, backfill } = this.parts;
+    const { phase } = migration.board;
+    if (rateKeysPerSecond !== undefined) backfill.setRate(rateKeysPerSecond);
+    if ((action === 'start' || action === 'resume') && phase !== 'dual-write' && phase !== 'target-read') {
+      const message = `The backfill runs in dual-write or target-read, and the phase is ${phase}.`;
+      return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
+    }
+    const state = backfill.progress.state;
+    if (action === 'start' && state === 'paused') backfill.resume();
+    else if (action === 'start' && state !== 'running') backfill.start();
+    else if (action === 'pause') backfill.pause();
+    else if (action === 'resume') backfill.resume();
+    else if (action === 'cancel') backfill.cancel();
+    return { ok: true };
+  }
+
+  async verify(request: { repair: boolean }): Promise<StepResult> {
+    const { migration, verify } = this.parts;
+    if (!migration.board.rules.mirrored) {
+      const message = `There is nothing to verify in ${migration.board.phase}: no side follows the other.`;
+      return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
+    }
+    verify.start(request.repair);
+    return { ok: true };
+  }
+
+  differences(): Iterable<Difference> {
+    return this.parts.verify.differences();
+  }
+
+  async leave(): Promise<LeaveAnswer> {
+    const { board } = this.parts.migration;
+    const { phase } = board;
+    if (phase === 'target-only') return { ok: true, pointTo: board.target.endpoint.url, reasons: [] };
+    if (phase === 'source-only') return { ok: true, pointTo: board.source.endpoint.url, reasons: [] };
+    return {
+      ok: false,
+      pointTo: board.authority.endpoint.url,
+      reasons: [`The phase is ${phase}: without Ferry the two sides would drift apart. Finalize, or go back to source-only.`],
+    };
+  }
+
+  report(): MigrationReport {
+    const { migration, startedAt } = this.parts;
+    const { state } = migration;
+    const cutovers = state.lastCutover === null ? [] : [state.lastCutover];
+    return {
+      version: VERSION,
+      startedAt: startedAt.toISOString(),
+      source: migration.board.source.endpoint.url,
+      target: migration.board.target.endpoint.url,
+      phases: phasesOf(state.history),
+      cutovers,
+      status: this.status(),
+    };
+  }
+
+  metrics(): MetricsSnapshot {
+    const { migration, backfill, verify } = this.parts;
+    const { board } = migration;
+    const { counters, mirror } = board;
+    const side = board.rules.authority;
+    const progress = backfill.progress;
+    return {
+      commands: board.table
+        .all()
+        .filter((c) => counters.commandsById[c.id]! > 0)
+        .map((c) => ({ command: c.name, side, count: counters.commandsById[c.id]! })),
+      commandMicros: this.micros,
+      fallbackReads: counters.fallbacks + counters.cascades,
+      readRepairs: counters.readRepairs,
+      mirrorOps: counters.ops,
+      mirrorErrors: counters.mirrorErrors,
+      mirrorBacklogBytes: mirror?.lane.backlogBytes ?? 0,
+      mirrorLagSeconds: (mirror?.lagMs ?? 0) / 1000,
+      dirtyKeys: board.dirty.size + Math.min(1, board.dirty.dirtySlots) * (board.dirty.dirtySlots / SLOTS),
+      uncertainWrites: counters.uncertainWrites,
+      clientsConnected: this.parts.connectedClients(),
+      phase: board.phase,
+      backfillKeys: { copied: progress.copied, failed: progress.failed },
+      verifyDifferences: verify.progress.differences,
+      cutoverPauseSeconds: migration.state.lastCutover === null ? null : migration.state.lastCutover.pauseMs / 1000,
+      breakers: [board.source, board.target].map((u) => ({ node: u.endpoint.url, open: u.state === 'down' })),
+    };
+  }
+
+  /** The text of INFO ferry and FERRY STATUS. */
+  infoText(): string {
+    const lines: string[] = ['# Ferry'];
+    const add = (prefix: string, value: unknown): void => {
+      if (value !== null && typeof value === 'object') {
+        for (const [name, part] of Object.entries(value)) add(prefix === '' ? snake(name) : `${prefix}_${snake(name)}`, part);
+      } else lines.push(`${prefix}:${value ?? ''}`);
+    };
+    add('', this.status());
+    return `${lines.join('\r\n')}\r\n`;
+  }
+
+  private measureRate(): void {
+    const now = performance.now();
+    const { commands } = this.parts.migration.board.counters;
+    this.perSecond = Math.round(((commands - this.lastCount) * 1000) / (now - this.lastAtMs));
+    this.lastCount = commands;
+    this.lastAtMs = now;
+  }
+}
+
+function sideStatus(upstream: Upstream): SideStatus {
+  return { kind: 'standalone', url: upstream.endpoint.url, state: upstream.state, version: upstream.version };
+}
+
+function phasesOf(history: readonly { at: string; event: string }[]): MigrationReport['phases'] {
+  return history.flatMap(({ at, event }, i) => {
+    const to = /→ ([a-z-]+)/.exec(event)?.[1] as Phase | undefined;
+    if (to === undefined || !PHASES.includes(to)) return [];
+    return [{ phase: to, epoch: i + 2, at, forced: event.includes('(forced)') }];
+  });
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+}

@@ -1,0 +1,262 @@
+/**
+ * The app: builds the parts, connects them, and knows in which order they start and stop.
+ *
+ *   start   state directory → both sides → phase, mirror → listener → admin API
+ *   stop    no new clients → gate closed, drained → durable "clean" → everything closed
+ *
+ * Start-up errors are StartErrors: one sentence and an exit code.
+ */
+import { randomBytes } from 'node:crypto';
+import { type AdminServer, startAdminServer } from './admin/server.js';
+import { RunningFerry } from './admin/ferry-control.js';
+import type { FerryControl } from './admin/control.js';
+import type { Config, Endpoint } from './config/config.js';
+import { StartError } from './config/errors.js';
+import { Backfill } from './jobs/backfill.js';
+import { Migration } from './jobs/migration.js';
+import { Repair } from './jobs/repair.js';
+import { Transitions } from './jobs/transition.js';
+import { Verify } from './jobs/verify.js';
+import { DirtyKeys } from './ledger/dirty.js';
+import { KnownKeys } from './ledger/known.js';
+import { SlotLedger } from './ledger/slots.js';
+import { Upstream } from './lanes/upstream.js';
+import { type Logger, silentLogger } from './observe/log.js';
+import { PHASE_RULES } from './phases/phase.js';
+import { type MigrationState, newState, StateDirectory } from './phases/state.js';
+import { Counters } from './routing/counters.js';
+import { Databases } from './routing/databases.js';
+import { Switchboard, type TestHooks } from './routing/switchboard.js';
+import { Listener } from './sessions/listener.js';
+import { PhaseSwap } from './jobs/phase-swap.js';
+
+export interface FerryOptions {
+  readonly log?: Logger;
+  readonly hooks?: TestHooks;
+}
+
+const CLOCK_EVERY_MS = 5000;
+const STOP_DRAIN_MS = 5000;
+
+/** What tests and reports look at, gathered from the parts. */
+export interface FerryCounters {
+  readonly parked: number;
+  readonly joinedCopies: number;
+  readonly fallbacks: number;
+  readonly cascades: number;
+  readonly stalls: number;
+  readonly repairs: number;
+  readonly chunkedCopies: number;
+  readonly targetReads: number;
+  readonly selfCheckMismatches: number;
+}
+
+export interface Ferry {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly control: FerryControl;
+  readonly counters: FerryCounters;
+  stop(): Promise<void>;
+}
+
+export async function startFerry(config: Config, options: FerryOptions = {}): Promise<Ferry> {
+  const log = options.log ?? silentLogger();
+  const startedAt = new Date();
+  const directory = new StateDirectory(config.stateDir);
+  const { state, isFirstStart } = await openState(directory, config);
+
+  const name = `ferry:${state.migrationId}:${state.epoch}`;
+  const mappedDb = config.source.db === config.target.db ? -1 : config.source.db;
+  const source = new Upstream('source', config.source, config.target, -1, name, config.rename.source);
+  const target = new Upstream('target', config.target, config.source, mappedDb, name, config.rename.target);
+  const stopSides = (): void => {
+    source.close();
+    target.close();
+  };
+  try {
+    await connectSides(source, target, state, isFirstStart, log);
+  } catch (error) {
+    stopSides();
+    throw error;
+  }
+
+  const [seedA, seedB] = [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()];
+  const hooks = options.hooks ?? {};
+  const ledger = new SlotLedger();
+  ledger.admissionOff = hooks.admission === false;
+  const board = new Switchboard(
+    config,
+    source,
+    target,
+    ledger,
+    new KnownKeys(config.limits.knownKeys, config.limits.deadlines, seedA, seedB),
+    new DirtyKeys(config.limits.dirtyKeys),
+    new Databases([source, target], config.source.db),
+    new Counters(),
+    hooks,
+    state.phase,
+    state.epoch,
+  );
+  board.share = state.share;
+  const migration = new Migration(board, log, directory, state);
+  board.dirty.onSlotMarked = () => migration.hazard('more keys were dirty than can be remembered one by one');
+  const backfill = new Backfill(migration);
+  const verify = new Verify(migration);
+  const repair = new Repair(migration);
+  repair.isBackfilling = () => backfill.isRunning;
+  const swap = new PhaseSwap(migration, backfill, verify, log);
+  const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
+
+  const listener = new Listener(board);
+  swap.users = () => [...listener.sessions].map((session) => ({ identity: session.identity, db: session.db }));
+  let port = 0;
+  const control = new RunningFerry({
+    config,
+    migration,
+    backfill,
+    verify,
+    transitions,
+    startedAt,
+    listenAddress: () => `${config.listen.host}:${port}`,
+    connectedClients: () => listener.sessions.size,
+  });
+  board.describe = () => control.infoText();
+
+  let admin: AdminServer | null = null;
+  const clock = setInterval(() => {
+    for (const side of [source, target]) if (side.state === 'up') side.refresh().catch(() => {});
+  }, CLOCK_EVERY_MS);
+  const closeAll = async (): Promise<void> => {
+    clearInterval(clock);
+    control.stop();
+    listener.closeAll();
+    verify.stop();
+    await backfill.stop().catch(() => {});
+    await repair.stop();
+    await admin?.stop();
+    board.mirror?.close();
+    stopSides();
+  };
+  try {
+    await swap.begin(isFirstStart);
+    port = await listen(listener, config);
+    admin = await startAdminServer(control, control, config.admin, log);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  log.info(
+    { listen: `${config.listen.host}:${port}`, phase: board.phase, source: source.endpoint.url, target: target.endpoint.url },
+    'ferry is ready',
+  );
+
+  let stopping: Promise<void> | null = null;
+  const adminPort = admin.port;
+  return {
+    port,
+    adminPort,
+    control,
+    get counters() {
+      const c = board.counters;
+      return {
+        parked: ledger.parkedEver,
+        joinedCopies: c.joinedCopies,
+        fallbacks: c.fallbacks,
+        cascades: c.cascades,
+        stalls: c.stalls,
+        repairs: c.repairs,
+        chunkedCopies: c.chunkedCopies,
+        targetReads: c.targetReads,
+        selfCheckMismatches: c.selfCheckMismatches,
+      };
+    },
+    stop() {
+      stopping ??= (async () => {
+        listener.stopAccepting();
+        verify.stop();
+        await backfill.stop().catch(() => {});
+        await repair.hold();
+        board.closeGate();
+        const drained = await board.drained(STOP_DRAIN_MS);
+        await migration.update({ clean: drained && board.dirty.isClean });
+        await closeAll();
+        log.info({ drained }, 'ferry has stopped');
+      })();
+      return stopping;
+    },
+  };
+}
+
+async function openState(
+  directory: StateDirectory,
+  config: Config,
+): Promise<{ state: MigrationState; isFirstStart: boolean }> {
+  const source = placeOf(config.source);
+  const target = placeOf(config.target);
+  if (source === target) {
+    throw new StartError(2, `Source and target are the same server and database (${source}): give two different ones.`);
+  }
+  let found: MigrationState | null;
+  try {
+    found = await directory.load();
+  } catch (error) {
+    throw new StartError(2, `The state directory ${directory.path} cannot be read: ${(error as Error).message}.`);
+  }
+  if (found === null) {
+    const state = newState(source, target, config.phase);
+    try {
+      await directory.save({ ...state, clean: false });
+    } catch (error) {
+      throw new StartError(2, `The state directory ${directory.path} cannot be written: ${(error as Error).message}.`);
+    }
+    return { state, isFirstStart: true };
+  }
+  if (found.source !== source || found.target !== target) {
+    throw new StartError(
+      2,
+      `The state directory ${directory.path} belongs to the migration ${found.source} → ${found.target}, not to ${source} → ${target}: use another --state-dir.`,
+    );
+  }
+  return { state: found, isFirstStart: false };
+}
+
+function placeOf(endpoint: Endpoint): string {
+  return endpoint.path ?? `${endpoint.host}:${endpoint.port}/${endpoint.db}`;
+}
+
+/** Both must answer at the first start; later only the authority's side must. */
+async function connectSides(
+  source: Upstream,
+  target: Upstream,
+  state: MigrationState,
+  isFirstStart: boolean,
+  log: Logger,
+): Promise<void> {
+  const { authority } = PHASE_RULES[state.phase];
+  for (const side of [source, target]) {
+    try {
+      await side.connect();
+    } catch (error) {
+      const why = `The ${side.side} ${side.endpoint.url} cannot be used: ${reasonOf(error)}.`;
+      if (isFirstStart || side.side === authority) {
+        throw new StartError(3, `${why} Check that the server runs and that the URL is right.`);
+      }
+      log.warn({ side: side.side, reason: reasonOf(error) }, 'not reachable at start');
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, code } = error as NodeJS.ErrnoException;
+  return message || code || String(error);
+}
+
+async function listen(listener: Listener, config: Config): Promise<number> {
+  const { host, port } = config.listen;
+  try {
+    return await listener.listen(host, port);
+  } catch (error) {
+    throw new StartError(2, `Cannot listen on ${host}:${port}: ${reasonOf(error)}. Choose another --listen.`);
+  }
+}
+

@@ -1,0 +1,84 @@
+/**
+ * The command line: finds the verb, runs it, and turns every error into one sentence on stderr and an exit code.
+ *
+ * 0 done · 1 a check fell short or a step was refused · 2 usage or configuration · 3 unreachable
+ */
+import yargs from 'yargs';
+import { ConfigError, StartError } from '../config/errors.js';
+import { VERSION } from '../config/version.js';
+import { redactUrl } from '../observe/redact.js';
+import { abortCommand } from './abort.js';
+import { backfillCommand } from './backfill.js';
+import { cutoverCommand } from './cutover.js';
+import { demoCommand } from './demo/command.js';
+import { finalizeCommand } from './finalize.js';
+import { leaveCommand } from './leave.js';
+import { migrateCommand } from './migrate.js';
+import { tell } from './output.js';
+import { phaseCommand } from './phase.js';
+import { reportCommand } from './report.js';
+import { rollbackCommand } from './rollback.js';
+import { serveCommand } from './serve.js';
+import { statusCommand } from './status.js';
+import type { Verb } from './verb.js';
+import { verifyCommand } from './verify.js';
+
+const VERBS: readonly Verb[] = [
+  serveCommand,
+  statusCommand,
+  phaseCommand,
+  backfillCommand,
+  verifyCommand,
+  cutoverCommand,
+  rollbackCommand,
+  finalizeCommand,
+  abortCommand,
+  leaveCommand,
+  reportCommand,
+  migrateCommand,
+];
+
+/** Runs one command; sets `process.exitCode` and never throws. */
+export async function runCli(args: readonly string[]): Promise<void> {
+  // the arguments may hold passwords, and every user of the machine can list processes
+  process.title = 'ferry';
+  // `ferry status | head -1` closes the pipe early, which is no fault
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  try {
+    await parser(args).parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function parser(args: readonly string[]) {
+  const cli = yargs([...args])
+    .scriptName('ferry')
+    .usage('$0 <verb>\n\nMoves a live Redis to another server, without downtime and with a way back.')
+    .version(VERSION)
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'Which verb? `ferry --help` lists them.')
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .wrap(process.stdout.isTTY ? Math.min(120, process.stdout.columns) : 120)
+    .fail((message, error) => {
+      throw error ?? new ConfigError(`${message} (\`ferry --help\` lists what there is)`);
+    });
+  for (const verb of VERBS) cli.command(verb);
+  return cli.command(demoCommand);
+}
+
+function report(error: unknown): number {
+  if (error instanceof StartError) {
+    tell(`ferry: ${error.message}`);
+    return error.exitCode;
+  }
+  // yargs' own errors are usage errors too, and those of a flag's `coerce` arrive as such
+  if (error instanceof Error && error.name === 'YError') {
+    tell(`ferry: ${error.message}`);
+    return 2;
+  }
+  tell(`ferry: unexpected: ${redactUrl(error instanceof Error ? (error.stack ?? error.message) : String(error))}`);
+  return 1;
+}

@@ -1,0 +1,64 @@
+/**
+ * `ferry serve`: runs the proxy until SIGTERM or SIGINT; then it drains and stops. A second signal ends it at once.
+ *
+ * Everything it needs is loaded when it runs, so that the other verbs start quickly.
+ */
+import type { Options } from 'yargs';
+import type { Verb } from './verb.js';
+
+export const serveCommand: Verb = {
+  command: 'serve',
+  describe: 'run the proxy',
+  builder: async (yargs) =>
+    yargs
+      .options(await configFlags())
+      .option('config', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'a YAML file with the same names [FERRY_CONFIG]',
+      })
+      .example('$0 serve --source redis://old:6379 --target redis://new:6379', ''),
+  handler: async (argv) => {
+    const { loadConfig } = await import('../config/load.js');
+    const config = loadConfig(argv);
+    process.title = 'ferry serve';
+    const { createLogger } = await import('../observe/log.js');
+    const { startFerry } = await import('../app.js');
+    const log = createLogger(config.logLevel);
+    const ferry = await startFerry(config, { log });
+    const signal = await endSignal();
+    log.info({ signal }, 'stopping');
+    await ferry.stop();
+    log.info('stopped');
+  },
+};
+
+/** No defaults here: what was not given must be told from what was. */
+async function configFlags(): Promise<Record<string, Options>> {
+  const { envName, isOptionName, OPTIONS } = await import('../config/options.js');
+  const flags: Record<string, Options> = {};
+  for (const name of Object.keys(OPTIONS).filter(isOptionName)) {
+    const option: { describe: string; default: string | null; boolean?: true } = OPTIONS[name];
+    const fallback = option.default === null ? '' : `; default ${option.default}`;
+    flags[name] = {
+      describe: `${option.describe}${fallback} [${envName(name)}]`,
+      ...(option.boolean ? { type: 'boolean', default: undefined } : { type: 'string', requiresArg: true }),
+    };
+  }
+  return flags;
+}
+
+const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+function endSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const end = (signal: 'SIGINT' | 'SIGTERM'): void => {
+      if (stopping) process.exit(EXIT_BY_SIGNAL[signal]);
+      stopping = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', end);
+    process.on('SIGTERM', end);
+  });
+}

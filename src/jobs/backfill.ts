@@ -1,0 +1,256 @@
+/**
+ * The backfill: every key of the authority is copied to the mirror while both serve (dual-write, target-read).
+ *
+ * SCAN by database, copies on their own lanes under a window and the byte budget, an optional rate. Keys that live
+ * traffic has made known are skipped. When the target was not proven empty, a sweep of the target follows, which
+ * deletes what only the target has. States: idle → running ⇄ paused → done | failed; cancel → idle. The cursor is
+ * saved once a second, so a restarted Ferry goes on where it was, if the source is still the same process. A new
+ * process on the mirror's side means that what was copied may be gone: it begins again by itself.
+ */
+import type { BackfillState } from '../phases/state.js';
+import { NO_BACKFILL } from '../phases/state.js';
+import { CopyWindow } from './copy-window.js';
+import type { Migration } from './migration.js';
+import { scanKeys, usedDatabases } from './scan.js';
+import { sweepExtras } from './sweep.js';
+
+const WINDOW = 512;
+const SAVE_EVERY_MS = 1000;
+const RATE_SLICE_MS = 20;
+
+export interface BackfillProgress {
+  readonly state: BackfillState['state'];
+  readonly scanned: number;
+  readonly copied: number;
+  readonly failed: number;
+  readonly estimated: number;
+  readonly keysPerSecond: number;
+  readonly etaSeconds: number | null;
+}
+
+class Interrupted extends Error {}
+
+export class Backfill {
+  private state: BackfillState['state'];
+  private scanned = 0;
+  private copiedBefore = 0;
+  private estimated = 0;
+  private rateKeysPerSecond: number;
+  private window = new CopyWindow(WINDOW);
+  private startedMs = 0;
+  private scannedAtStart = 0;
+  private endedMs = 0;
+  /** Another run makes this one stop at its next step. */
+  private run = 0;
+  private resumeWaiters: (() => void)[] = [];
+  private skipped = 0;
+  failure = '';
+
+  constructor(private readonly migration: Migration) {
+    const saved = migration.state.backfill;
+    this.state = saved.state === 'running' ? 'paused' : saved.state;
+    this.scanned = saved.scanned;
+    this.copiedBefore = saved.copied;
+    this.rateKeysPerSecond = migration.board.config.backfill.rateKeysPerSecond;
+  }
+
+  get isRunning(): boolean {
+    return this.state === 'running';
+  }
+
+  get isDone(): boolean {
+    return this.state === 'done';
+  }
+
+  get progress(): BackfillProgress {
+    const seconds = ((this.endedMs || performance.now()) - this.startedMs) / 1000;
+    const keysPerSecond = this.startedMs === 0 || seconds <= 0 ? 0 : (this.scanned - this.scannedAtStart) / seconds;
+    const left = Math.max(0, this.estimated - this.scanned);
+    return {
+      state: this.state,
+      scanned: this.scanned,
+      copied: this.copiedBefore + this.window.copiedKeys + this.skipped,
+      failed: this.window.failedKeys,
+      estimated: Math.max(this.estimated, this.scanned),
+      keysPerSecond: Math.round(keysPerSecond),
+      etaSeconds: this.state === 'running' && keysPerSecond > 0 ? Math.ceil(left / keysPerSecond) : null,
+    };
+  }
+
+  setRate(keysPerSecond: number): void {
+    this.rateKeysPerSecond = keysPerSecond;
+  }
+
+  /** Starts from the beginning. */
+  start(): void {
+    this.begin(NO_BACKFILL);
+  }
+
+  pause(): void {
+    if (this.state !== 'running') return;
+    this.state = 'paused';
+    void this.save();
+  }
+
+  /** Goes on; after a restart of Ferry from the saved cursor. */
+  resume(): void {
+    if (this.state !== 'paused') return;
+    if (this.startedMs === 0) {
+      const saved = this.migration.state.backfill;
+      const sameServer = saved.runId === this.migration.board.authority.runId;
+      this.begin(sameServer ? saved : NO_BACKFILL);
+      return;
+    }
+    this.state = 'running';
+    const waiters = this.resumeWaiters;
+    this.resumeWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  cancel(): void {
+    this.run++;
+    this.wake();
+    this.state = 'idle';
+    this.scanned = 0;
+    this.copiedBefore = 0;
+    this.skipped = 0;
+    this.window = new CopyWindow(WINDOW);
+    void this.migration.update({ backfill: NO_BACKFILL });
+  }
+
+  /** What was copied is in doubt: begin again if anything had been copied. */
+  restart(reason: string): void {
+    if (this.state === 'idle') return;
+    const wasPaused = this.state === 'paused';
+    this.migration.log.warn({ reason }, 'the backfill begins again');
+    this.begin(NO_BACKFILL);
+    if (wasPaused) this.state = 'paused';
+  }
+
+  /** Stops for good (shutdown), keeping the cursor. */
+  async stop(): Promise<void> {
+    this.run++;
+    this.wake();
+    await this.save();
+  }
+
+  private begin(from: BackfillState): void {
+    const run = ++this.run;
+    this.wake();
+    this.state = 'running';
+    this.failure = '';
+    this.window = new CopyWindow(WINDOW);
+    this.skipped = 0;
+    this.scanned = from.scanned;
+    this.copiedBefore = from.copied;
+    this.startedMs = performance.now();
+    this.endedMs = 0;
+    this.scannedAtStart = this.scanned;
+    this.work(run, from).catch((error: Error) => {
+      if (error instanceof Interrupted || run !== this.run) return;
+      this.state = 'failed';
+      this.failure = error.message;
+      this.endedMs = performance.now();
+      this.migration.log.error({ reason: error.message }, 'the backfill failed');
+    });
+  }
+
+  private async work(run: number, from: BackfillState): Promise<void> {
+    const { board, log } = this.migration;
+    const hazards = this.migration.hazards;
+    const { authority } = board;
+    const window = this.window;
+    const sizes = await usedDatabases(authority);
+    this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, 0);
+    log.info({ estimated: this.estimated, from: from.cursor }, 'backfill started');
+    await this.copyFunctions();
+    const dbs = [...board.databases.used].sort((a, b) => a - b);
+    for (const db of dbs) {
+      if (db < from.db) continue;
+      const cursor = db === from.db ? from.cursor : '0';
+      let savedMs = performance.now();
+      for await (const batch of scanKeys(authority, 'backfill', db, cursor, board.config.backfill.scanCount)) {
+        for (const key of batch.keys) {
+          await this.turn(run);
+          this.scanned++;
+          if (this.isMirrored(db, key)) this.skipped++;
+          else await window.copy(board.mirror!, db, key);
+        }
+        await this.turn(run);
+        if (performance.now() - savedMs > SAVE_EVERY_MS) {
+          await window.settled(); // what the cursor passed is copied, or dirty
+          savedMs = performance.now();
+          await this.save(db, batch.cursor);
+        }
+      }
+    }
+    await window.settled();
+    if (run !== this.run) throw new Interrupted();
+    if (!board.targetProven) {
+      await sweepExtras(board, dbs, window, () => this.turn(run));
+      await window.settled();
+      if (run !== this.run) throw new Interrupted();
+      // a server that was replaced meanwhile may hold anything again
+      if (hazards === this.migration.hazards) await this.proven();
+    }
+    this.state = 'done';
+    this.endedMs = performance.now();
+    await this.save();
+    log.info(this.progress, 'backfill done');
+  }
+
+  private async proven(): Promise<void> {
+    this.migration.board.targetProven = true;
+    await this.migration.update({ targetProven: true });
+  }
+
+  /** Waits while paused, while the mirror is away, while a cutover drains, and for the rate. */
+  private async turn(run: number): Promise<void> {
+    const { board } = this.migration;
+    while (run === this.run) {
+      if (this.state === 'paused') await new Promise<void>((resolve) => this.resumeWaiters.push(resolve));
+      else if (board.gateClosed || board.mirror === null || !board.mirror.lane.isUp) await sleep(5);
+      else if (this.isTooFast()) await sleep(RATE_SLICE_MS);
+      else return;
+    }
+    throw new Interrupted();
+  }
+
+  private isTooFast(): boolean {
+    if (this.rateKeysPerSecond <= 0) return false;
+    const seconds = (performance.now() - this.startedMs) / 1000;
+    return this.scanned - this.scannedAtStart > this.rateKeysPerSecond * (seconds + RATE_SLICE_MS / 1000);
+  }
+
+  private isMirrored(db: number, key: Buffer): boolean {
+    const { known, dirty, authority } = this.migration.board;
+    return known.isKnown(db, key, 0, key.length, authority.nowMs()) && dirty.generationOf(db, key) === 0;
+  }
+
+  /** Libraries of functions travel in one piece (FUNCTION DUMP, ≥ 7.0). */
+  private async copyFunctions(): Promise<void> {
+    const { authority, follower, table } = this.migration.board;
+    if (table.byName('function|dump')?.exists !== true) return;
+    const dump = await authority.call('FUNCTION', 'DUMP').catch(() => null);
+    if (!Buffer.isBuffer(dump) || dump.length < 16) return;
+    await follower.call('FUNCTION', 'RESTORE', dump, 'REPLACE').catch((error: Error) => {
+      this.migration.log.warn({ reason: error.message }, 'functions were not copied');
+    });
+  }
+
+  private wake(): void {
+    const waiters = this.resumeWaiters;
+    this.resumeWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  private save(db = this.migration.state.backfill.db, cursor = this.migration.state.backfill.cursor): Promise<void> {
+    const { runId } = this.migration.board.authority;
+    const copied = this.progress.copied;
+    return this.migration.update({ backfill: { state: this.state, db, cursor, runId, scanned: this.scanned, copied } });
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,55 @@
+/** Asks for copies with at most `window` of them under way, and counts how they went. Used by backfill, repair, verify. */
+import type { CopyWatcher } from '../mirror/copy.js';
+import type { Mirror } from '../mirror/mirror.js';
+
+export class CopyWindow implements CopyWatcher {
+  copiedKeys = 0;
+  copiedBytes = 0;
+  failedKeys = 0;
+  lastFailure = '';
+  private underWay = 0;
+  private waiter: (() => void) | null = null;
+
+  constructor(private readonly window: number) {}
+
+  /** Resolves when there is room; the copy itself goes on. */
+  async copy(mirror: Mirror, db: number, key: Buffer): Promise<void> {
+    while (this.underWay >= this.window) await this.change();
+    this.underWay++;
+    mirror.copies.request(db, key, null, this);
+  }
+
+  /** Resolves when none is under way. */
+  async settled(): Promise<void> {
+    while (this.underWay > 0) await this.change();
+  }
+
+  copied(bytes: number): void {
+    this.copiedKeys++;
+    this.copiedBytes += bytes;
+    this.ended();
+  }
+
+  copyFailed(reason: string): void {
+    this.failedKeys++;
+    this.lastFailure = reason;
+    this.ended();
+  }
+
+  private ended(): void {
+    this.underWay--;
+    const waiter = this.waiter;
+    this.waiter = null;
+    waiter?.();
+  }
+
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.waiter;
+      this.waiter = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+}

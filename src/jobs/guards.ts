@@ -1,0 +1,98 @@
+/**
+ * What stands in the way of a step: pure reading, each blocker with a code and a sentence that says what to do.
+ *
+ * `--force` passes those in FORCEABLE; the others would lose data silently or cannot work at all.
+ */
+import type { StepName } from '../phases/phase.js';
+import type { Backfill } from './backfill.js';
+import type { Blocker, Migration } from './migration.js';
+import type { Verify } from './verify.js';
+
+export interface GuardedJobs {
+  readonly migration: Migration;
+  readonly backfill: Backfill;
+  readonly verify: Verify;
+}
+
+const FORCEABLE = new Set([
+  'backfill-incomplete',
+  'not-verified',
+  'verification-running',
+  'target-evicts',
+  'scripts-missing',
+  'login-refused',
+  'dirty',
+  'mirror-down',
+  'unfenced',
+]);
+
+export function isForceable(blocker: Blocker, step: StepName): boolean {
+  // forcing dirty keys over a cutover would make old values the truth; a rollback away from a dead target has no choice
+  if (step === 'cutover' && (blocker.code === 'dirty' || blocker.code === 'mirror-down')) return false;
+  return FORCEABLE.has(blocker.code);
+}
+
+export function blockersOf(step: StepName, jobs: GuardedJobs): Blocker[] {
+  if (step === 'cutover') return cutoverBlockers(jobs);
+  if (step === 'rollback') return swapBlockers(jobs);
+  if (step === 'finalize') return jobs.verify.isRunning ? [VERIFYING] : [];
+  return [];
+}
+
+const VERIFYING: Blocker = {
+  code: 'verification-running',
+  message: 'A verification is running: wait for it to end (ferry verify --wait).',
+};
+
+/** What both directions of a swap need: nothing may differ, and the other side must be there. */
+function swapBlockers({ migration, verify }: GuardedJobs): Blocker[] {
+  const { board } = migration;
+  const blockers: Blocker[] = [];
+  const { mirror, dirty, source, target, follower } = board;
+  if (mirror === null || !mirror.lane.isUp) {
+    blockers.push({
+      code: 'mirror-down',
+      message: `The ${follower.side} is not connected${mirror?.lane.lastError ? ` (${mirror.lane.lastError})` : ''}: wait until it is back.`,
+    });
+  }
+  if (!dirty.isClean) {
+    blockers.push({
+      code: 'dirty',
+      message: `${dirty.size} keys and ${dirty.dirtySlots} slots may differ and are being copied again: wait until there are none.`,
+    });
+  }
+  if (source.unfenced + target.unfenced > 0) {
+    blockers.push({
+      code: 'unfenced',
+      message: 'A lost connection of Ferry is not yet known to be dead on its server: wait until it is.',
+    });
+  }
+  if (verify.isRunning) blockers.push(VERIFYING);
+  return blockers;
+}
+
+function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
+  const { migration, backfill, verify } = jobs;
+  const blockers = swapBlockers(jobs);
+  if (!backfill.isDone) {
+    blockers.push({
+      code: 'backfill-incomplete',
+      message: 'The backfill is not complete: start it and wait for its end (ferry backfill start --wait).',
+    });
+  }
+  if (!verify.vouches) {
+    const since = migration.lastHazard === '' ? '' : ` since: ${migration.lastHazard}`;
+    blockers.push({
+      code: 'not-verified',
+      message: `There is no clean verification${since}. Run ferry verify --repair --wait, then ferry verify --wait.`,
+    });
+  }
+  const { target } = migration.board;
+  if (/lru|lfu|random|ttl/.test(target.maxmemoryPolicy) && target.maxmemoryBytes > 0) {
+    blockers.push({
+      code: 'target-evicts',
+      message: `The target evicts keys (maxmemory-policy ${target.maxmemoryPolicy}): set noeviction there.`,
+    });
+  }
+  return blockers;
+}

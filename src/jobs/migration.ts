@@ -1,0 +1,48 @@
+/**
+ * What all jobs of a migration share: the switchboard, the durable state, and the events that can hide a difference.
+ *
+ * `hazards` counts such events (a new server process, an overflow of the dirty set, an unclean start). A verification
+ * vouches for the two sides only as long as no hazard came after its beginning.
+ */
+import type { Logger } from '../observe/log.js';
+import type { MigrationState, StateDirectory } from '../phases/state.js';
+import type { Switchboard } from '../routing/switchboard.js';
+
+export interface Blocker {
+  readonly code: string;
+  readonly message: string;
+}
+
+export class Migration {
+  hazards = 0;
+  lastHazard = '';
+
+  constructor(
+    readonly board: Switchboard,
+    readonly log: Logger,
+    private readonly directory: StateDirectory,
+    private current: MigrationState,
+  ) {}
+
+  get state(): MigrationState {
+    return this.current;
+  }
+
+  /** Changes the durable state; resolves when it is on disk. */
+  update(change: Partial<MigrationState>): Promise<void> {
+    this.current = { ...this.current, ...change };
+    return this.directory.save(this.current);
+  }
+
+  /** Appends to the record of the migration. */
+  note(event: string): MigrationState['history'] {
+    return [...this.current.history.slice(-999), { at: new Date().toISOString(), event }];
+  }
+
+  hazard(what: string): void {
+    this.hazards++;
+    this.lastHazard = what;
+    this.board.known.allKnown = false;
+    if (this.current.verifiedClean) void this.update({ verifiedClean: false });
+  }
+}

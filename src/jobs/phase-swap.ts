@@ -1,0 +1,224 @@
+/**
+ * Builds and replaces what changes with the phase: the mirror, the command table, the lanes of the clients' users.
+ *
+ * It also hears what happens to the two servers' processes. A new process on the mirror's side means that its data
+ * may be anything: nothing is known, the backfill begins again. A new process on the authority's side may have lost
+ * what the mirror has: everything is dirty until both sides were swept.
+ */
+import { CommandTable } from '../commands/table.js';
+import type { Identity } from '../lanes/identity.js';
+import type { Upstream } from '../lanes/upstream.js';
+import type { Logger } from '../observe/log.js';
+import { PHASE_RULES, type Phase } from '../phases/phase.js';
+import type { Reply } from '../resp/values.js';
+import { Mirror } from '../mirror/mirror.js';
+import type { Backfill } from './backfill.js';
+import type { Blocker, Migration } from './migration.js';
+import { usedDatabases } from './scan.js';
+import type { Swapping } from './transition.js';
+import type { Verify } from './verify.js';
+
+const PREPARE_MS = 3000;
+const COPY_WINDOW = 512;
+
+export interface User {
+  readonly identity: Identity;
+  readonly db: number;
+}
+
+export class PhaseSwap implements Swapping {
+  /** Who is connected now; their lanes must work on the new authority. */
+  users: () => User[] = () => [];
+  private prepared: Mirror | null = null;
+  private readonly commands = new Map<Upstream, Reply>();
+
+  constructor(
+    private readonly migration: Migration,
+    private readonly backfill: Backfill,
+    private readonly verify: Verify,
+    private readonly log: Logger,
+  ) {
+    for (const side of [migration.board.source, migration.board.target]) {
+      side.events = {
+        onNewProcess: (upstream) => this.newProcess(upstream),
+        onLaneDown: (upstream, lane, reason) => this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
+      };
+    }
+  }
+
+  /** At the start of the process: resumes the phase found in the state directory. */
+  async begin(isFirstStart: boolean): Promise<void> {
+    const { board, state } = this.migration;
+    await this.learnCommands(board.authority, true);
+    await this.learnCommands(board.follower, false);
+    board.table = this.tableFor(board.authority, board.follower);
+    if (!board.rules.mirrored) return;
+    for (const db of (await usedDatabases(board.authority)).keys()) {
+      await board.databases.prove(db).catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
+    }
+    board.mirror = this.makeMirror(board.authority, board.follower);
+    if (isFirstStart) {
+      const empty = await usedDatabases(board.target).then((used) => used.size === 0, () => false);
+      board.targetProven = empty;
+      await this.migration.update({ targetProven: empty, clean: false });
+      return;
+    }
+    // While no Ferry ran, somebody may have written to one side alone: nothing is taken over unseen.
+    this.migration.hazard('Ferry was restarted');
+    board.targetProven = false;
+    const { clean } = state;
+    await this.migration.update({ targetProven: false, clean: false });
+    if (!clean) board.dirty.markAll(); // writes may have been in flight
+    if (state.backfill.state === 'running') this.backfill.resume();
+    else if (clean && state.backfill.state === 'done') this.verify.start(true);
+  }
+
+  async prepare(to: Phase): Promise<Blocker[]> {
+    const { board } = this.migration;
+    const rules = PHASE_RULES[to];
+    const authority = rules.authority === 'source' ? board.source : board.target;
+    const follower = rules.authority === 'source' ? board.target : board.source;
+    const blockers: Blocker[] = [];
+    if (authority !== board.authority) blockers.push(...(await this.checkLogins(authority)));
+    const needsMirror = rules.mirrored && (board.mirror === null || authority !== board.authority);
+    if (!needsMirror) return blockers;
+    await this.learnCommands(follower, false);
+    await this.learnCommands(authority, false);
+    for (const user of this.users()) {
+      await board.databases.prove(user.db).catch((error: Error) =>
+        blockers.push({ code: 'database-unusable', message: `${error.message}.` }),
+      );
+    }
+    this.prepared = this.makeMirror(authority, follower);
+    if (!(await becomes(() => this.prepared!.lane.isUp, PREPARE_MS))) {
+      const reason = this.prepared.lane.lastError;
+      blockers.push({
+        code: 'mirror-down',
+        message: `The ${follower.side} is not connected${reason === '' ? '' : ` (${reason})`}: wait until it is back.`,
+      });
+    }
+    return blockers;
+  }
+
+  unprepare(): void {
+    this.prepared?.close();
+    this.prepared = null;
+  }
+
+  swap(to: Phase, epoch: number): void {
+    const { board } = this.migration;
+    const before = board.authority;
+    const old = board.mirror;
+    board.setPhase(to, epoch);
+    if (!board.rules.mirrored) {
+      board.mirror = null;
+      board.known.forget();
+      board.dirty.clearAll();
+      old?.close();
+    } else if (this.prepared !== null) {
+      board.mirror = this.prepared;
+      this.prepared = null;
+      old?.close();
+    }
+    if (board.authority !== before) board.table = this.tableFor(board.authority, board.follower);
+  }
+
+  /** Every user and database in use now must be served by the new authority. */
+  private async checkLogins(authority: Upstream): Promise<Blocker[]> {
+    const seen = new Set<string>();
+    const blockers: Blocker[] = [];
+    for (const { identity, db } of this.users()) {
+      const name = `${identity.name}/${db}`;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const refusal = await authority.tryLane(identity, db);
+      if (refusal === null) continue;
+      const who = identity.name === '' ? 'clients that do not authenticate' : `the user "${identity.name}"`;
+      blockers.push({
+        code: 'login-refused',
+        message: `The ${authority.side} does not take ${who} in database ${db}: ${refusal}`,
+      });
+    }
+    return blockers;
+  }
+
+  private makeMirror(authority: Upstream, follower: Upstream): Mirror {
+    const { board } = this.migration;
+    const { limits } = board.config;
+    const has = (side: Upstream, name: string): boolean => this.tableOf(side).byName(name)?.exists === true;
+    const mirror: Mirror = new Mirror({
+      authority,
+      mirror: follower,
+      ledger: board.ledger,
+      known: board.known,
+      dirty: board.dirty,
+      usedDbs: board.databases.used,
+      backlogLimitBytes: limits.mirrorBacklogBytes,
+      counters: board.counters,
+      onMirrored: board.hooks.onMirrored ?? null,
+      copy: {
+        budgetBytes: limits.copyBudgetBytes,
+        bigKeyBytes: limits.bigKeyBytes,
+        window: COPY_WINDOW,
+        hasExpireTime: has(authority, 'pexpiretime'),
+        hasDump: has(authority, 'dump') && has(follower, 'restore'),
+        hashFieldTtl: has(authority, 'hpexpiretime'),
+        entriesRead: has(follower, 'pexpiretime'), // both came with 7.0
+      },
+      onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
+      onDown: (reason) => this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty'),
+    });
+    return mirror;
+  }
+
+  private async learnCommands(side: Upstream, isRequired: boolean): Promise<void> {
+    try {
+      this.commands.set(side, (await side.call('COMMAND')) as Reply);
+    } catch (error) {
+      if (isRequired) throw error;
+      this.log.warn({ side: side.side, reason: (error as Error).message }, 'COMMAND was not answered');
+    }
+  }
+
+  private tableOf(side: Upstream): CommandTable {
+    const reply = this.commands.get(side);
+    return reply === undefined ? CommandTable.offline() : CommandTable.fromServer(reply);
+  }
+
+  private tableFor(authority: Upstream, follower: Upstream): CommandTable {
+    const { rename } = this.migration.board.config;
+    const own = this.commands.get(authority);
+    if (own === undefined) return CommandTable.offline();
+    const aliases = new Map(
+      [...Object.entries(rename.source), ...Object.entries(rename.target)]
+        .filter(([, renamed]) => renamed !== '')
+        .map(([name, renamed]) => [renamed, name]),
+    );
+    const table = CommandTable.fromServer(own, { aliases });
+    const theirs = this.commands.get(follower);
+    if (theirs !== undefined) table.setMirror(theirs);
+    return table;
+  }
+
+  private newProcess(upstream: Upstream): void {
+    const { board } = this.migration;
+    if (!board.rules.mirrored) return;
+    this.log.warn({ side: upstream.side }, 'another server process answers now');
+    this.migration.hazard(`the ${upstream.side} is another process`);
+    board.targetProven = false;
+    void this.migration.update({ targetProven: false });
+    board.known.forget();
+    this.verify.stop();
+    if (upstream === board.authority || board.phase === 'target-first') board.dirty.markAll();
+    else this.backfill.restart(`the ${upstream.side} is another process`);
+  }
+}
+
+async function becomes(condition: () => boolean, withinMs: number): Promise<boolean> {
+  const until = performance.now() + withinMs;
+  while (!condition()) {
+    if (performance.now() > until) return false;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return true;
+}

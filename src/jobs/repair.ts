@@ -1,0 +1,124 @@
+/**
+ * Repair: dirty keys are copied again; dirty slots are swept on both sides.
+ *
+ * Runs whenever something is marked, the mirror is connected and every lost connection of ours is fenced (a write
+ * buffered in a dead connection must not execute after the repair, divergence 6). Failures slow it down: the mirror
+ * may be refusing everything. A slot's mark is cleared only if nobody marked it again since its sweep began.
+ */
+import { SLOTS } from '../ledger/slots.js';
+import { keySlot } from '../topology/crc16.js';
+import { CopyWindow } from './copy-window.js';
+import type { Migration } from './migration.js';
+import { scanKeys } from './scan.js';
+
+const WINDOW = 128;
+const COUNT = 500;
+const IDLE_MS = 20;
+const BACKOFF_MAX_MS = 2000;
+
+export class Repair {
+  private stopped = false;
+  private running: Promise<void>;
+  private pausedBy = 0;
+  private active = false;
+  /** Set by the app: a backfill will visit every key anyway, so slots need no sweep of their own meanwhile. */
+  isBackfilling: () => boolean = () => false;
+
+  constructor(private readonly migration: Migration) {
+    this.running = this.loop();
+  }
+
+  /** Nothing is started until `release`; resolves when the present round is over. */
+  async hold(): Promise<void> {
+    this.pausedBy++;
+    while (this.active) await sleep(1);
+  }
+
+  release(): void {
+    this.pausedBy--;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.running;
+  }
+
+  private get mayRun(): boolean {
+    const { board } = this.migration;
+    if (this.stopped || this.pausedBy > 0 || board.gateClosed || board.mirror === null) return false;
+    return board.mirror.lane.isUp && board.source.unfenced === 0 && board.target.unfenced === 0;
+  }
+
+  private async loop(): Promise<void> {
+    let backoffMs = IDLE_MS;
+    while (!this.stopped) {
+      const { dirty } = this.migration.board;
+      if (dirty.isClean || !this.mayRun) {
+        await sleep(IDLE_MS);
+        continue;
+      }
+      this.active = true;
+      let failed = true;
+      try {
+        failed = await this.round();
+      } catch (error) {
+        this.migration.log.warn({ reason: (error as Error).message }, 'a repair round failed');
+      }
+      this.active = false;
+      backoffMs = failed ? Math.min(BACKOFF_MAX_MS, backoffMs * 2) : IDLE_MS;
+      if (failed) await sleep(backoffMs);
+    }
+  }
+
+  /** True when something failed. */
+  private async round(): Promise<boolean> {
+    const { board } = this.migration;
+    const window = new CopyWindow(WINDOW);
+    for (const mark of [...board.dirty.entries()].slice(0, 10_000)) {
+      if (!this.mayRun) break;
+      board.counters.repairs++;
+      await window.copy(board.mirror!, mark.db, mark.key);
+    }
+    if (board.dirty.size === 0 || window.copiedKeys + window.failedKeys === 0) {
+      if (board.dirty.dirtySlots > 0 && this.mayRun && !this.isBackfilling()) await this.sweepSlots(window);
+    }
+    await window.settled();
+    return window.failedKeys > 0;
+  }
+
+  private async sweepSlots(window: CopyWindow): Promise<void> {
+    const { board } = this.migration;
+    const { dirty } = board;
+    const generations = dirty.slotGeneration.slice();
+    const hazards = this.migration.hazards;
+    const everything = dirty.dirtySlots === SLOTS;
+    for (const side of [board.authority, board.follower]) {
+      for (const db of board.databases.used) {
+        for await (const batch of scanKeys(side, 'repair', db, '0', COUNT)) {
+          for (const key of batch.keys) {
+            if (generations[keySlot(key, 0, key.length)] === 0) continue;
+            while (!this.mayRun) {
+              if (this.stopped || this.pausedBy > 0) return;
+              await sleep(5);
+            }
+            board.counters.repairs++;
+            await window.copy(board.mirror!, db, key);
+          }
+        }
+      }
+    }
+    await window.settled();
+    if (hazards !== this.migration.hazards) return; // another process now: once more
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (generations[slot] !== 0) dirty.clearSlot(slot, generations[slot]!);
+    }
+    if (everything && !board.targetProven) {
+      board.targetProven = true;
+      await this.migration.update({ targetProven: true });
+    }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

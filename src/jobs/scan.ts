@@ -1,0 +1,48 @@
+/** Walks a database's keys by SCAN over a job lane, batch by batch. https://redis.io/commands/scan */
+import { callLane } from '../lanes/call.js';
+import type { Upstream } from '../lanes/upstream.js';
+import { isOwnKey } from '../mirror/own-keys.js';
+import { ReplyFault } from '../resp/values.js';
+
+export interface ScanBatch {
+  readonly keys: Buffer[];
+  /** Where to go on after this batch; '0' when it was the last. */
+  readonly cursor: string;
+}
+
+const RETRY_MS = 50;
+
+/**
+ * Yields the batches from `cursor` on. A lost connection is waited out and the batch asked again (the server's cursor
+ * has no state); after a restart of the server the caller must begin anew, which it learns from the run id.
+ */
+export async function* scanKeys(
+  side: Upstream,
+  purpose: string,
+  db: number,
+  cursor: string,
+  count: number,
+): AsyncGenerator<ScanBatch> {
+  let at = cursor;
+  do {
+    let reply: unknown;
+    try {
+      [reply] = await callLane(side.jobLane(purpose, db), [[side.wireName('SCAN'), at, 'COUNT', count]]);
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      continue;
+    }
+    if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
+    const [next, keys] = reply as [Buffer, Buffer[]];
+    at = next.toString('latin1');
+    yield { keys: keys.filter((key) => !isOwnKey(key)), cursor: at };
+  } while (at !== '0');
+}
+
+/** The databases that hold keys on a side, with their number of keys (INFO keyspace), in its own numbering. */
+export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
+  const info = String(await side.call('INFO', 'keyspace'));
+  const found = new Map<number, number>();
+  for (const [, db, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) found.set(Number(db), Number(keys));
+  return found;
+}

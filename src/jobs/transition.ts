@@ -1,0 +1,192 @@
+/**
+ * Steps between the phases: guard, drain, make durable, swap, resume.
+ *
+ *   1. everything slow first, with clients served: guards, connections for the new authority, the new mirror
+ *   2. close the gate: sessions stop admitting; nothing is refused, it waits
+ *   3. drain what is in flight on both sides, under a deadline (else: open the gate, nothing has changed)
+ *   4. the guards once more: nothing dirty may have come up
+ *   5. fsync the new phase, then swap, then open the gate
+ *
+ * Clients keep their connections. The pause (2 to 5) is measured and reported. A dry run does 1 to 4.
+ */
+import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
+import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
+import { type GuardedJobs, blockersOf, isForceable } from './guards.js';
+import type { Blocker } from './migration.js';
+import type { Repair } from './repair.js';
+import { usedDatabases } from './scan.js';
+
+export interface StepRequest {
+  readonly to: Phase;
+  readonly force?: boolean;
+  readonly share?: number;
+  readonly dryRun?: boolean;
+  readonly maxPauseMs?: number;
+}
+
+export type StepOutcome =
+  | { ok: true; pauseMs?: number; note?: string }
+  | { ok: false; error: string; blockers: Blocker[] };
+
+/** What the app does for a step: building and closing the parts that change with the phase. */
+export interface Swapping {
+  /** Makes what `to` needs (mirror, lanes of the sessions' users) and waits for it; returns what is missing. */
+  prepare(to: Phase): Promise<Blocker[]>;
+  /** Makes it so. The gate is closed and nothing is in flight. */
+  swap(to: Phase, epoch: number): void;
+  /** Gives up what `prepare` made. */
+  unprepare(): void;
+}
+
+export class Transitions {
+  private busy = false;
+
+  constructor(
+    private readonly jobs: GuardedJobs,
+    private readonly repair: Repair,
+    private readonly swapping: Swapping,
+  ) {}
+
+  async change(request: StepRequest): Promise<StepOutcome> {
+    const { board, log } = this.jobs.migration;
+    if (this.busy) return refused('busy', 'Another step is under way: try again when it is over.');
+    const step = stepBetween(board.phase, request.to);
+    if (step === null) return refused('no-such-step', this.whyNot(request.to));
+    if (step === 'stay') return this.stay(request);
+    this.busy = true;
+    await this.repair.hold();
+    try {
+      const outcome = await this.take(step, request);
+      if (!outcome.ok) log.warn({ to: request.to, blockers: outcome.blockers }, 'step refused');
+      return outcome;
+    } finally {
+      this.repair.release();
+      this.busy = false;
+    }
+  }
+
+  private whyNot(to: Phase): string {
+    const { phase } = this.jobs.migration.board;
+    if (phase === 'target-only') return 'The migration is finalized: target-only cannot be undone.';
+    const at = PHASES.indexOf(phase);
+    const next = [PHASES[at - 1], PHASES[at + 1]].filter((p) => p !== undefined).join(' or ');
+    return `There is no step from ${phase} to ${to}: go to ${next} first.`;
+  }
+
+  /** The same phase again: only the share may change, and needs no pause. */
+  private async stay(request: StepRequest): Promise<StepOutcome> {
+    const { board } = this.jobs.migration;
+    if (request.share === undefined) return { ok: true, note: `The phase is ${board.phase} already.` };
+    board.share = request.share;
+    await this.jobs.migration.update({ share: request.share });
+    return { ok: true, note: `${request.share} % of the slots are read from the target.` };
+  }
+
+  private async take(step: StepName, request: StepRequest): Promise<StepOutcome> {
+    const { migration, verify, backfill } = this.jobs;
+    const { board, log } = migration;
+    const blocking = (): Blocker[] =>
+      blockersOf(step, this.jobs).filter((b) => !(request.force === true && isForceable(b, step)));
+    let blockers = blocking();
+    if (blockers.length > 0) return { ok: false, error: `${request.to} is not possible now`, blockers };
+    blockers = [...(await this.forward(request.to)), ...(await this.swapping.prepare(request.to))].filter(
+      (b) => !(request.force === true && isForceable(b, step)),
+    );
+    if (blockers.length > 0) {
+      this.swapping.unprepare();
+      return { ok: false, error: `${request.to} is not possible now`, blockers };
+    }
+
+    const limitMs = Math.min(
+      board.config.cutover.drainTimeoutMs,
+      request.maxPauseMs || board.config.cutover.maxPauseMs || Number.POSITIVE_INFINITY,
+    );
+    const pausedMs = performance.now();
+    let cutover: CutoverRecord | null = null;
+    board.closeGate();
+    try {
+      if (!(await board.drained(limitMs))) {
+        this.swapping.unprepare();
+        return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
+      }
+      blockers = blocking();
+      if (blockers.length > 0) {
+        this.swapping.unprepare();
+        return { ok: false, error: `${request.to} became impossible while draining`, blockers };
+      }
+      if (request.dryRun === true) {
+        this.swapping.unprepare();
+        const pauseMs = round(performance.now() - pausedMs);
+        return { ok: true, pauseMs, note: 'Dry run: drained and resumed, nothing was changed.' };
+      }
+      const epoch = board.epoch + 1;
+      const from = board.phase;
+      const at = new Date().toISOString();
+      const swaps = step === 'cutover' || step === 'rollback';
+      const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
+      const leavesMirroring = !PHASE_RULES[request.to].mirrored;
+      if (entersMirroring) await this.enterMirroring();
+      await migration.update({
+        phase: request.to,
+        epoch,
+        share: request.share ?? 100,
+        ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
+        history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
+      });
+      board.share = request.share ?? 100;
+      this.swapping.swap(request.to, epoch);
+      if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
+      if (leavesMirroring) verify.forget();
+      const pauseMs = round(performance.now() - pausedMs);
+      if (swaps) cutover = { at, from, to: request.to, pauseMs };
+      log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
+      return { ok: true, pauseMs };
+    } finally {
+      board.openGate();
+      if (cutover !== null) await migration.update({ lastCutover: cutover });
+    }
+  }
+
+  /** What a mirrored phase needs of both sides before it begins. */
+  private async forward(to: Phase): Promise<Blocker[]> {
+    const { board } = this.jobs.migration;
+    if (board.rules.mirrored || !PHASE_RULES[to].mirrored) return [];
+    try {
+      const used = await usedDatabases(board.authority);
+      for (const db of used.keys()) await board.databases.prove(db);
+    } catch (error) {
+      return [{ code: 'database-unusable', message: `${sentence((error as Error).message)}` }];
+    }
+    return [];
+  }
+
+  /** Mirroring begins: nothing is known, and the target is proven only if it is empty. */
+  private async enterMirroring(): Promise<void> {
+    const { migration, verify } = this.jobs;
+    const { board } = migration;
+    board.known.forget();
+    board.dirty.clearAll();
+    verify.forget();
+    let empty = false;
+    try {
+      empty = (await usedDatabases(board.target)).size === 0;
+    } catch {
+      // not reachable: it will be swept
+    }
+    board.targetProven = empty;
+    await migration.update({ targetProven: empty, verifiedClean: false, backfill: NO_BACKFILL });
+  }
+}
+
+function refused(code: string, message: string): StepOutcome {
+  return { ok: false, error: message, blockers: [{ code, message }] };
+}
+
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!]$/.test(capital) ? capital : `${capital}.`;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

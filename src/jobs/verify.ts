@@ -1,0 +1,331 @@
+/**
+ * Verification: both sides are enumerated and every key is compared, exactly, while clients go on writing.
+ *
+ *   round 1     SCAN of the authority; both DUMPs and TTLs of a batch; equal bytes are equal values. Counts only if
+ *               nobody wrote to the slot meanwhile (`open == 0`, version unchanged).
+ *   round 2, 3  what was busy or unequal, again, by type (logical/compare.ts): equal values may dump differently.
+ *   held        what is still busy or unequal is admitted as a write: the authority is read on a job lane, the mirror
+ *               on its write lane, so both show the same moment. Only this round says that two keys differ.
+ * Then the mirror is scanned for keys that the authority does not have. With `repair` a differing key is copied.
+ *
+ * `missing`: the mirror lacks it; `extra`: only the mirror has it. Keys of Ferry's own do not count.
+ */
+import { callLane } from '../lanes/call.js';
+import { Operation } from '../ledger/operation.js';
+import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
+import { callWriteLane } from '../mirror/write-lane-call.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { keySlot } from '../topology/crc16.js';
+import { CopyWindow } from './copy-window.js';
+import type { Migration } from './migration.js';
+import { scanKeys } from './scan.js';
+import { missingOnAuthority } from './sweep.js';
+
+const BATCH = 250;
+const ROUNDS = 3;
+const BETWEEN_ROUNDS_MS = 20;
+const TTL_TOLERANCE_MS = 1000;
+const KEPT_DIFFERENCES = 100_000;
+const CHUNK_ELEMENTS = 1000;
+const CHUNK_BYTES = 256 * 1024;
+
+export const KINDS = ['missing', 'extra', 'type', 'value', 'ttl'] as const;
+export type DifferenceKind = (typeof KINDS)[number];
+
+export interface VerifyDifference {
+  readonly db: number;
+  readonly key: Buffer;
+  readonly kind: DifferenceKind;
+  readonly source?: string;
+  readonly target?: string;
+}
+
+export interface VerifyProgress {
+  readonly state: 'idle' | 'running' | 'done' | 'failed';
+  readonly compared: number;
+  readonly differences: Record<DifferenceKind, number>;
+  readonly clean: boolean | null;
+  readonly finishedAt: string | null;
+}
+
+interface Candidate {
+  readonly db: number;
+  readonly key: Buffer;
+  readonly slot: number;
+}
+
+class Stopped extends Error {}
+
+/** Takes a key's slot as a write does, and keeps it until told. */
+class Hold extends Operation {
+  private granted: () => void = () => {};
+  readonly admitted = new Promise<void>((resolve) => {
+    this.granted = resolve;
+  });
+
+  launch(): void {
+    this.granted();
+  }
+}
+
+export class Verify {
+  private state: VerifyProgress['state'] = 'idle';
+  private compared = 0;
+  private counts = zeroCounts();
+  private clean: boolean | null = null;
+  private finishedAt: string | null = null;
+  private found: VerifyDifference[] = [];
+  private run = 0;
+  /** Hazards at the start of the last clean verification, or -1. */
+  private cleanAtHazards = -1;
+  failure = '';
+
+  constructor(private readonly migration: Migration) {}
+
+  get isRunning(): boolean {
+    return this.state === 'running';
+  }
+
+  /** A clean verification is over, and nothing that could hide a difference came since it began. */
+  get vouches(): boolean {
+    return this.cleanAtHazards === this.migration.hazards;
+  }
+
+  get progress(): VerifyProgress {
+    return {
+      state: this.state,
+      compared: this.compared,
+      differences: { ...this.counts },
+      clean: this.clean,
+      finishedAt: this.finishedAt,
+    };
+  }
+
+  differences(): readonly VerifyDifference[] {
+    return this.found;
+  }
+
+  /** Both sides' roles or contents changed so that an earlier verification says nothing. */
+  forget(): void {
+    this.cleanAtHazards = -1;
+  }
+
+  start(repair: boolean): void {
+    if (this.state === 'running') return;
+    const run = ++this.run;
+    this.state = 'running';
+    this.compared = 0;
+    this.counts = zeroCounts();
+    this.clean = null;
+    this.failure = '';
+    this.found = [];
+    this.work(run, repair).catch((error: Error) => {
+      if (run !== this.run) return;
+      this.state = error instanceof Stopped ? 'idle' : 'failed';
+      this.failure = error.message;
+      if (this.state === 'failed') this.migration.log.error({ reason: error.message }, 'the verification failed');
+    });
+  }
+
+  stop(): void {
+    if (this.state !== 'running') return;
+    this.run++;
+    this.state = 'idle';
+  }
+
+  private async work(run: number, repair: boolean): Promise<void> {
+    const { board, log } = this.migration;
+    const { hazards } = this.migration;
+    const { epoch } = board;
+    const window = new CopyWindow(64);
+    log.info({ repair }, 'verification started');
+    for (const db of [...board.databases.used]) {
+      for await (const batch of scanKeys(board.authority, 'verify', db, '0', BATCH)) {
+        await this.compareAll(run, db, batch.keys, repair, window);
+      }
+      for await (const batch of scanKeys(board.follower, 'verify', db, '0', BATCH)) {
+        this.check(run);
+        const extras = batch.keys.length === 0 ? [] : await missingOnAuthority(board, db, batch.keys);
+        if (extras.length > 0) await this.compareAll(run, db, extras, repair, window);
+      }
+    }
+    await window.settled();
+    this.check(run);
+    const total = KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
+    this.clean = total === 0;
+    this.finishedAt = new Date().toISOString();
+    this.state = 'done';
+    if (hazards === this.migration.hazards && epoch === board.epoch) await this.conclude(hazards, repair);
+    log.info({ compared: this.compared, differences: this.counts, clean: this.clean }, 'verification done');
+  }
+
+  /** What a finished verification of both sides proves. */
+  private async conclude(hazards: number, repair: boolean): Promise<void> {
+    const { board, state } = this.migration;
+    if (this.clean === true) {
+      this.cleanAtHazards = hazards;
+      if (state.backfill.state === 'done' && board.rules.mirrored) board.known.allKnown = true;
+    }
+    if (this.clean === true || repair) {
+      board.targetProven = true;
+      await this.migration.update({ targetProven: true, verifiedClean: this.clean === true });
+    }
+  }
+
+  private check(run: number): void {
+    if (run !== this.run) throw new Stopped('the verification was stopped');
+  }
+
+  private async compareAll(
+    run: number,
+    db: number,
+    keys: readonly Buffer[],
+    repair: boolean,
+    window: CopyWindow,
+  ): Promise<void> {
+    this.check(run);
+    let open: Candidate[] = keys.map((key) => ({ db, key, slot: keySlot(key, 0, key.length) }));
+    this.compared += open.length;
+    open = await this.compareDumps(open);
+    for (let round = 2; round <= ROUNDS && open.length > 0; round++) {
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_ROUNDS_MS));
+      this.check(run);
+      open = await this.compareQuiet(open);
+    }
+    for (const candidate of open) {
+      this.check(run);
+      const difference = await this.compareHeld(candidate);
+      if (difference === null) continue;
+      this.record(candidate, difference);
+      if (repair) await window.copy(this.migration.board.mirror!, db, candidate.key);
+    }
+  }
+
+  /** Round 1. Returns what could not be shown to be equal. */
+  private async compareDumps(candidates: Candidate[]): Promise<Candidate[]> {
+    const { board } = this.migration;
+    const { ledger, authority, follower } = board;
+    const versions = candidates.map((c) => ledger.version[c.slot]);
+    const small = await this.smallEnough(candidates);
+    if (small.length === 0) return candidates;
+    const db = small[0]!.db;
+    const read = (side: typeof authority): Promise<Reply[]> =>
+      callLane(
+        side.jobLane('verify', db),
+        small.flatMap((c) => [
+          [side.wireName('DUMP'), c.key],
+          [side.wireName('PTTL'), c.key],
+        ]),
+      );
+    let here: Reply[];
+    let there: Reply[];
+    const before = performance.now();
+    try {
+      [here, there] = await Promise.all([read(authority), read(follower)]);
+    } catch {
+      return candidates;
+    }
+    const tookMs = performance.now() - before;
+    const equal = new Set<Candidate>();
+    small.forEach((c, i) => {
+      const dump = here[2 * i]!;
+      const left = Number(here[2 * i + 1]);
+      if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
+      const leftThere = Number(there[2 * i + 1]);
+      if (left < 0 !== leftThere < 0 || Math.abs(left - leftThere) > TTL_TOLERANCE_MS + tookMs) return;
+      if (left >= 0 && tookMs > TTL_TOLERANCE_MS) return;
+      if (left >= 0) {
+        const now = authority.nowMs();
+        board.known.noteDeadline(c.db, c.key, 0, c.key.length, now + left, now);
+      }
+      equal.add(c);
+    });
+    return candidates.filter(
+      (c, i) => !equal.has(c) || ledger.version[c.slot] !== versions[i] || ledger.open[c.slot] !== 0,
+    );
+  }
+
+  /** Those whose DUMP may be held in memory; big ones are compared by type, in pieces. */
+  private async smallEnough(candidates: Candidate[]): Promise<Candidate[]> {
+    const { board } = this.migration;
+    if (candidates.length === 0 || (board.mirror !== null && !board.mirror.context.copy.hasDump)) return [];
+    const { authority } = board;
+    try {
+      const sizes = await callLane(
+        authority.jobLane('verify', candidates[0]!.db),
+        candidates.map((c) => [authority.wireName('MEMORY'), 'USAGE', c.key]),
+      );
+      return candidates.filter((_, i) => {
+        const size = sizes[i]!;
+        return size instanceof ReplyFault || Number(size) <= board.config.limits.bigKeyBytes;
+      });
+    } catch {
+      return [];
+    }
+  }
+
+  /** Rounds 2 and 3: by type, on job lanes. */
+  private async compareQuiet(candidates: Candidate[]): Promise<Candidate[]> {
+    const { board } = this.migration;
+    const left: Candidate[] = [];
+    for (const c of candidates) {
+      const version = board.ledger.version[c.slot];
+      const isQuiet = (): boolean => board.ledger.open[c.slot] === 0 && board.ledger.version[c.slot] === version;
+      if (!isQuiet()) {
+        left.push(c);
+        continue;
+      }
+      const mirror: Caller = (commands) => callLane(board.follower.jobLane('verify', c.db), commands);
+      const difference = await this.compare(c, mirror).catch(() => undefined);
+      if (difference !== null || !isQuiet()) left.push(c);
+    }
+    return left;
+  }
+
+  /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
+  private async compareHeld(c: Candidate): Promise<Found | null> {
+    const { board } = this.migration;
+    const hold = new Hold();
+    hold.slot = c.slot;
+    hold.laneId = board.authority.jobLane('verify', c.db).id;
+    board.ledger.admit(hold);
+    await hold.admitted;
+    try {
+      const { mirror } = board;
+      if (mirror === null) throw new Error('there is no mirror to compare with');
+      return await this.compare(c, (commands) => callWriteLane(mirror.lane, c.db, commands));
+    } finally {
+      board.ledger.replied(hold);
+      board.ledger.finish(hold);
+    }
+  }
+
+  private compare(c: Candidate, mirror: Caller): Promise<Found | null> {
+    const { board } = this.migration;
+    const { authority, follower } = board;
+    const here: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands);
+    return compareKey(here, mirror, c.key, {
+      chunkElements: CHUNK_ELEMENTS,
+      chunkBytes: CHUNK_BYTES,
+      names: [authority.side, follower.side],
+      ttlToleranceMs: TTL_TOLERANCE_MS,
+      clockDifferenceMs: follower.clockOffsetMs - authority.clockOffsetMs,
+    });
+  }
+
+  private record(c: Candidate, difference: Found): void {
+    this.counts[difference.kind]++;
+    if (this.found.length >= KEPT_DIFFERENCES) return;
+    const onSource = this.migration.board.authority.side === 'source';
+    const { kind, detail } = difference;
+    const present =
+      kind === 'missing' || kind === 'extra'
+        ? { [(kind === 'missing') === onSource ? 'source' : 'target']: detail }
+        : { source: detail };
+    this.found.push({ db: c.db, key: c.key, kind, ...present });
+  }
+}
+
+function zeroCounts(): Record<DifferenceKind, number> {
+  return { missing: 0, extra: 0, type: 0, value: 0, ttl: 0 };
+}

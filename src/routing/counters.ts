@@ -1,0 +1,28 @@
+/** What Ferry counts on the hot path: plain integers, read by status, metrics and tests. */
+import type { MirrorClass } from '../commands/mirroring.js';
+import type { MirrorCounters } from '../mirror/mirror.js';
+
+export class Counters implements MirrorCounters {
+  commands = 0;
+  /** By command id of the present table. */
+  commandsById = new Float64Array(1024);
+  /** Errors that Ferry itself answered. */
+  errors = 0;
+  targetReads = 0;
+  /** Reads of the target that looked like a miss and were asked again on the source. */
+  fallbacks = 0;
+  /** Later target reads of a session that fell back only because an earlier one did. */
+  cascades = 0;
+  /** Commands that waited for the session's own unanswered target reads. */
+  stalls = 0;
+  readRepairs = 0;
+  uncertainWrites = 0;
+  repairs = 0;
+  // mirror
+  mirrorErrors = 0;
+  ops: Record<MirrorClass, number> = { replay: 0, time: 0, outcome: 0, copy: 0, none: 0 };
+  selfCheckMismatches = 0;
+  joinedCopies = 0;
+  chunkedCopies = 0;
+  shed = 0;
+}

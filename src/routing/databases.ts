@@ -1,0 +1,63 @@
+/**
+ * The databases in use, each proven to be a database of its own on both sides before anything of it is mirrored.
+ *
+ * Some services accept SELECT and ignore it. So a probe key is set in the new database, must be seen there and must
+ * not be seen in one that is already in use; then it is deleted. Throws a sentence that says what is wrong.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Upstream } from '../lanes/upstream.js';
+import { PROBE_PREFIX } from '../mirror/own-keys.js';
+
+const PROBE_TTL_MS = 10_000;
+
+export class Databases {
+  /** Proven ones, in order of their first use; logical numbers (the source's). */
+  readonly used = new Set<number>();
+  private proving = new Map<number, Promise<void>>();
+
+  constructor(
+    private readonly sides: readonly Upstream[],
+    home: number,
+  ) {
+    this.used.add(home);
+  }
+
+  /** Resolves when `db` may be mirrored. One proof at a time per database. */
+  prove(db: number): Promise<void> {
+    if (this.used.has(db)) return Promise.resolve();
+    let proof = this.proving.get(db);
+    if (proof === undefined) {
+      proof = this.proveOn(db).finally(() => this.proving.delete(db));
+      this.proving.set(db, proof);
+    }
+    return proof;
+  }
+
+  private async proveOn(db: number): Promise<void> {
+    const [other] = this.used;
+    for (const side of this.sides) await proveDistinct(side, db, other ?? 0);
+    this.used.add(db);
+  }
+}
+
+async function proveDistinct(side: Upstream, db: number, other: number): Promise<void> {
+  if (side.dbHere(db) === side.dbHere(other)) {
+    throw new Error(`databases ${db} and ${other} would be the same one on the ${side.side}`);
+  }
+  const key = PROBE_PREFIX + randomBytes(8).toString('hex');
+  let here: unknown[];
+  let there: unknown[];
+  try {
+    here = await side.callIn(db, [
+      ['SET', key, '1', 'PX', PROBE_TTL_MS],
+      ['EXISTS', key],
+    ]);
+    there = await side.callIn(other, [['EXISTS', key]]);
+    await side.callIn(db, [['DEL', key]]);
+  } catch (error) {
+    throw new Error(`database ${db} cannot be used on the ${side.side}: ${(error as Error).message}`);
+  }
+  if (Number(here[1]) !== 1 || Number(there[0]) !== 0) {
+    throw new Error(`the ${side.side} does not keep database ${db} apart from ${other} (it ignores SELECT)`);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The switchboard: everything a command's way depends on, in one place, swapped as a whole between phases.
+ *
+ * Sessions read it for every command; transitions (jobs/transition.ts) change it only while the gate is closed and
+ * nothing is in flight. `inFlight` counts client commands sent or parked and not yet answered.
+ *
+ * Who has authority is asked per slot (`authorityOf`), so that a cutover can one day move some slots first; today
+ * all slots agree.
+ */
+import type { MirrorClass } from '../commands/mirroring.js';
+import { CommandTable } from '../commands/table.js';
+import type { Config } from '../config/config.js';
+import type { DirtyKeys } from '../ledger/dirty.js';
+import type { KnownKeys } from '../ledger/known.js';
+import { SLOTS, type SlotLedger } from '../ledger/slots.js';
+import type { Upstream } from '../lanes/upstream.js';
+import type { Mirror } from '../mirror/mirror.js';
+import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
+import type { Counters } from './counters.js';
+import type { Databases } from './databases.js';
+
+/** Somebody who stops admitting commands while the gate is closed. */
+export interface Gated {
+  gateOpened(): void;
+}
+
+export interface TestHooks {
+  /** false: the ledger admits everything at once. */
+  readonly admission?: boolean;
+  /** true: a write is mirrored when it is sent instead of when its reply is parsed. */
+  readonly deriveEarly?: boolean;
+  readonly onMirrored?: (command: string, mirrorClass: MirrorClass) => void;
+}
+
+export class Switchboard {
+  phase: Phase;
+  rules: PhaseRules;
+  epoch: number;
+  table: CommandTable = CommandTable.offline();
+  mirror: Mirror | null = null;
+  /** Target reads cannot be stale: the target was empty when mirroring began, or both sides were swept since. */
+  targetProven = false;
+  /** Percentage of the slots whose reads may go to the target in `target-read`. */
+  share = 100;
+  gateClosed = false;
+  inFlight = 0;
+  readonly gated = new Set<Gated>();
+  /** The text of INFO ferry / FERRY STATUS; the app provides it. */
+  describe: () => string = () => '';
+  private drainWaiters: (() => void)[] = [];
+
+  constructor(
+    readonly config: Config,
+    readonly source: Upstream,
+    readonly target: Upstream,
+    readonly ledger: SlotLedger,
+    readonly known: KnownKeys,
+    readonly dirty: DirtyKeys,
+    readonly databases: Databases,
+    readonly counters: Counters,
+    readonly hooks: TestHooks,
+    phase: Phase,
+    epoch: number,
+  ) {
+    this.phase = phase;
+    this.rules = PHASE_RULES[phase];
+    this.epoch = epoch;
+  }
+
+  get authority(): Upstream {
+    return this.rules.authority === 'source' ? this.source : this.target;
+  }
+
+  /** The side that is not the authority. */
+  get follower(): Upstream {
+    return this.rules.authority === 'source' ? this.target : this.source;
+  }
+
+  authorityOf(_slot: number): Upstream {
+    return this.authority;
+  }
+
+  /** Is the slot among those whose reads were moved over? A stable set that only grows with the share. */
+  isShared(slot: number): boolean {
+    return this.share >= 100 || (RANK[slot]! as number) < this.share;
+  }
+
+  setPhase(phase: Phase, epoch: number): void {
+    this.phase = phase;
+    this.rules = PHASE_RULES[phase];
+    this.epoch = epoch;
+  }
+
+  closeGate(): void {
+    this.gateClosed = true;
+  }
+
+  openGate(): void {
+    this.gateClosed = false;
+    for (const gated of this.gated) gated.gateOpened();
+  }
+
+  /** One client command less in flight. */
+  answered(): void {
+    this.inFlight--;
+    if (this.gateClosed) this.checkDrained();
+  }
+
+  checkDrained(): void {
+    if (this.drainWaiters.length === 0 || !this.isDrained) return;
+    const waiters = this.drainWaiters;
+    this.drainWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Nothing of any client, and nothing for the mirror, is on its way. */
+  get isDrained(): boolean {
+    return (
+      this.inFlight === 0 &&
+      this.ledger.openTotal === 0 &&
+      (this.mirror === null || (this.mirror.copies.active === 0 && this.mirror.lane.backlogOps === 0))
+    );
+  }
+
+  /** Resolves true when drained with the gate closed, false after `timeoutMs`. */
+  async drained(timeoutMs: number): Promise<boolean> {
+    if (this.isDrained) return true;
+    return new Promise((resolve) => {
+      const done = (result: boolean) => (): void => {
+        clearTimeout(timer);
+        clearInterval(poll);
+        this.drainWaiters = this.drainWaiters.filter((w) => w !== onDrained);
+        resolve(result);
+      };
+      const onDrained = done(true);
+      const timer = setTimeout(done(false), timeoutMs);
+      // acknowledgements of the mirror do not report here: look now and then
+      const poll = setInterval(() => {
+        if (this.isDrained) onDrained();
+      }, 1);
+      this.drainWaiters.push(onDrained);
+    });
+  }
+}
+
+/** rank[slot] in 0…99: slots with rank < share are moved. A fixed scattering, so that a share is a fair sample. */
+const RANK = new Uint8Array(SLOTS);
+for (let slot = 0; slot < SLOTS; slot++) RANK[slot] = Math.floor(((Math.imul(slot, 0x9e3779b1) >>> 0) / 2 ** 32) * 100);

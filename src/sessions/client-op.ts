@@ -1,0 +1,311 @@
+/**
+ * One client command in flight: its place in the session's reply queue, its place in the ledger, its entry in lanes.
+ *
+ * Routes:
+ *   PASS     to the authority, nothing else (reads; writes in a phase without a mirror)
+ *   TARGET   a read asked on the target; a miss turns it into PASS
+ *   WRITE    admitted by the ledger; its reply is mirrored before it is released
+ *   LOCAL    answered by Ferry; only its place in the queue matters
+ * It is over when its reply was delivered *and* the mirror settled (`delivered`, `settledDone`); then it is pooled.
+ */
+import { isMiss } from '../commands/misses.js';
+import type { Lane, LaneEntry } from '../lanes/lane.js';
+import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
+import { type ElementEffect, Effect, NO_FRAME } from '../mirror/effect.js';
+import { encodeCommand, errorReply } from '../resp/encode.js';
+import { decodeReply, type Reply } from '../resp/values.js';
+import type { Session } from './session.js';
+
+export const PASS = 0;
+export const TARGET = 1;
+export const WRITE = 2;
+export const LOCAL = 3;
+export type OpRoute = 0 | 1 | 2 | 3;
+
+/** How many lost connections a command that was not executed survives before its client is given up. */
+const MAX_ATTEMPTS = 8;
+const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
+const MULTI = encodeCommand(['MULTI']);
+const EXEC = encodeCommand(['EXEC']);
+const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
+
+export class ClientOp extends Effect implements LaneEntry {
+  session: Session | null = null;
+  lane: Lane | null = null;
+  route: OpRoute = PASS;
+  next: ClientOp | null = null;
+  /** The reply, when it came before its turn (or is held until the mirror acknowledged). */
+  stash: Buffer | null = null;
+  /** The reply is complete and may be released. */
+  done = false;
+  delivered = false;
+  settledDone = true;
+  /** An earlier target read of the session fell back on the slot, so this one must too. */
+  fallsBack = false;
+  /** The read's bucket in the session's per-slot counters, -1 when it counts for all, -2 when for none. */
+  bucket = -2;
+  keyStart = 0;
+  keyEnd = 0;
+  attempts = 0;
+  /** A transaction: one element per queued command. */
+  elements: ElementEffect[] | null = null;
+  /** Reads sent right behind the write; derived when the last was answered. */
+  probes: Buffer[] | null = null;
+  private probed: Reply[] = [];
+  /** Entries of it (the write, its probes) that a lost connection took along, and whether any had been sent. */
+  private lostParts = 0;
+  private lostSent = false;
+  /** A big reply is being passed on in pieces. */
+  private passing = false;
+
+  /** A big reply may pass in pieces while it is this op's turn to answer. */
+  get streams(): boolean {
+    return this.passing || (this.route === PASS && this.session !== null && this.session.isFront(this));
+  }
+
+  // ── towards the server
+
+  /** Sends it on its lane: at once, or when the ledger has admitted it. */
+  launch(late: boolean): void {
+    const session = this.session!;
+    const lane = this.lane!;
+    if (session.isClosed && late) {
+      // its client is gone and nothing was sent: nothing needs to happen (the session has withdrawn it)
+      throw new Error('a withdrawn operation was launched');
+    }
+    this.transmit(lane);
+    if (session.board.hooks.deriveEarly === true) this.deriveEarly();
+    if (late) session.unparked();
+  }
+
+  transmit(lane: Lane): void {
+    if (this.elements !== null) {
+      lane.send(IGNORED, MULTI, 0, MULTI.length);
+      for (const e of this.elements) lane.send(IGNORED, e.frame, e.frameStart, e.frameEnd);
+      lane.send(this, EXEC, 0, EXEC.length);
+      return;
+    }
+    lane.send(this, this.frame, this.frameStart, this.frameEnd);
+    if (this.probes !== null) {
+      this.probed = [];
+      for (const probe of this.probes) lane.send(this, probe, 0, probe.length);
+    }
+  }
+
+  // ── the reply
+
+  onReply(buf: Buffer, start: number, end: number): void {
+    switch (this.route) {
+      case PASS:
+        this.readAnswered(buf, start, end);
+        break;
+      case TARGET:
+        this.targetAnswered(buf, start, end);
+        break;
+      case WRITE:
+        if (this.probes !== null) this.probeAnswered(buf, start, end);
+        else this.writeAnswered(buf, start, end, null);
+        break;
+      default:
+        throw new Error('a local command has no reply of a server');
+    }
+  }
+
+  onPiece(buf: Buffer, start: number, end: number, last: boolean): void {
+    const session = this.session!;
+    this.passing = !last;
+    session.writePiece(buf, start, end);
+    if (last) {
+      session.sourceReadOver(this.bucket);
+      session.finishFront(this);
+    }
+  }
+
+  private readAnswered(buf: Buffer, start: number, end: number): void {
+    const session = this.session!;
+    session.sourceReadOver(this.bucket);
+    if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
+    session.deliver(this, buf, start, end);
+  }
+
+  private targetAnswered(buf: Buffer, start: number, end: number): void {
+    const session = this.session!;
+    const missed = isMiss(this.command!.miss, buf, start, end);
+    if (!missed && !this.fallsBack) {
+      session.targetReadOver(this.bucket);
+      session.deliver(this, buf, start, end);
+    } else this.fallBack(missed);
+  }
+
+  /** Asks the source. Later target reads of the session on the slot will do so as well (3.5). */
+  private fallBack(first: boolean): void {
+    const session = this.session!;
+    if (this.fallsBack) session.board.counters.cascades++;
+    else if (first) session.board.counters.fallbacks++;
+    session.cascade(this);
+    session.targetReadOver(this.bucket);
+    session.sourceReadBegins(this.bucket);
+    this.fallsBack = true;
+    this.route = PASS;
+    this.lane = session.authorityLane();
+    if (this.lane === null) session.close('the authority is not reachable');
+    else this.transmit(this.lane);
+  }
+
+  private probeAnswered(buf: Buffer, start: number, end: number): void {
+    if (this.stash === null) {
+      this.stash = copyOf(buf, start, end);
+      return;
+    }
+    const own = copyOf(buf, start, end);
+    this.probed.push(decodeReply(own, 0, own.length));
+    if (this.probed.length < this.probes!.length) return;
+    const reply = this.stash;
+    this.stash = null;
+    this.writeAnswered(reply, 0, reply.length, this.probed);
+  }
+
+  private writeAnswered(buf: Buffer, start: number, end: number, probed: Reply[] | null): void {
+    const session = this.session!;
+    const { board } = session;
+    const { mirror, ledger } = board;
+    if (mirror !== null && board.hooks.deriveEarly !== true) {
+      this.settledDone = false;
+      if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
+      if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end);
+      else mirror.effect(this, buf, start, end, probed);
+    }
+    ledger.replied(this);
+    if (this.settledDone) ledger.finish(this);
+    if (board.config.ack === 'both' && !this.settledDone) return; // released by settled()
+    this.stash = null;
+    session.deliver(this, buf, start, end);
+  }
+
+  settled(): void {
+    this.settledDone = true;
+    const session = this.session!;
+    // settled inside writeAnswered: the ledger has not heard of the reply yet, and goes on there
+    if (this.stage !== REPLIED) return;
+    session.board.ledger.finish(this);
+    if (session.board.config.ack === 'both' && this.stash !== null) {
+      const reply = this.stash;
+      this.stash = null;
+      session.deliver(this, reply, 0, reply.length);
+    } else if (this.delivered) session.recycle(this);
+  }
+
+  /** Test hook: what mirroring at the time of sending would do. */
+  private deriveEarly(): void {
+    const { mirror } = this.session!.board;
+    if (mirror === null || this.elements !== null) return;
+    this.settledDone = false;
+    mirror.effect(this, EARLY, 0, EARLY.length);
+  }
+
+  // ── losses
+
+  onLost(sent: boolean): void {
+    const session = this.session!;
+    if (this.route === TARGET) {
+      this.fallBack(false);
+      return;
+    }
+    const lane = this.lane!;
+    if (this.probes !== null) {
+      const answered = this.stash === null ? 0 : 1 + this.probed.length;
+      this.lostSent ||= sent;
+      if (++this.lostParts < 1 + this.probes.length - answered) return;
+      sent = this.lostSent;
+      this.lostParts = 0;
+      this.lostSent = false;
+      if (this.stash !== null) {
+        // the write itself was answered: it happened, only its exact effect was not seen
+        const reply = this.stash;
+        this.stash = null;
+        this.giveUp(reply, true, false);
+        return;
+      }
+    }
+    if (lane.state === 'closed') {
+      this.giveUp(errorReply(session.refusalText(lane)), false);
+      return;
+    }
+    const harmless = this.route === PASS && this.command!.kind !== 'write' && this.command!.kind !== 'keyless-write';
+    if ((!sent || (harmless && this.command!.name !== 'publish')) && ++this.attempts < MAX_ATTEMPTS && !session.isClosed) {
+      if (this.passing) session.close('the server went away in the middle of a reply');
+      else this.transmit(lane);
+      return;
+    }
+    this.giveUp(UNCERTAIN, sent);
+  }
+
+  /** No (further) reply will come. `executed`: it may have been executed; `uncertain`: nobody knows. */
+  private giveUp(reply: Buffer, executed: boolean, uncertain = executed): void {
+    const session = this.session!;
+    const { board } = session;
+    if (this.route === WRITE) {
+      if (this.stage !== LAUNCHED) throw new Error(`a write in stage ${this.stage} was lost`);
+      if (uncertain) board.counters.uncertainWrites++;
+      if (executed) {
+        if (this.elements === null) board.mirror?.lost(this);
+        else for (const element of this.elements) board.mirror?.lost(element);
+      }
+      board.ledger.replied(this);
+      if (this.settledDone) board.ledger.finish(this);
+    } else if (this.route === PASS) session.sourceReadOver(this.bucket);
+    if (uncertain && board.config.onUncertain === 'close') session.close('a write of unknown outcome');
+    session.deliver(this, reply, 0, reply.length);
+  }
+
+  reset(): void {
+    if (this.stage !== IDLE) throw new Error(`an operation was pooled in stage ${this.stage}`);
+    this.slot = NO_SLOT;
+    this.moreSlots = null;
+    this.laneId = 0;
+    this.command = null;
+    this.db = 0;
+    this.frame = NO_FRAME;
+    this.frameStart = this.frameEnd = 0;
+    this.waits = 0;
+    this.session = null;
+    this.lane = null;
+    this.route = PASS;
+    this.next = null;
+    this.stash = null;
+    this.done = false;
+    this.delivered = false;
+    this.settledDone = true;
+    this.fallsBack = false;
+    this.bucket = -2;
+    this.keyStart = this.keyEnd = 0;
+    this.attempts = 0;
+    this.elements = null;
+    this.probes = null;
+    this.probed = NO_REPLIES;
+    this.lostParts = 0;
+    this.lostSent = false;
+    this.passing = false;
+  }
+}
+
+const NO_REPLIES: Reply[] = [];
+const EARLY = Buffer.from('+OK\r\n');
+
+function copyOf(buf: Buffer, start: number, end: number): Buffer {
+  return Buffer.from(buf.subarray(start, end));
+}
+
+const pool: ClientOp[] = [];
+
+export function takeOp(session: Session): ClientOp {
+  const op = pool.pop() ?? new ClientOp();
+  op.session = session;
+  return op;
+}
+
+export function returnOp(op: ClientOp): void {
+  op.reset();
+  if (pool.length < 16384) pool.push(op);
+}
+

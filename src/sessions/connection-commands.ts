@@ -1,0 +1,191 @@
+/**
+ * Commands that the session answers itself: who the client is, which database it uses, and small talk.
+ *
+ * AUTH, HELLO and SELECT wait until everything before them was answered (a change of lane must not overtake), then
+ * ask the authority: every login is verified there, every database must be one there, and while a mirror follows,
+ * the database must be one there as well. https://redis.io/commands/hello
+ */
+import type { Command } from '../commands/table.js';
+import { ANONYMOUS, identityOf } from '../lanes/identity.js';
+import { arrayReply, bulkReply, errorReply, integerReplyBytes, NULL_BULK, OK, PONG } from '../resp/encode.js';
+import type { RequestScanner } from '../resp/request.js';
+import { refuse } from './dispatch.js';
+import type { Session } from './session.js';
+import { DISCARD_WITHOUT_MULTI, EXEC_WITHOUT_MULTI, NOT_AN_INTEGER, SYNTAX, wrongArity } from './texts.js';
+import { beginTransaction } from './transaction.js';
+
+/** Answers the command; false when it must wait for the replies before it. */
+export function sessionCommand(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const { argc } = scanner;
+  const arg = (i: number): Buffer => scanner.frame.subarray(scanner.starts[i]!, scanner.ends[i]!);
+  const text = (i: number): string => arg(i).toString('utf8');
+  switch (command.name) {
+    case 'ping':
+      if (argc > 2) return refuse(session, wrongArity('ping'));
+      session.replyNow(argc === 1 ? PONG : bulkReply(Buffer.from(arg(1))));
+      return true;
+    case 'echo':
+      session.replyNow(bulkReply(Buffer.from(arg(1))));
+      return true;
+    case 'quit':
+      session.replyNow(OK);
+      session.closeWhenAnswered();
+      return true;
+    case 'multi':
+      return beginTransaction(session);
+    case 'exec':
+      return refuse(session, EXEC_WITHOUT_MULTI);
+    case 'discard':
+      return refuse(session, DISCARD_WITHOUT_MULTI);
+    case 'unwatch':
+      session.replyNow(OK);
+      return true;
+    case 'select':
+      return select(session, text(1));
+    case 'auth':
+      if (argc > 3) return refuse(session, SYNTAX);
+      return login(session, argc === 2 ? null : text(1), text(argc - 1), () => OK);
+    case 'hello':
+      return hello(session, argc, text);
+    case 'client|id':
+      session.replyNow(integerReplyBytes(session.id));
+      return true;
+    case 'client|getname':
+      session.replyNow(session.name === '' ? NULL_BULK : bulkReply(session.name));
+      return true;
+    case 'client|setname':
+      return setName(session, text(2));
+    case 'client|setinfo':
+      session.replyNow(OK);
+      return true;
+    case 'info':
+      session.replyNow(bulkReply(session.board.describe()));
+      return true;
+    case 'ferry':
+      return ferry(session, text(1).toUpperCase());
+    default:
+      return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} is not supported yet`));
+  }
+}
+
+const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
+
+function isName(name: string): boolean {
+  return /^[!-~]*$/.test(name);
+}
+
+function setName(session: Session, name: string): true {
+  if (!isName(name)) return refuse(session, BAD_NAME);
+  session.name = name;
+  session.replyNow(OK);
+  return true;
+}
+
+function ferry(session: Session, what: string): true {
+  const { board } = session;
+  if (what === 'STATUS') session.replyNow(bulkReply(board.describe()));
+  else if (what === 'PHASE') session.replyNow(bulkReply(board.phase));
+  else if (what === 'DIRTY') {
+    session.replyNow(arrayReply([integerReplyBytes(board.dirty.size), integerReplyBytes(board.dirty.dirtySlots)]));
+  } else return refuse(session, errorReply('FERRY unknown subcommand: try FERRY STATUS, FERRY PHASE or FERRY DIRTY'));
+  return true;
+}
+
+/** Runs `work` once everything before was answered; its reply is the command's. */
+function afterReplies(session: Session, work: () => Promise<Buffer>): boolean {
+  if (session.hasInFlight) return false;
+  session.busy = true;
+  const { board } = session;
+  board.inFlight++;
+  work()
+    .catch((error: Error) => errorReply(`FERRY ${error.message}`))
+    .then((reply) => {
+      board.inFlight--;
+      board.checkDrained();
+      if (session.isClosed) return;
+      session.replyNow(reply);
+      session.ready();
+    });
+  return true;
+}
+
+function select(session: Session, text: string): boolean {
+  if (!/^-?\d{1,10}$/.test(text)) return refuse(session, NOT_AN_INTEGER);
+  const db = Number(text);
+  if (db === session.db) {
+    session.replyNow(OK);
+    return true;
+  }
+  return afterReplies(session, async () => {
+    const { board } = session;
+    const error = await board.authority.tryLane(session.identity, db);
+    if (error !== null) return errorReply(error);
+    if (board.rules.mirrored) {
+      await board.databases.prove(db);
+      await board.mirror?.lane.selectProven(db);
+    }
+    session.db = db;
+    session.forgetLanes();
+    return OK;
+  });
+}
+
+function login(session: Session, username: string | null, password: string, success: () => Buffer): boolean {
+  return afterReplies(session, async () => {
+    const { board } = session;
+    const refusal = await board.authority.verifyLogin(username, password);
+    if (refusal !== null) return errorReply(refusal);
+    session.identity = identityOf(username, password);
+    session.scanner.authenticated = true;
+    session.forgetLanes();
+    return success();
+  });
+}
+
+function hello(session: Session, argc: number, text: (i: number) => string): boolean {
+  let i = 1;
+  if (argc > 1) {
+    const version = text(1);
+    if (!/^\d+$/.test(version)) return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
+    if (version === '3') return refuse(session, errorReply('FERRY RESP3 (HELLO 3) is not supported yet'));
+    if (version !== '2') return refuse(session, errorReply('NOPROTO unsupported protocol version'));
+    i = 2;
+  }
+  let username: string | null = null;
+  let password: string | null = null;
+  let name: string | null = null;
+  for (; i < argc; i++) {
+    const option = text(i).toUpperCase();
+    if (option === 'AUTH' && i + 2 < argc) {
+      username = text(++i);
+      password = text(++i);
+    } else if (option === 'SETNAME' && i + 1 < argc) {
+      name = text(++i);
+      if (!isName(name)) return refuse(session, BAD_NAME);
+    } else return refuse(session, errorReply(`ERR Syntax error in HELLO option '${text(i)}'`));
+  }
+  const welcome = (): Buffer => {
+    if (name !== null) session.name = name;
+    return arrayReply([
+      ...[bulkReply('server'), bulkReply('redis')],
+      ...[bulkReply('version'), bulkReply(session.board.authority.version)],
+      ...[bulkReply('proto'), integerReplyBytes(2)],
+      ...[bulkReply('id'), integerReplyBytes(session.id)],
+      ...[bulkReply('mode'), bulkReply('standalone')],
+      ...[bulkReply('role'), bulkReply('master')],
+      ...[bulkReply('modules'), arrayReply([])],
+    ]);
+  };
+  if (password !== null) return login(session, username, password, welcome);
+  if (session.board.authority.requiresLogin && session.identity === ANONYMOUS) {
+    return refuse(
+      session,
+      errorReply(
+        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+      ),
+    );
+  }
+  session.replyNow(welcome());
+  return true;
+}
+

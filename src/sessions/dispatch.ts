@@ -1,0 +1,278 @@
+/**
+ * One scanned command: where it goes.
+ *
+ *   unknown, wrong arity          answered as Redis does (and the open transaction is spoilt)
+ *   inside MULTI                  queued
+ *   read                          the authority; in `target-read` perhaps the target (routing/route.ts)
+ *   server                        the authority
+ *   write, keyless write          the ledger, then the authority; mirrored at the reply
+ *   session                       answered here (connection-commands.ts)
+ *   refused, unsupported          -FERRY with the reason
+ *
+ * `dispatch` returns false when the command must wait: nothing was done, and it is tried again with the same
+ * scanner contents.
+ */
+import { copyDbArgument, findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
+import { arityOk, type Command } from '../commands/table.js';
+import type { Lane } from '../lanes/lane.js';
+import { ALL_SLOTS, NO_SLOT } from '../ledger/operation.js';
+import { KEYLESS_SLOT } from '../ledger/slots.js';
+import { streamProbes } from '../mirror/derivers/streams.js';
+import { encodeCommand, errorReply } from '../resp/encode.js';
+import type { RequestScanner } from '../resp/request.js';
+import { decideRead, TO_TARGET } from '../routing/route.js';
+import { keySlot } from '../topology/crc16.js';
+import { type ClientOp, PASS, TARGET, WRITE } from './client-op.js';
+import { sessionCommand } from './connection-commands.js';
+import type { Session } from './session.js';
+import { unknownCommand, unknownSubcommand, wrongArity, NOAUTH } from './texts.js';
+import { queueInTransaction } from './transaction.js';
+
+const keys = new KeyList();
+
+export function dispatch(session: Session, scanner: RequestScanner): boolean {
+  const { board } = session;
+  const { frame, argc, starts, ends } = scanner;
+  const command = board.table.lookup(frame, argc, starts, ends);
+  if (board.authority.requiresLogin && session.identity.password === null && !opensLogin(command)) {
+    session.replyNow(NOAUTH);
+    return true;
+  }
+  if (command === null || !command.exists || isBareContainer(command, argc)) {
+    return refuse(session, unknownError(scanner, command));
+  }
+  if (!arityOk(command, argc)) return refuse(session, wrongArity(command.name));
+  board.counters.commands++;
+  board.counters.commandsById[command.id]!++;
+  if (session.transaction !== null) return queueInTransaction(session, command, scanner);
+  switch (command.kind) {
+    case 'read':
+      return read(session, command, scanner);
+    case 'write':
+    case 'keyless-write':
+      return write(session, command, scanner);
+    case 'server':
+      return server(session, command, scanner);
+    case 'session':
+      return sessionCommand(session, command, scanner);
+    default:
+      return refuse(session, errorReply(`FERRY ${command.reason}`));
+  }
+}
+
+/** An error for the present command; inside MULTI it spoils the transaction. */
+export function refuse(session: Session, reply: Buffer): true {
+  session.board.counters.errors++;
+  if (session.transaction !== null) session.transaction.spoilt = true;
+  session.replyNow(reply);
+  return true;
+}
+
+function opensLogin(command: Command | null): boolean {
+  return command !== null && (command.name === 'auth' || command.name === 'hello' || command.name === 'quit');
+}
+
+function isBareContainer(command: Command, argc: number): boolean {
+  return command.kind === 'refused' && argc > 1 && !command.name.includes('|') && command.reason.includes('subcommand');
+}
+
+function unknownError(scanner: RequestScanner, command: Command | null): Buffer {
+  const { frame, argc, starts, ends } = scanner;
+  const arg = (i: number): Buffer => frame.subarray(starts[i]!, ends[i]!);
+  if (command !== null && isBareContainer(command, argc)) {
+    return unknownSubcommand(command.name, arg(1).toString('latin1'));
+  }
+  return unknownCommand(argc, arg);
+}
+
+// ── reads
+
+function read(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const { board } = session;
+  if (command.name === 'xread' && hasBlockOption(scanner.frame, scanner.argc, scanner.starts, scanner.ends)) {
+    return refuse(session, errorReply('FERRY XREAD with BLOCK is not supported yet: it blocks'));
+  }
+  if (!board.rules.readsTarget) return pass(session, command, scanner, -2);
+  const argument = onlyKey(command, scanner);
+  if (argument < 0) {
+    // several keys, or no miss to tell: the authority, and after all unanswered target reads
+    if (session.unresolvedTotal > 0) return stall(session);
+    return pass(session, command, scanner, -1);
+  }
+  const { frame, starts, ends } = scanner;
+  const slot = keySlot(frame, starts[argument]!, ends[argument]!);
+  const bucket = session.bucketOf(slot);
+  const lane = session.followerLane();
+  const decision = decideRead(
+    board,
+    command,
+    session.db,
+    frame,
+    starts[argument]!,
+    ends[argument]!,
+    slot,
+    session.sourceReadsOn(slot),
+    lane !== null && lane.state === 'up',
+  );
+  if (decision !== TO_TARGET) {
+    if (session.unresolvedOn(slot) > 0) return stall(session);
+    return pass(session, command, scanner, bucket);
+  }
+  const op = begin(session, command, scanner);
+  op.route = TARGET;
+  op.bucket = bucket;
+  op.keyStart = starts[argument]!;
+  op.keyEnd = ends[argument]!;
+  op.lane = lane;
+  session.targetReadBegins(bucket);
+  board.counters.targetReads++;
+  op.transmit(lane!);
+  return true;
+}
+
+/** The argument that is the command's only key, -1 when it has several or its misses cannot be told. */
+function onlyKey(command: Command, scanner: RequestScanner): number {
+  if (command.miss === 'never') return -1;
+  if (command.singleKey) return command.firstKey;
+  const { frame, argc, starts, ends } = scanner;
+  if (!findKeys(command, frame, argc, starts, ends, keys) || keys.count !== 1) return -1;
+  return keys.index[0]!;
+}
+
+function stall(session: Session): false {
+  session.board.counters.stalls++;
+  return false;
+}
+
+function server(session: Session, command: Command, scanner: RequestScanner): boolean {
+  if (command.name === 'info' && scanner.argc === 2) {
+    const section = scanner.frame.toString('latin1', scanner.starts[1]!, scanner.ends[1]!).toLowerCase();
+    if (section === 'ferry') return sessionCommand(session, command, scanner);
+  }
+  return pass(session, command, scanner, -2);
+}
+
+/** To the authority's lane as it is. */
+function pass(session: Session, command: Command, scanner: RequestScanner, bucket: number): boolean {
+  const lane = usable(session, session.authorityLane());
+  if (lane === null) return true;
+  const op = begin(session, command, scanner);
+  op.route = PASS;
+  op.bucket = bucket;
+  op.lane = lane;
+  session.sourceReadBegins(bucket);
+  op.transmit(lane);
+  return true;
+}
+
+function usable(session: Session, lane: Lane | null): Lane | null {
+  if (lane !== null && lane.state !== 'closed') return lane;
+  session.replyNow(errorReply(lane === null ? 'FERRY the server is not reachable' : session.refusalText(lane)));
+  return null;
+}
+
+function begin(session: Session, command: Command, scanner: RequestScanner): ClientOp {
+  const op = session.begin();
+  op.command = command;
+  op.db = session.db;
+  op.frame = scanner.frame;
+  op.frameStart = scanner.frameStart;
+  op.frameEnd = scanner.frameEnd;
+  return op;
+}
+
+// ── writes
+
+function write(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const { board } = session;
+  const { frame, argc, starts, ends } = scanner;
+  if (command.name === 'xreadgroup' && hasBlockOption(frame, argc, starts, ends)) {
+    return refuse(session, errorReply('FERRY XREADGROUP with BLOCK is not supported yet: it blocks'));
+  }
+  if (!board.rules.mirrored) {
+    if (session.unresolvedTotal > 0) return stall(session);
+    return pass(session, command, scanner, -2);
+  }
+  if (command.name === 'move' || command.name === 'copy') {
+    const db = otherDatabase(command, scanner);
+    if (db >= 0 && !board.databases.used.has(db)) {
+      const reason = session.unprovable.get(db);
+      if (reason === undefined) return proveFirst(session, db);
+      session.unprovable.delete(db);
+      return refuse(session, errorReply(`FERRY ${reason}`));
+    }
+  }
+  let slot: number;
+  let more: number[] | null = null;
+  if (command.kind === 'keyless-write') {
+    if (session.unresolvedTotal > 0) return stall(session);
+    slot = keylessSlot(command);
+  } else if (command.singleKey) {
+    slot = keySlot(frame, starts[command.firstKey]!, ends[command.firstKey]!);
+    if (session.unresolvedTotal > 0 && session.unresolvedOn(slot) > 0) return stall(session);
+  } else {
+    if (session.unresolvedTotal > 0) return stall(session);
+    if (!findKeys(command, frame, argc, starts, ends, keys)) {
+      if (command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {
+        return refuse(
+          session,
+          errorReply(`FERRY ${command.name.toUpperCase()} is refused: its keys cannot be determined (allowUnknownKeys)`),
+        );
+      }
+      slot = NO_SLOT;
+    } else {
+      slot = NO_SLOT;
+      for (let i = 0; i < keys.count; i++) {
+        const at = keys.index[i]!;
+        const s = keySlot(frame, starts[at]!, ends[at]!);
+        if (slot === NO_SLOT) slot = s;
+        else if (s !== slot && (more === null || !more.includes(s))) (more ??= []).push(s);
+      }
+    }
+  }
+  const lane = usable(session, session.authorityLane());
+  if (lane === null) return true;
+  const op = begin(session, command, scanner);
+  op.route = WRITE;
+  op.lane = lane;
+  op.slot = slot;
+  op.moreSlots = more;
+  op.laneId = lane.id;
+  if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
+    op.probes = probesFor(command, scanner);
+  }
+  if (!board.ledger.admit(op)) session.parkedOp = op;
+  return true;
+}
+
+/** The database that MOVE or COPY … DB writes to, -1 when it is none or no number. */
+function otherDatabase(command: Command, scanner: RequestScanner): number {
+  const { frame, argc, starts, ends } = scanner;
+  const at = command.name === 'move' ? 2 : copyDbArgument(frame, argc, starts, ends);
+  const text = at < 0 ? '' : frame.toString('latin1', starts[at]!, ends[at]!);
+  return /^\d{1,6}$/.test(text) ? Number(text) : -1;
+}
+
+/** Holds the command until the database is proven for mirroring, or known not to be. */
+function proveFirst(session: Session, db: number): false {
+  const { board } = session;
+  session.busy = true;
+  board.databases
+    .prove(db)
+    .then(() => board.mirror?.lane.selectProven(db))
+    .catch((error: Error) => session.unprovable.set(db, error.message))
+    .finally(() => session.ready());
+  return false;
+}
+
+/** FLUSHALL and FLUSHDB are barriers; scripts and functions are ordered among themselves. */
+export function keylessSlot(command: Command): number {
+  return command.name === 'flushall' || command.name === 'flushdb' ? ALL_SLOTS : KEYLESS_SLOT;
+}
+
+function probesFor(command: Command, scanner: RequestScanner): Buffer[] | null {
+  const { frame, argc, starts, ends } = scanner;
+  const arg = (i: number): Buffer => frame.subarray(starts[i]!, ends[i]!);
+  const probes = streamProbes(command.name, { argc, arg, option: (i) => arg(i).toString('latin1').toUpperCase() });
+  return probes.length === 0 ? null : probes.map((args) => encodeCommand(args));
+}

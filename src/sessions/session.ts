@@ -1,0 +1,367 @@
+/**
+ * One client connection: bytes in, commands admitted in order, replies out in order.
+ *
+ *   socket → RequestScanner → dispatch (route, ledger) → lane … → reply queue → socket
+ *
+ * A command that may not go on yet is *held*: the scanner keeps it and `pump` tries it again when the reason is
+ * gone. Reasons: one of its commands is parked (L1b), its own target reads on the slot are unanswered (3.5), the gate
+ * is closed (cutover), too much is in flight, the client does not read its replies, an AUTH or SELECT is under way.
+ *
+ *   front → [op] → [op] → [op] ← back        replies leave from the front only; a reply before its turn is stashed
+ */
+import type { Socket } from 'node:net';
+import type { Lane } from '../lanes/lane.js';
+import { ANONYMOUS, type Identity } from '../lanes/identity.js';
+import { Outbox } from '../lanes/outbox.js';
+import { type Flushable, type Resumable, turn } from '../lanes/turn.js';
+import { PARKED } from '../ledger/operation.js';
+import { isMiss } from '../commands/misses.js';
+import { errorReply } from '../resp/encode.js';
+import { NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
+import type { Gated, Switchboard } from '../routing/switchboard.js';
+import { type ClientOp, LOCAL, returnOp, takeOp, TARGET } from './client-op.js';
+import { dispatch } from './dispatch.js';
+import type { Transaction } from './transaction.js';
+
+/** Stop parsing while so much of the client's output is unread, and go on below. */
+const OUTPUT_PAUSE_BYTES = 1024 * 1024;
+/** Stop reading the socket while so much input waits. */
+const INPUT_PAUSE_BYTES = 1024 * 1024;
+const BUCKETS = 256;
+
+let nextSessionId = 1;
+
+export class Session implements Resumable, Flushable, Gated {
+  readonly id = nextSessionId++;
+  readonly scanner = new RequestScanner();
+  identity: Identity = ANONYMOUS;
+  db: number;
+  name = '';
+  transaction: Transaction | null = null;
+  resumeQueued = false;
+  flushQueued = false;
+  isClosed = false;
+  /** A parked command, or an AUTH/SELECT under way: nothing more is admitted. */
+  parkedOp: ClientOp | null = null;
+  busy = false;
+  /** After QUIT or a protocol error: close once everything was answered. */
+  private closing = false;
+
+  /** Databases that could not be proven for mirroring, with the reason. */
+  readonly unprovable = new Map<number, string>();
+
+  private front: ClientOp | null = null;
+  private back: ClientOp | null = null;
+  private inFlight = 0;
+  private held = false;
+  private readonly outbox = new Outbox();
+
+  private laneEpoch = -1;
+  private authority: Lane | null = null;
+  private follower: Lane | null = null;
+
+  // Unanswered reads by slot & 255: a collision only makes a command wait that need not.
+  private unresolved: Uint16Array | null = null;
+  private onSource: Uint16Array | null = null;
+  unresolvedTotal = 0;
+  private onSourceWide = 0;
+
+  constructor(
+    readonly board: Switchboard,
+    private readonly socket: Socket,
+    private readonly onClose: (session: Session) => void,
+  ) {
+    this.db = board.source.endpoint.db;
+    board.gated.add(this);
+    this.scanner.authenticated = !board.authority.requiresLogin;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      this.scanner.push(chunk);
+      this.pump();
+    });
+    socket.on('drain', () => this.pump());
+    socket.on('error', () => this.close('socket error'));
+    socket.on('close', () => this.close('closed by the client'));
+    socket.on('end', () => this.close('ended by the client'));
+  }
+
+  get remote(): string {
+    return `${this.socket.remoteAddress ?? 'unix'}:${this.socket.remotePort ?? 0}`;
+  }
+
+  get hasInFlight(): boolean {
+    return this.inFlight > 0;
+  }
+
+  // ── commands in
+
+  /** Admits what can be admitted now. */
+  pump(): void {
+    const { board, scanner } = this;
+    while (!this.isClosed && !this.closing) {
+      if (board.gateClosed || this.busy || this.parkedOp !== null) break;
+      if (this.inFlight >= board.config.limits.sessionWindow) break;
+      if (this.socket.writableLength + this.outbox.pendingBytes > OUTPUT_PAUSE_BYTES) break;
+      if (!this.held) {
+        const found = scanner.next();
+        if (found === NEED_MORE) break;
+        if (found === PROTOCOL_ERROR) {
+          this.replyNow(errorReply(scanner.error));
+          this.closeWhenAnswered();
+          break;
+        }
+      }
+      this.held = !dispatch(this, scanner);
+      if (this.held) break;
+    }
+    if (this.isClosed) return;
+    const wantsPause = scanner.bufferedBytes > INPUT_PAUSE_BYTES && (this.held || this.isHeldBack);
+    if (wantsPause !== this.socket.isPaused()) {
+      if (wantsPause) this.socket.pause();
+      else this.socket.resume();
+    }
+  }
+
+  private get isHeldBack(): boolean {
+    return (
+      this.board.gateClosed ||
+      this.busy ||
+      this.parkedOp !== null ||
+      this.inFlight >= this.board.config.limits.sessionWindow ||
+      this.socket.writableLength + this.outbox.pendingBytes > OUTPUT_PAUSE_BYTES
+    );
+  }
+
+  resume(): void {
+    this.pump();
+  }
+
+  gateOpened(): void {
+    turn.resumeLater(this);
+  }
+
+  unparked(): void {
+    this.parkedOp = null;
+    turn.resumeLater(this);
+  }
+
+  /** An AUTH or SELECT is over. */
+  ready(): void {
+    this.busy = false;
+    turn.resumeLater(this);
+  }
+
+  // ── lanes
+
+  /** The lane for writes and source reads; null when this identity is refused there (see `refusalText`). */
+  authorityLane(): Lane | null {
+    if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
+    let lane = this.authority;
+    if (lane === null || lane.state === 'closed') {
+      lane = this.board.authority.lane(this.identity, this.db);
+      this.authority = lane;
+    }
+    return lane;
+  }
+
+  followerLane(): Lane | null {
+    if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
+    let lane = this.follower;
+    if (lane === null || lane.state === 'closed') {
+      lane = this.board.follower.lane(this.identity, this.db);
+      this.follower = lane;
+    }
+    return lane;
+  }
+
+  forgetLanes(): void {
+    this.laneEpoch = this.board.epoch;
+    this.authority = null;
+    this.follower = null;
+  }
+
+  /** What the server said when it refused this identity, as a client should read it. */
+  refusalText(lane: Lane): string {
+    if (/^NOAUTH/.test(lane.lastError)) return 'NOAUTH Authentication required.';
+    return lane.lastError === '' ? 'FERRY the connection to the server was closed' : lane.lastError;
+  }
+
+  // ── the reply queue
+
+  begin(): ClientOp {
+    const op = takeOp(this);
+    if (this.back === null) this.front = op;
+    else this.back.next = op;
+    this.back = op;
+    this.inFlight++;
+    this.board.inFlight++;
+    return op;
+  }
+
+  isFront(op: ClientOp): boolean {
+    return this.front === op;
+  }
+
+  /** Ferry's own answer to the present command. */
+  replyNow(reply: Buffer): void {
+    if (this.front === null) {
+      this.write(reply, 0, reply.length);
+      return;
+    }
+    const op = this.begin();
+    op.route = LOCAL;
+    op.stash = reply;
+    op.done = true;
+  }
+
+  /** The op's reply is complete: out with it, or keep it until its turn. */
+  deliver(op: ClientOp, buf: Buffer, start: number, end: number): void {
+    if (this.front !== op) {
+      op.stash = Buffer.from(buf.subarray(start, end));
+      op.done = true;
+      return;
+    }
+    this.write(buf, start, end);
+    this.finishFront(op);
+  }
+
+  writePiece(buf: Buffer, start: number, end: number): void {
+    this.write(buf, start, end);
+  }
+
+  /** The front's reply is out: so are those behind it that came before their turn. */
+  finishFront(op: ClientOp): void {
+    this.leaveQueue(op);
+    let next = this.front;
+    while (next !== null && next.done) {
+      if (next.stash !== null) this.write(next.stash, 0, next.stash.length);
+      next.stash = null;
+      this.leaveQueue(next);
+      next = this.front;
+    }
+    if (this.front === null && this.closing) this.end();
+    else if (this.held || this.scanner.bufferedBytes > 0) turn.resumeLater(this);
+  }
+
+  private leaveQueue(op: ClientOp): void {
+    this.front = op.next;
+    if (this.front === null) this.back = null;
+    op.next = null;
+    op.delivered = true;
+    this.inFlight--;
+    this.board.answered();
+    if (op.settledDone) this.recycle(op);
+  }
+
+  recycle(op: ClientOp): void {
+    returnOp(op);
+  }
+
+  private write(buf: Buffer, start: number, end: number): void {
+    if (this.isClosed) return;
+    this.outbox.append(buf, start, end);
+    turn.flushLater(this);
+    const unread = this.socket.writableLength + this.outbox.pendingBytes;
+    if (unread > this.board.config.limits.clientOutputBytes) this.close('its output limit is reached');
+  }
+
+  flush(): void {
+    if (!this.isClosed) this.outbox.flushTo(this.socket);
+  }
+
+  // ── reads in target-read
+
+  /** Unanswered target reads on (at least) this slot. */
+  unresolvedOn(slot: number): number {
+    return this.unresolved === null ? 0 : this.unresolved[slot & (BUCKETS - 1)]!;
+  }
+
+  sourceReadsOn(slot: number): number {
+    return this.onSourceWide + (this.onSource === null ? 0 : this.onSource[slot & (BUCKETS - 1)]!);
+  }
+
+  bucketOf(slot: number): number {
+    return slot & (BUCKETS - 1);
+  }
+
+  targetReadBegins(bucket: number): void {
+    this.unresolved ??= new Uint16Array(BUCKETS);
+    this.unresolved[bucket]!++;
+    this.unresolvedTotal++;
+  }
+
+  targetReadOver(bucket: number): void {
+    this.unresolved![bucket]!--;
+    this.unresolvedTotal--;
+    if (this.held) turn.resumeLater(this);
+  }
+
+  /** bucket -1: a read that may concern any slot; -2: one that is not counted. */
+  sourceReadBegins(bucket: number): void {
+    if (bucket === -1) this.onSourceWide++;
+    else if (bucket >= 0) {
+      this.onSource ??= new Uint16Array(BUCKETS);
+      this.onSource[bucket]!++;
+    }
+  }
+
+  sourceReadOver(bucket: number): void {
+    if (bucket === -1) this.onSourceWide--;
+    else if (bucket >= 0) this.onSource![bucket]!--;
+  }
+
+  /** `op` fell back: so must the session's later target reads on the slot. */
+  cascade(op: ClientOp): void {
+    if (this.unresolved === null || this.unresolved[op.bucket]! <= 1) return;
+    for (let later = op.next; later !== null; later = later.next) {
+      if (later.route === TARGET && later.bucket === op.bucket) later.fallsBack = true;
+    }
+  }
+
+  /** A fallback was answered by the source: if the key is there, the target should have it too. */
+  repairAfterFallback(op: ClientOp, buf: Buffer, start: number, end: number): void {
+    const { board } = this;
+    const { mirror } = board;
+    if (mirror === null || !board.config.readRepair || isMiss(op.command!.miss, buf, start, end)) return;
+    if (!mirror.lane.isUp || mirror.copies.active > 64 || board.gateClosed) return;
+    const key = op.frame.subarray(op.keyStart, op.keyEnd);
+    if (mirror.copies.isPending(op.db, key)) return;
+    board.counters.readRepairs++;
+    mirror.copies.request(op.db, key, null);
+  }
+
+  // ── the end
+
+  closeWhenAnswered(): void {
+    this.closing = true;
+    if (this.front === null) this.end();
+  }
+
+  private end(): void {
+    this.flush();
+    this.socket.end();
+    this.close('finished');
+  }
+
+  /**
+   * The connection is over. What was sent keeps its mirror op and loses only its reply; what was parked was never
+   * sent and is withdrawn.
+   */
+  close(_reason: string): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.board.gated.delete(this);
+    if (!this.socket.destroyed && !this.socket.writableEnded) this.socket.destroy();
+    const parked = this.parkedOp;
+    this.parkedOp = null;
+    if (parked !== null && parked.stage === PARKED) {
+      this.board.ledger.withdraw(parked);
+      parked.done = true;
+    }
+    // from the front: local answers and stashed ones go; the others leave when their replies arrive
+    while (this.front !== null && this.front.done) this.leaveQueue(this.front);
+    this.transaction = null;
+    this.outbox.clear();
+    this.onClose(this);
+  }
+}

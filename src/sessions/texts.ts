@@ -1,0 +1,35 @@
+/** Error replies in Redis' own words, and Ferry's. Shared constants where nothing varies. */
+import { errorReply } from '../resp/encode.js';
+
+export const EXEC_WITHOUT_MULTI = errorReply('ERR EXEC without MULTI');
+export const DISCARD_WITHOUT_MULTI = errorReply('ERR DISCARD without MULTI');
+export const NESTED_MULTI = errorReply('ERR MULTI calls can not be nested');
+export const WATCH_INSIDE_MULTI = errorReply('ERR WATCH inside MULTI is not allowed');
+export const EXECABORT = errorReply('EXECABORT Transaction discarded because of previous errors.');
+export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
+export const NOAUTH = errorReply('NOAUTH Authentication required.');
+export const SYNTAX = errorReply('ERR syntax error');
+
+const SHOWN_BYTES = 128;
+
+/** Redis 7: the name, and the first arguments until 128 bytes of them were shown. */
+export function unknownCommand(argc: number, arg: (i: number) => Buffer): Buffer {
+  let shown = '';
+  for (let i = 1; i < argc && shown.length < SHOWN_BYTES; i++) {
+    shown += `'${arg(i)
+      .toString('latin1')
+      .slice(0, SHOWN_BYTES - shown.length)}' `;
+  }
+  const name = arg(0).toString('latin1').slice(0, SHOWN_BYTES);
+  return Buffer.from(`-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ') + '\r\n', 'latin1');
+}
+
+/** Redis 7, for a container command whose subcommand nobody knows. */
+export function unknownSubcommand(container: string, subcommand: string): Buffer {
+  const shown = subcommand.slice(0, SHOWN_BYTES).replace(/[\r\n]/g, ' ');
+  return Buffer.from(`-ERR unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.\r\n`, 'latin1');
+}
+
+export function wrongArity(name: string): Buffer {
+  return errorReply(`ERR wrong number of arguments for '${name}' command`);
+}

@@ -1,0 +1,141 @@
+/**
+ * MULTI … EXEC: queued in the session and flushed contiguously on the lane, as one admitted operation.
+ *
+ * Arity and names are checked while queueing, so that EXECABORT comes as Redis gives it. What the server alone can
+ * refuse (NOPERM, OOM) shows at EXEC, as EXECABORT too. Commands that change the connection's state cannot be part
+ * of a transaction on a shared lane and spoil it with -FERRY.
+ */
+import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
+import type { Command } from '../commands/table.js';
+import { ALL_SLOTS, NO_SLOT } from '../ledger/operation.js';
+import { ElementEffect } from '../mirror/effect.js';
+import { EMPTY_ARRAY, errorReply, OK, QUEUED } from '../resp/encode.js';
+import { ArgReader, type RequestScanner } from '../resp/request.js';
+import { keySlot } from '../topology/crc16.js';
+import { type ClientOp, PASS, WRITE } from './client-op.js';
+import { keylessSlot, refuse } from './dispatch.js';
+import type { Session } from './session.js';
+import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
+
+interface Queued {
+  readonly command: Command;
+  readonly frame: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class Transaction {
+  readonly queued: Queued[] = [];
+  /** An error while queueing: EXEC will answer EXECABORT. */
+  spoilt = false;
+}
+
+const keys = new KeyList();
+const args = new ArgReader();
+
+export function beginTransaction(session: Session): true {
+  session.transaction = new Transaction();
+  session.replyNow(OK);
+  return true;
+}
+
+/** A command while a transaction is open. */
+export function queueInTransaction(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const transaction = session.transaction!;
+  switch (command.name) {
+    case 'exec':
+      return execute(session, transaction);
+    case 'discard':
+      session.transaction = null;
+      session.replyNow(OK);
+      return true;
+    case 'multi':
+      session.replyNow(NESTED_MULTI);
+      return true;
+    case 'watch':
+      session.replyNow(WATCH_INSIDE_MULTI);
+      return true;
+    case 'quit':
+      session.transaction = null;
+      session.replyNow(OK);
+      session.closeWhenAnswered();
+      return true;
+  }
+  if (command.kind === 'refused' || command.kind === 'unsupported') {
+    return refuse(session, errorReply(`FERRY ${command.reason}`));
+  }
+  if (command.kind === 'session' && !/^(ping|echo|unwatch)$/.test(command.name)) {
+    return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
+  }
+  const { frame, argc, starts, ends, frameStart, frameEnd } = scanner;
+  if (/^xread(group)?$/.test(command.name) && hasBlockOption(frame, argc, starts, ends)) {
+    return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} with BLOCK is not supported yet: it blocks`));
+  }
+  transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
+  session.replyNow(QUEUED);
+  return true;
+}
+
+function execute(session: Session, transaction: Transaction): boolean {
+  if (transaction.spoilt || transaction.queued.length === 0) {
+    session.transaction = null;
+    session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
+    return true;
+  }
+  if (session.unresolvedTotal > 0) {
+    session.board.counters.stalls++;
+    return false;
+  }
+  const lane = session.authorityLane();
+  if (lane === null || lane.state === 'closed') {
+    session.transaction = null;
+    session.replyNow(errorReply(lane === null ? 'FERRY the server is not reachable' : session.refusalText(lane)));
+    return true;
+  }
+  session.transaction = null;
+  const op = session.begin();
+  op.command = session.board.table.byName('exec') ?? transaction.queued[0]!.command;
+  op.db = session.db;
+  op.lane = lane;
+  op.laneId = lane.id;
+  op.elements = transaction.queued.map(
+    (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end),
+  );
+  const writes = transaction.queued.some((q) => q.command.kind === 'write' || q.command.kind === 'keyless-write');
+  if (!writes || !session.board.rules.mirrored) {
+    op.route = PASS;
+    op.bucket = session.board.rules.readsTarget ? -1 : -2;
+    session.sourceReadBegins(op.bucket);
+    op.transmit(lane);
+    return true;
+  }
+  op.route = WRITE;
+  takeSlots(op, transaction);
+  if (!session.board.ledger.admit(op)) session.parkedOp = op;
+  return true;
+}
+
+/** The slots of every key of every write in it; a FLUSHALL takes them all. */
+function takeSlots(op: ClientOp, transaction: Transaction): void {
+  const slots = new Set<number>();
+  for (const q of transaction.queued) {
+    if (q.command.kind === 'keyless-write') {
+      const slot = keylessSlot(q.command);
+      if (slot === ALL_SLOTS) {
+        op.slot = ALL_SLOTS;
+        return;
+      }
+      slots.add(slot);
+    } else if (q.command.kind === 'write') {
+      args.read(q.frame, q.start, q.end);
+      if (!findKeys(q.command, args.frame, args.argc, args.starts, args.ends, keys)) continue;
+      for (let i = 0; i < keys.count; i++) {
+        const at = keys.index[i]!;
+        slots.add(keySlot(args.frame, args.starts[at]!, args.ends[at]!));
+      }
+    }
+  }
+  const [first, ...more] = slots;
+  op.slot = first ?? NO_SLOT;
+  op.moreSlots = more.length === 0 ? null : more;
+}

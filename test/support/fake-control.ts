@@ -1,0 +1,146 @@
+/**
+ * A Ferry that does nothing: FerryControl and MetricsSource with fields to set and a record of what was asked.
+ */
+import type {
+  BackfillAction,
+  Difference,
+  FerryControl,
+  LeaveAnswer,
+  MigrationReport,
+  PhaseRequest,
+  Status,
+  StepResult,
+} from '../../src/admin/control.js';
+import type { MetricsSnapshot, MetricsSource } from '../../src/admin/metrics.js';
+import { LatencyHistogram } from '../../src/observe/histogram.js';
+
+export class FakeControl implements FerryControl, MetricsSource {
+  readonly asked: unknown[] = [];
+  /** the answers of the next steps, in order; when there are none, the step is taken */
+  answers: StepResult[] = [];
+  current: Status = freshStatus();
+  notReady = '';
+  found: Difference[] = [];
+  /** how often the status says "running" after a job was started */
+  pollsUntilDone = 1;
+  differencesToFind = 0;
+  snapshot: MetricsSnapshot = freshSnapshot();
+  private polls = 0;
+
+  status(): Status {
+    const { backfill, verify } = this.current;
+    if ((backfill.state === 'running' || verify.state === 'running') && this.polls++ >= this.pollsUntilDone) {
+      if (backfill.state === 'running') Object.assign(backfill, { state: 'done', scanned: 10, copied: 10 });
+      if (verify.state === 'running') this.finishVerify();
+    }
+    return structuredClone(this.current);
+  }
+
+  ready(): { ok: true } | { ok: false; reason: string } {
+    return this.notReady === '' ? { ok: true } : { ok: false, reason: this.notReady };
+  }
+
+  async changePhase(request: PhaseRequest): Promise<StepResult> {
+    this.asked.push({ call: 'phase', ...request });
+    const result = this.answers.shift() ?? { ok: true };
+    if (result.ok && request.dryRun !== true) this.current.phase = request.to;
+    return result;
+  }
+
+  async abort(): Promise<StepResult> {
+    this.asked.push({ call: 'abort' });
+    return this.answers.shift() ?? { ok: true };
+  }
+
+  async backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult> {
+    this.asked.push({ call: 'backfill', action, rateKeysPerSecond });
+    const result = this.answers.shift() ?? { ok: true };
+    if (result.ok && action === 'start') this.current.backfill.state = 'running';
+    this.polls = 0;
+    return result;
+  }
+
+  async verify({ repair }: { repair: boolean }): Promise<StepResult> {
+    this.asked.push({ call: 'verify', repair });
+    const result = this.answers.shift() ?? { ok: true };
+    if (result.ok) this.current.verify.state = 'running';
+    if (repair) this.differencesToFind = 0;
+    this.polls = 0;
+    return result;
+  }
+
+  differences(): Difference[] {
+    return this.found;
+  }
+
+  async leave(): Promise<LeaveAnswer> {
+    if (this.current.phase === 'target-only') return { ok: true, pointTo: 'redis://b', reasons: [] };
+    return { ok: false, pointTo: 'redis://b', reasons: ['The phase is not target-only.'] };
+  }
+
+  report(): MigrationReport {
+    const { version, source, target } = this.current;
+    const startedAt = '2026-01-01T00:00:00.000Z';
+    const phases = [{ phase: 'dual-write' as const, epoch: 1, at: startedAt, forced: false }];
+    return { version, startedAt, source: source.url, target: target.url, phases, cutovers: [], status: this.status() };
+  }
+
+  metrics(): MetricsSnapshot {
+    return this.snapshot;
+  }
+
+  private finishVerify(): void {
+    const { verify } = this.current;
+    verify.state = 'done';
+    verify.finishedAt = '2026-01-01T00:00:00.000Z';
+    verify.differences.value = this.differencesToFind;
+    verify.clean = this.differencesToFind === 0;
+  }
+}
+
+export function freshStatus(): Status {
+  const side = { kind: 'standalone', state: 'up', version: '7.0.15' } as const;
+  return {
+    version: '0.1.0',
+    phase: 'source-only',
+    epoch: 1,
+    authority: 'source',
+    listen: '127.0.0.1:6380',
+    uptimeSeconds: 1,
+    source: { ...side, url: 'redis://a' },
+    target: { ...side, url: 'redis://b' },
+    clients: { connected: 0, blocked: 0, subscribed: 0 },
+    commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0 },
+    mirror: { backlogOps: 0, backlogBytes: 0, dirtyKeys: 0, dirtySlots: 0, uncertain: 0 },
+    backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
+    verify: {
+      state: 'idle',
+      compared: 0,
+      differences: { missing: 0, extra: 0, type: 0, value: 0, ttl: 0 },
+      clean: null,
+      finishedAt: null,
+    },
+    lastCutover: null,
+  };
+}
+
+function freshSnapshot(): MetricsSnapshot {
+  return {
+    commands: [{ command: 'get', side: 'source', count: 3 }],
+    commandMicros: { source: new LatencyHistogram(), target: new LatencyHistogram() },
+    fallbackReads: 1,
+    readRepairs: 2,
+    mirrorOps: { replay: 3, copy: 4 },
+    mirrorErrors: 5,
+    mirrorBacklogBytes: 6,
+    mirrorLagSeconds: 0.5,
+    dirtyKeys: 7,
+    uncertainWrites: 8,
+    clientsConnected: 9,
+    phase: 'dual-write',
+    backfillKeys: { copied: 10, failed: 1 },
+    verifyDifferences: { missing: 1, extra: 0, type: 0, value: 0, ttl: 0 },
+    cutoverPauseSeconds: null,
+    breakers: [{ node: '127.0.0.1:1', open: true }],
+  };
+}

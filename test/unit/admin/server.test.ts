@@ -1,0 +1,273 @@
+/**
+ * The admin API call by call, on a real socket, against a Ferry that does nothing.
+ */
+import { request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AdminServer, startAdminServer } from '../../../src/admin/server.js';
+import { StartError } from '../../../src/config/errors.js';
+import { silentLogger } from '../../../src/observe/log.js';
+import { FakeControl } from '../../support/fake-control.js';
+
+let control: FakeControl;
+let server: AdminServer;
+
+function start(token: string | null, port = 0, host = '127.0.0.1'): Promise<AdminServer> {
+  return startAdminServer(control, control, { host, port, token }, silentLogger());
+}
+
+beforeEach(async () => {
+  control = new FakeControl();
+  server = await start(null);
+});
+afterEach(() => server.stop());
+
+interface Answer {
+  code: number;
+  type: string;
+  text: string;
+  body: Record<string, unknown>;
+}
+
+/** node:http and not fetch, which would not let a test set `host`. */
+function call(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const json: Record<string, string> = method === 'POST' ? { 'content-type': 'application/json' } : {};
+  return new Promise((resolve, reject) => {
+    const options = {
+      host: '127.0.0.1',
+      port: server.port,
+      method,
+      path,
+      headers: { ...json, ...headers },
+      agent: false,
+    };
+    const sent = request(options, (response) => {
+      let text = '';
+      response.on('data', (chunk) => (text += chunk));
+      response.on('end', () => {
+        const type = String(response.headers['content-type']);
+        const isJson = type.startsWith('application/json');
+        resolve({ code: response.statusCode ?? 0, type, text, body: isJson ? JSON.parse(text) : {} });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('reading', () => {
+  test('health, readiness and the front page', async () => {
+    expect(await call('GET', '/healthz')).toMatchObject({ code: 200 });
+    expect(await call('GET', '/readyz')).toMatchObject({ code: 200 });
+    control.notReady = 'The source is down.';
+    expect(await call('GET', '/readyz')).toMatchObject({ code: 503, body: { error: 'The source is down.' } });
+    expect(await call('GET', '/healthz')).toMatchObject({ code: 200 });
+    const page = await call('GET', '/');
+    expect(page.type).toContain('text/html');
+    expect(page.text).toContain('/api/status');
+  });
+
+  test('the status is exactly what the contract lists', async () => {
+    const { code, body } = await call('GET', '/api/status');
+    expect(code).toBe(200);
+    expect(body).toEqual(control.current);
+    expect(Object.keys(body)).toEqual(
+      'version phase epoch authority listen uptimeSeconds source target clients commands mirror backfill verify lastCutover'.split(
+        ' ',
+      ),
+    );
+  });
+
+  test('differences are NDJSON, keys that are no UTF-8 in base64', async () => {
+    control.found = [
+      { db: 0, key: Buffer.from('cart:é'), kind: 'ttl', source: 1000, target: -1 },
+      { db: 3, key: Buffer.from([0xff, 0x00]), kind: 'missing' },
+    ];
+    const { type, text } = await call('GET', '/api/verify/differences');
+    expect(type).toBe('application/x-ndjson');
+    expect(text).toBe(
+      '{"db":0,"key":"cart:é","kind":"ttl","source":1000,"target":-1}\n{"db":3,"key":{"base64":"/wA="},"kind":"missing"}\n',
+    );
+    control.found = [];
+    expect((await call('GET', '/api/verify/differences')).text).toBe('');
+  });
+
+  test('report and leave', async () => {
+    expect((await call('GET', '/api/report')).body).toMatchObject({ source: 'redis://a', phases: [{ epoch: 1 }] });
+    expect((await call('GET', '/api/leave')).body).toMatchObject({ ok: false, reasons: [expect.any(String)] });
+  });
+});
+
+describe('steps', () => {
+  test('a phase change answers with the status', async () => {
+    const body = '{"to":"dual-write","force":true,"share":50,"dryRun":false,"maxPauseMs":20}';
+    expect(await call('POST', '/api/phase', body)).toMatchObject({ code: 200, body: { phase: 'dual-write' } });
+    expect(control.asked).toEqual([
+      { call: 'phase', to: 'dual-write', force: true, share: 50, dryRun: false, maxPauseMs: 20 },
+    ]);
+  });
+
+  test('a measured pause comes with it', async () => {
+    control.answers = [{ ok: true, pauseMs: 1.5 }];
+    const answer = await call('POST', '/api/phase', '{"to":"target-first","dryRun":true}');
+    expect(answer).toMatchObject({ code: 200, body: { phase: 'source-only', pauseMs: 1.5 } });
+    expect(answer.body).not.toHaveProperty('ok');
+  });
+
+  test('a refusal is a 409 with its blockers', async () => {
+    const blockers = [{ code: 'dirty', message: '3 keys are dirty.' }];
+    const refusal = { ok: false as const, error: 'Not yet.', blockers };
+    control.answers = [refusal, refusal, refusal, refusal];
+    const expected = { code: 409, body: { error: 'Not yet.', blockers } };
+    expect(await call('POST', '/api/phase', '{"to":"target-first"}')).toMatchObject(expected);
+    expect(await call('POST', '/api/backfill', '{"action":"start"}')).toMatchObject(expected);
+    expect(await call('POST', '/api/verify', '{}')).toMatchObject(expected);
+    expect(await call('POST', '/api/abort', '{}')).toMatchObject(expected);
+  });
+
+  test('backfill and verify are accepted with 202, abort with 200', async () => {
+    const started = await call('POST', '/api/backfill', '{"action":"start","rate":100}');
+    expect(started).toMatchObject({ code: 202, body: { backfill: { state: 'running' } } });
+    expect(await call('POST', '/api/backfill', '{"action":"start"}')).toMatchObject({ code: 202 });
+    expect(await call('POST', '/api/verify')).toMatchObject({ code: 202, body: { verify: { state: 'running' } } });
+    expect(await call('POST', '/api/verify', '{"repair":true}')).toMatchObject({ code: 202 });
+    expect(await call('POST', '/api/abort', '')).toMatchObject({ code: 200 });
+    expect(control.asked).toEqual([
+      { call: 'backfill', action: 'start', rateKeysPerSecond: 100 },
+      { call: 'backfill', action: 'start', rateKeysPerSecond: undefined },
+      { call: 'verify', repair: false },
+      { call: 'verify', repair: true },
+      { call: 'abort' },
+    ]);
+  });
+
+  test('a fault of Ferry is a 500 without passwords', async () => {
+    control.changePhase = () => Promise.reject(new Error('lost redis://u:hunter2@h'));
+    const answer = await call('POST', '/api/phase', '{"to":"dual-write"}');
+    expect(answer).toMatchObject({ code: 500, body: { error: 'lost redis://u:***@h' } });
+  });
+});
+
+describe('bad requests change nothing', () => {
+  test.each([
+    ['/api/phase', '{}', /'to' is wrong/],
+    ['/api/phase', '{"to":"target"}', /'to' is wrong/],
+    ['/api/phase', '{"to":"dual-write","forced":true}', /The body is wrong.*forced/],
+    ['/api/phase', '{"to":"dual-write","force":"yes"}', /'force' is wrong/],
+    ['/api/phase', '{"to":"target-read","share":101}', /'share' is wrong/],
+    ['/api/phase', '[]', /The body is wrong/],
+    ['/api/phase', 'to=dual-write', /not JSON/],
+    ['/api/backfill', '{"action":"stop"}', /'action' is wrong/],
+    ['/api/backfill', '{"action":"start","rate":-1}', /'rate' is wrong/],
+    ['/api/verify', '{"repair":1}', /'repair' is wrong/],
+    ['/api/abort', '{"to":"source-only"}', /The body is wrong/],
+  ])('%s %s', async (path, body, message) => {
+    const answer = await call('POST', path, body);
+    expect(answer.code).toBe(400);
+    expect(answer.body.error).toMatch(message);
+    expect(control.asked).toEqual([]);
+  });
+
+  test('unknown paths and methods are 404, as JSON', async () => {
+    expect(await call('GET', '/api/nothing?x=1')).toMatchObject({
+      code: 404,
+      body: { error: 'There is no GET /api/nothing.' },
+    });
+    for (const path of ['/api/phase', '/api/backfill', '/api/verify', '/api/abort']) {
+      expect(await call('GET', path)).toMatchObject({ code: 404 });
+    }
+    expect(control.asked).toEqual([]);
+  });
+
+  test('a body over the limit', async () => {
+    const answer = await call('POST', '/api/phase', JSON.stringify({ to: 'x'.repeat(70_000) }));
+    expect(answer.code).toBe(413);
+    expect(answer.body.error).toEqual(expect.any(String));
+  });
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
+    'a web page cannot post %j',
+    async (type) => {
+      const answer = await call('POST', '/api/abort', type === '' ? undefined : '{}', { 'content-type': type });
+      expect(answer).toMatchObject({ code: 415, body: { error: expect.stringContaining('application/json') } });
+      expect(control.asked).toEqual([]);
+    },
+  );
+});
+
+describe('who may call', () => {
+  test('without a token only under a loopback name', async () => {
+    for (const host of ['localhost:1', '127.0.0.1', '[::1]:6390', 'LOCALHOST']) {
+      expect(await call('GET', '/api/status', undefined, { host })).toMatchObject({ code: 200 });
+    }
+    for (const host of ['evil.example', 'localhost.evil.example:80', '127.0.0.1.evil.example']) {
+      expect(await call('GET', '/api/status', undefined, { host })).toMatchObject({ code: 403 });
+      expect(await call('POST', '/api/abort', '{}', { host })).toMatchObject({ code: 403 });
+      expect(await call('GET', '/healthz', undefined, { host })).toMatchObject({ code: 200 });
+    }
+    expect(control.asked).toEqual([]);
+  });
+
+  test('with a token everything but health and readiness needs it', async () => {
+    await server.stop();
+    server = await start('s3cret');
+    for (const path of ['/', '/metrics', '/api/status', '/api/verify/differences', '/nothing']) {
+      const answer = await call('GET', path);
+      expect(answer).toMatchObject({ code: 401, body: { error: expect.stringContaining('token') } });
+    }
+    for (const authorization of ['s3cret', 'Bearer wrong', 'Bearer s3cret2', 'Basic s3cret']) {
+      expect(await call('POST', '/api/abort', '{}', { authorization })).toMatchObject({ code: 401 });
+    }
+    expect(control.asked).toEqual([]);
+    expect(await call('GET', '/healthz')).toMatchObject({ code: 200 });
+    expect(await call('GET', '/readyz')).toMatchObject({ code: 200 });
+    const authorization = 'Bearer s3cret';
+    expect(await call('GET', '/api/status', undefined, { authorization, host: 'ferry.example' })).toMatchObject({
+      code: 200,
+    });
+    expect(await call('POST', '/api/abort', '{}', { authorization })).toMatchObject({ code: 200 });
+  });
+
+  test('listening for others without a token, or on a taken port, is refused at start', async () => {
+    await expect(start(null, 0, '0.0.0.0')).rejects.toThrow(/would be open to others/);
+    await expect(start(null, server.port)).rejects.toThrow(
+      `The admin address 127.0.0.1:${server.port} is already in use.`,
+    );
+    await expect(start(null, server.port)).rejects.toBeInstanceOf(StartError);
+  });
+});
+
+test('metrics have the names of the contract', async () => {
+  control.snapshot.commandMicros.source.record(300);
+  control.snapshot.commandMicros.source.record(20_000);
+  await call('GET', '/metrics');
+  const { text, type } = await call('GET', '/metrics');
+  expect(type).toContain('text/plain');
+  for (const line of [
+    'ferry_commands_total{command="get",side="source"} 3',
+    'ferry_command_duration_seconds_bucket{le="0.0005",side="source"} 1',
+    'ferry_command_duration_seconds_bucket{le="+Inf",side="source"} 2',
+    'ferry_command_duration_seconds_sum{side="source"} 0.0203',
+    'ferry_command_duration_seconds_count{side="target"} 0',
+    'ferry_fallback_reads_total 1',
+    'ferry_read_repairs_total 2',
+    'ferry_mirror_ops_total{class="replay"} 3',
+    'ferry_mirror_errors_total 5',
+    'ferry_mirror_backlog_bytes 6',
+    'ferry_mirror_lag_seconds 0.5',
+    'ferry_dirty_keys 7',
+    'ferry_uncertain_writes_total 8',
+    'ferry_clients_connected 9',
+    'ferry_phase{phase="dual-write"} 1',
+    'ferry_phase{phase="source-only"} 0',
+    'ferry_backfill_keys_total{result="copied"} 10',
+    'ferry_verify_differences{kind="missing"} 1',
+    'ferry_breaker_open{node="127.0.0.1:1"} 1',
+  ]) {
+    expect(text.split('\n')).toContain(line);
+  }
+  expect(text).toContain('# TYPE ferry_command_duration_seconds histogram');
+  expect(text).toContain('process_cpu_seconds_total');
+  expect(text).not.toMatch(/^ferry_cutover_pause_seconds/m);
+  control.snapshot.cutoverPauseSeconds = 0.002;
+  expect((await call('GET', '/metrics')).text).toMatch(/^ferry_cutover_pause_seconds 0.002$/m);
+});

@@ -1,0 +1,181 @@
+/**
+ * The verbs against an admin API: what they ask, what they print, and how they exit.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AdminServer, startAdminServer } from '../../../src/admin/server.js';
+import { silentLogger } from '../../../src/observe/log.js';
+import { type Ran, runFerry } from '../../support/cli.js';
+import { FakeControl } from '../../support/fake-control.js';
+
+let control: FakeControl;
+let server: AdminServer;
+
+beforeEach(async () => {
+  control = new FakeControl();
+  server = await startAdminServer(control, control, { host: '127.0.0.1', port: 0, token: 't' }, silentLogger());
+});
+afterEach(() => server.stop());
+
+function ferry(...args: string[]): Promise<Ran> {
+  return runFerry(args, { FERRY_ADMIN: `http://127.0.0.1:${server.port}/`, FERRY_ADMIN_TOKEN: 't' });
+}
+
+const REFUSAL = { ok: false as const, error: 'Not yet.', blockers: [{ code: 'dirty', message: '3 keys are dirty.' }] };
+
+test('status, for people and for programs', async () => {
+  control.current.target.state = 'down';
+  control.current.lastCutover = { at: 'T', from: 'target-read', to: 'target-first', pauseMs: 1.83 };
+  const text = await ferry('status');
+  expect(text).toMatchObject({ code: 0, stderr: '' });
+  expect(text.stdout).toContain('phase     source-only (1 of 5), epoch 1');
+  expect(text.stdout).toContain('The target is down.');
+  expect(text.stdout).toContain('pause 1.8 ms');
+  const json = await ferry('status', '--json');
+  expect(JSON.parse(json.stdout)).toEqual(control.current);
+});
+
+test('a wrong token is a usage error', async () => {
+  const ran = await runFerry(['status', '--admin', `127.0.0.1:${server.port}`, '--token', 'wrong']);
+  expect(ran).toMatchObject({ code: 2, stdout: '' });
+  expect(ran.stderr).toContain('FERRY_ADMIN_TOKEN');
+});
+
+test('the steps ask for what they are named for', async () => {
+  expect(await ferry('phase', 'dual-write')).toMatchObject({ code: 0 });
+  expect(await ferry('phase', 'target-read', '--share', '25', '--force')).toMatchObject({ code: 0 });
+  control.answers = [{ ok: true, pauseMs: 2.25 }];
+  const cutover = await ferry('cutover', '--dry-run', '--max-pause', '50', '--json');
+  expect(cutover.stderr).toContain('Clients waited 2.3 ms (dry run).');
+  expect(JSON.parse(cutover.stdout)).toMatchObject({ phase: 'target-read', pauseMs: 2.25 });
+  expect(await ferry('cutover')).toMatchObject({ code: 0 });
+  expect(await ferry('rollback', '--force')).toMatchObject({ code: 0 });
+  expect(await ferry('abort')).toMatchObject({ code: 0 });
+  expect(await ferry('finalize')).toMatchObject({ code: 0 });
+  expect(control.asked).toMatchObject([
+    { call: 'phase', to: 'dual-write', force: false },
+    { call: 'phase', to: 'target-read', share: 25, force: true },
+    { call: 'phase', to: 'target-first', dryRun: true, maxPauseMs: 50 },
+    { call: 'phase', to: 'target-first', dryRun: false, force: false },
+    { call: 'phase', to: 'target-read', force: true },
+    { call: 'abort' },
+    { call: 'phase', to: 'target-only' },
+  ]);
+});
+
+describe('a refusal is exit 1 with the blockers', () => {
+  test.each([
+    [['phase', 'dual-write']],
+    [['cutover']],
+    [['rollback']],
+    [['finalize']],
+    [['abort']],
+    [['backfill', 'start']],
+    [['verify']],
+  ])('%j', async (args) => {
+    control.answers = [REFUSAL, REFUSAL];
+    const text = await ferry(...args);
+    expect(text).toMatchObject({ code: 1, stdout: '', stderr: 'Not yet.\n  dirty: 3 keys are dirty.\n' });
+    const json = await ferry(...args, '--json');
+    expect(json).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(json.stdout)).toEqual({ error: 'Not yet.', blockers: REFUSAL.blockers });
+  });
+});
+
+test('cutover --wait asks until it is allowed', async () => {
+  control.current.phase = 'target-read';
+  control.answers = [REFUSAL, REFUSAL, { ok: true, pauseMs: 1 }];
+  const ran = await ferry('cutover', '--wait');
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toBe('Not yet.\n  dirty: 3 keys are dirty.\nClients waited 1.0 ms.\n');
+  expect(control.asked).toHaveLength(3);
+});
+
+test('backfill --wait follows the job to its end', async () => {
+  const ran = await ferry('backfill', 'start', '--rate', '500', '--wait', '--json');
+  expect(ran.code).toBe(0);
+  expect(JSON.parse(ran.stdout).backfill.state).toBe('done');
+  expect(ran.stderr).toMatch(/^backfill: /);
+  expect(control.asked).toEqual([{ call: 'backfill', action: 'start', rateKeysPerSecond: 500 }]);
+  control.pollsUntilDone = 1e9;
+  control.current.backfill.state = 'idle';
+  expect(JSON.parse((await ferry('backfill', 'start', '--json')).stdout).backfill.state).toBe('running');
+});
+
+test('verify exits 1 when it found differences', async () => {
+  expect(await ferry('verify')).toMatchObject({ code: 0 });
+  control.differencesToFind = 3;
+  const found = await ferry('verify', '--json');
+  expect(found.code).toBe(1);
+  expect(JSON.parse(found.stdout).verify).toMatchObject({ clean: false, differences: { value: 3 } });
+  expect(await ferry('verify', '--no-wait')).toMatchObject({ code: 0 });
+});
+
+test('leave says whether and where to', async () => {
+  const no = await ferry('leave');
+  expect(no).toMatchObject({ code: 1, stdout: 'Ferry must stay:\n  The phase is not target-only.\n' });
+  control.current.phase = 'target-only';
+  const yes = await ferry('leave');
+  expect(yes.code).toBe(0);
+  expect(yes.stdout).toContain('redis://b');
+});
+
+test('report', async () => {
+  const text = await ferry('report');
+  expect(text.stdout).toContain('From redis://a to redis://b, since 2026');
+  expect(JSON.parse((await ferry('report', '--json')).stdout)).toMatchObject({ phases: [{ phase: 'dual-write' }] });
+});
+
+describe('migrate', () => {
+  test('goes all the way to the cutover', async () => {
+    const ran = await ferry('migrate', '--yes', '--json');
+    expect(ran.code).toBe(0);
+    const { ok, phase, steps } = JSON.parse(ran.stdout);
+    expect({ ok, phase }).toEqual({ ok: true, phase: 'target-first' });
+    expect(steps.map(({ step }: { step: string }) => step)).toEqual([
+      'dual-write',
+      'backfill',
+      'verify',
+      'target-read',
+      'target-first',
+    ]);
+    expect(control.asked).toMatchObject([
+      { call: 'phase', to: 'dual-write' },
+      { call: 'backfill', action: 'start' },
+      { call: 'verify', repair: false },
+      { call: 'phase', to: 'target-read' },
+      { call: 'phase', to: 'target-first' },
+    ]);
+  });
+
+  test('goes on from where it stands, repairs differences, and stops where it is told', async () => {
+    control.current.phase = 'dual-write';
+    control.current.backfill.state = 'done';
+    control.differencesToFind = 2;
+    const ran = await ferry('migrate', '--yes', '--until', 'target-read');
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toContain('Done: the phase is target-read.');
+    expect(control.asked).toMatchObject([
+      { call: 'verify', repair: false },
+      { call: 'verify', repair: true },
+      { call: 'phase', to: 'target-read' },
+    ]);
+  });
+
+  test('stops at a step that stays refused', async () => {
+    control.answers = [REFUSAL, REFUSAL, REFUSAL];
+    const ran = await ferry('migrate', '--yes', '--json');
+    expect(ran.code).toBe(1);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      ok: false,
+      phase: 'source-only',
+      steps: [{ step: 'dual-write', ok: false, detail: 'Not yet.\n  dirty: 3 keys are dirty.' }],
+    });
+  });
+
+  test('asks nobody without a terminal', async () => {
+    const ran = await ferry('migrate');
+    expect(ran).toMatchObject({ code: 2, stdout: '' });
+    expect(ran.stderr).toContain('--yes');
+    expect(control.asked).toEqual([]);
+  });
+});

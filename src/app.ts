@@ -7,20 +7,21 @@
  * Start-up errors are StartErrors: one sentence and an exit code.
  */
 import { randomBytes } from 'node:crypto';
-import { type AdminServer, startAdminServer } from './admin/server.js';
-import { RunningFerry } from './admin/ferry-control.js';
 import type { FerryControl } from './admin/control.js';
+import { RunningFerry } from './admin/ferry-control.js';
+import { type AdminServer, startAdminServer } from './admin/server.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
 import { Backfill } from './jobs/backfill.js';
 import { Migration } from './jobs/migration.js';
+import { PhaseSwap } from './jobs/phase-swap.js';
 import { Repair } from './jobs/repair.js';
 import { Transitions } from './jobs/transition.js';
 import { Verify } from './jobs/verify.js';
+import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
 import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
-import { Upstream } from './lanes/upstream.js';
 import { type Logger, silentLogger } from './observe/log.js';
 import { PHASE_RULES } from './phases/phase.js';
 import { type MigrationState, newState, StateDirectory } from './phases/state.js';
@@ -28,7 +29,6 @@ import { Counters } from './routing/counters.js';
 import { Databases } from './routing/databases.js';
 import { Switchboard, type TestHooks } from './routing/switchboard.js';
 import { Listener } from './sessions/listener.js';
-import { PhaseSwap } from './jobs/phase-swap.js';
 
 export interface FerryOptions {
   readonly log?: Logger;
@@ -146,7 +146,12 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     throw error;
   }
   log.info(
-    { listen: `${config.listen.host}:${port}`, phase: board.phase, source: source.endpoint.url, target: target.endpoint.url },
+    {
+      listen: `${config.listen.host}:${port}`,
+      phase: board.phase,
+      source: source.endpoint.url,
+      target: target.endpoint.url,
+    },
     'ferry is ready',
   );
 
@@ -259,4 +264,3 @@ async function listen(listener: Listener, config: Config): Promise<number> {
     throw new StartError(2, `Cannot listen on ${host}:${port}: ${reasonOf(error)}. Choose another --listen.`);
   }
 }
-

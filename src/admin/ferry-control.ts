@@ -1,14 +1,14 @@
 /** FerryControl over the running parts: what the API, the command line and `ferry.control` in tests talk to. */
 import type { Config } from '../config/config.js';
 import { VERSION } from '../config/version.js';
-import { SLOTS } from '../ledger/slots.js';
 import type { Backfill } from '../jobs/backfill.js';
 import type { Migration } from '../jobs/migration.js';
 import type { Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
+import type { Upstream } from '../lanes/upstream.js';
+import { SLOTS } from '../ledger/slots.js';
 import { LatencyHistogram } from '../observe/histogram.js';
 import { PHASES, type Phase } from '../phases/phase.js';
-import type { Upstream } from '../lanes/upstream.js';
 import type {
   BackfillAction,
   Difference,
@@ -111,7 +111,11 @@ export class RunningFerry implements FerryControl, MetricsSource {
       case 'target-read':
         return this.changePhase({ to: 'dual-write' });
       case 'target-only':
-        return { ok: false, error: 'The migration is finalized.', blockers: [{ code: 'finalized', message: 'target-only cannot be undone.' }] };
+        return {
+          ok: false,
+          error: 'The migration is finalized.',
+          blockers: [{ code: 'finalized', message: 'target-only cannot be undone.' }],
+        };
       default:
         return { ok: true, note: `The phase is ${board.phase}: the source serves everything already.` };
     }
@@ -156,7 +160,9 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return {
       ok: false,
       pointTo: board.authority.endpoint.url,
-      reasons: [`The phase is ${phase}: without Ferry the two sides would drift apart. Finalize, or go back to source-only.`],
+      reasons: [
+        `The phase is ${phase}: without Ferry the two sides would drift apart. Finalize, or go back to source-only.`,
+      ],
     };
   }
 
@@ -209,7 +215,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const lines: string[] = ['# Ferry'];
     const add = (prefix: string, value: unknown): void => {
       if (value !== null && typeof value === 'object') {
-        for (const [name, part] of Object.entries(value)) add(prefix === '' ? snake(name) : `${prefix}_${snake(name)}`, part);
+        for (const [name, part] of Object.entries(value))
+          add(prefix === '' ? snake(name) : `${prefix}_${snake(name)}`, part);
       } else lines.push(`${prefix}:${value ?? ''}`);
     };
     add('', this.status());

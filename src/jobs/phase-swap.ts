@@ -8,10 +8,10 @@
 import { CommandTable } from '../commands/table.js';
 import type { Identity } from '../lanes/identity.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { Mirror } from '../mirror/mirror.js';
 import type { Logger } from '../observe/log.js';
 import { PHASE_RULES, type Phase } from '../phases/phase.js';
 import type { Reply } from '../resp/values.js';
-import { Mirror } from '../mirror/mirror.js';
 import type { Backfill } from './backfill.js';
 import type { Blocker, Migration } from './migration.js';
 import { usedDatabases } from './scan.js';
@@ -41,7 +41,8 @@ export class PhaseSwap implements Swapping {
     for (const side of [migration.board.source, migration.board.target]) {
       side.events = {
         onNewProcess: (upstream) => this.newProcess(upstream),
-        onLaneDown: (upstream, lane, reason) => this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
+        onLaneDown: (upstream, lane, reason) =>
+          this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
       };
     }
   }
@@ -54,11 +55,16 @@ export class PhaseSwap implements Swapping {
     board.table = this.tableFor(board.authority, board.follower);
     if (!board.rules.mirrored) return;
     for (const db of (await usedDatabases(board.authority)).keys()) {
-      await board.databases.prove(db).catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
+      await board.databases
+        .prove(db)
+        .catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
     }
     board.mirror = this.makeMirror(board.authority, board.follower);
     if (isFirstStart) {
-      const empty = await usedDatabases(board.target).then((used) => used.size === 0, () => false);
+      const empty = await usedDatabases(board.target).then(
+        (used) => used.size === 0,
+        () => false,
+      );
       board.targetProven = empty;
       await this.migration.update({ targetProven: empty, clean: false });
       return;
@@ -85,9 +91,9 @@ export class PhaseSwap implements Swapping {
     await this.learnCommands(follower, false);
     await this.learnCommands(authority, false);
     for (const user of this.users()) {
-      await board.databases.prove(user.db).catch((error: Error) =>
-        blockers.push({ code: 'database-unusable', message: `${error.message}.` }),
-      );
+      await board.databases
+        .prove(user.db)
+        .catch((error: Error) => blockers.push({ code: 'database-unusable', message: `${error.message}.` }));
     }
     this.prepared = this.makeMirror(authority, follower);
     if (!(await becomes(() => this.prepared!.lane.isUp, PREPARE_MS))) {
@@ -166,7 +172,8 @@ export class PhaseSwap implements Swapping {
         entriesRead: has(follower, 'pexpiretime'), // both came with 7.0
       },
       onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
-      onDown: (reason) => this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty'),
+      onDown: (reason) =>
+        this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty'),
     });
     return mirror;
   }

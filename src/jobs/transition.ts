@@ -11,7 +11,7 @@
  */
 import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
 import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
-import { type GuardedJobs, blockersOf, isForceable } from './guards.js';
+import { blockersOf, type GuardedJobs, isForceable } from './guards.js';
 import type { Blocker } from './migration.js';
 import type { Repair } from './repair.js';
 import { usedDatabases } from './scan.js';

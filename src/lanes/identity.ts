@@ -28,8 +28,7 @@ export function identityOf(username: string | null, password: string): Identity 
 /** The credentials with which somebody opens a lane on `side`; `other` is the opposite side. */
 export function credentialsOn(identity: Identity, side: Endpoint, other: Endpoint): Credentials {
   if (identity.password === null || other.password === null) return identity;
-  const isOthersAccount =
-    identity.password === other.password && identity.username === (other.username ?? 'default');
+  const isOthersAccount = identity.password === other.password && identity.username === (other.username ?? 'default');
   const isOwnAccount = identity.password === side.password && identity.username === (side.username ?? 'default');
   return isOthersAccount && !isOwnAccount ? { username: side.username, password: side.password } : identity;
 }

@@ -8,12 +8,12 @@
  */
 import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
-import { handshakeSteps } from './handshake.js';
-import { credentialsOn, type Identity } from './identity.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ReplyFault } from '../resp/values.js';
 import { callLane } from './call.js';
-import { Lane, LaneRefused, type LaneOptions } from './lane.js';
+import { handshakeSteps } from './handshake.js';
+import { credentialsOn, type Identity } from './identity.js';
+import { Lane, type LaneOptions, LaneRefused } from './lane.js';
 
 export type SideName = 'source' | 'target';
 export type UpstreamState = 'up' | 'down';
@@ -101,10 +101,13 @@ export class Upstream {
     for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(String(name)), ...(args as string[]));
     pipeline.call('SELECT', 0);
     const results = (await pipeline.exec()) ?? [];
-    return results.slice(0, -1).map(([error, value]) => {
-      if (error !== null) throw error;
-      return value;
-    }).slice(1);
+    return results
+      .slice(0, -1)
+      .map(([error, value]) => {
+        if (error !== null) throw error;
+        return value;
+      })
+      .slice(1);
   }
 
   /** First contact: throws when the server cannot be reached or refuses Ferry's login. */

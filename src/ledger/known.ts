@@ -16,14 +16,7 @@ export let hashLow = 0;
 export let hashHigh = 0;
 
 /** Hashes (db, key bytes) under the two seeds into `hashLow`, `hashHigh` (murmur3's mixing, two lanes). */
-export function hashKey(
-  seedA: number,
-  seedB: number,
-  db: number,
-  buf: Uint8Array,
-  start: number,
-  end: number,
-): void {
+export function hashKey(seedA: number, seedB: number, db: number, buf: Uint8Array, start: number, end: number): void {
   let a = (seedA ^ db) | 0;
   let b = (seedB + db) | 0;
   for (let i = start; i < end; i++) {

@@ -17,8 +17,8 @@ import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
 import type { Effect } from './effect.js';
-import { copyStaged } from './staged-copy.js';
 import type { Mirror } from './mirror.js';
+import { copyStaged } from './staged-copy.js';
 import type { MirrorAck } from './write-lane.js';
 
 export interface CopyOptions {
@@ -172,7 +172,8 @@ export class CopyEngine {
 
   private pump(): void {
     if (this.closed) return;
-    while (this.waiting.length > 0 && this.active - this.waiting.length < this.options.window) this.probe(this.waiting.shift()!);
+    while (this.waiting.length > 0 && this.active - this.waiting.length < this.options.window)
+      this.probe(this.waiting.shift()!);
     while (this.hungry.length > 0 && this.hasRoom(this.hungry[0]!)) this.begin(this.hungry.shift()!);
     if (this.hungry.length > 0 && this.timer === null) {
       this.timer = setTimeout(() => {
@@ -185,7 +186,10 @@ export class CopyEngine {
   private hasRoom(task: CopyTask): boolean {
     const { lane, context } = this.mirror;
     if (this.inFlightBytes === 0) return true;
-    return this.inFlightBytes + task.sizeBytes <= this.options.budgetBytes && lane.backlogBytes < context.backlogLimitBytes / 2;
+    return (
+      this.inFlightBytes + task.sizeBytes <= this.options.budgetBytes &&
+      lane.backlogBytes < context.backlogLimitBytes / 2
+    );
   }
 
   /** Asks for the key's size, so that the budget can be kept and a big key be copied in chunks. */

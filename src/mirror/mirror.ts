@@ -13,24 +13,23 @@
  * When the mirror refuses an operation, or answers a replayed one otherwise than the authority did (the self-check),
  * the keys become dirty.
  */
-import { findKeys } from '../commands/keys.js';
+import { findKeys, KeyList } from '../commands/keys.js';
 import type { MirrorClass } from '../commands/mirroring.js';
 import type { Command } from '../commands/table.js';
+import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
 import type { SlotLedger } from '../ledger/slots.js';
-import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
-import { KeyList } from '../commands/keys.js';
 import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
 import { MirrorClock } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
 import { deriverOf } from './derivers/index.js';
-import { type Effect, ElementEffect } from './effect.js';
-import { MirrorOp, MirrorOpPool } from './operation.js';
+import type { Effect, ElementEffect } from './effect.js';
+import { type MirrorOp, MirrorOpPool } from './operation.js';
 import { ScriptCache } from './scripts.js';
 import { WriteLane } from './write-lane.js';
 
@@ -224,7 +223,13 @@ export class Mirror implements DerivationOutput {
       deriverOf(command)!(d);
       return;
     }
-    if (rule.class === 'copy' || !command.onMirror || tooBig || this.joinsCopy(e.db) || !this.hasBase(e, command, inExec)) {
+    if (
+      rule.class === 'copy' ||
+      !command.onMirror ||
+      tooBig ||
+      this.joinsCopy(e.db) ||
+      !this.hasBase(e, command, inExec)
+    ) {
       d.copyKeys();
       this.copyOtherDb(e, command);
       return;

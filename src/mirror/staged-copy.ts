@@ -15,8 +15,8 @@ import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { tagForSlot } from '../topology/crc16.js';
 import type { CopyEngine, CopyTask } from './copy.js';
-import { type LogicalReader, logicalReader } from './logical/reader.js';
 import type { Args } from './derivation.js';
+import { type LogicalReader, logicalReader } from './logical/reader.js';
 import { STAGING_PREFIX } from './own-keys.js';
 import type { MirrorAck } from './write-lane.js';
 

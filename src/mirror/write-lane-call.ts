@@ -1,7 +1,8 @@
 /** Reads over the write lane: what they answer stands in the order of the mirror's writes (verification, 3.9). */
-import { decodeReply, type Reply, ReplyFault } from '../resp/values.js';
-import { encodeCommand } from '../resp/encode.js';
+
 import { LaneLost } from '../lanes/call.js';
+import { encodeCommand } from '../resp/encode.js';
+import { decodeReply, type Reply, ReplyFault } from '../resp/values.js';
 import type { Args } from './derivation.js';
 import type { MirrorAck, WriteLane } from './write-lane.js';
 

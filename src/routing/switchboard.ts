@@ -10,10 +10,10 @@
 import type { MirrorClass } from '../commands/mirroring.js';
 import { CommandTable } from '../commands/table.js';
 import type { Config } from '../config/config.js';
+import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
 import { SLOTS, type SlotLedger } from '../ledger/slots.js';
-import type { Upstream } from '../lanes/upstream.js';
 import type { Mirror } from '../mirror/mirror.js';
 import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
 import type { Counters } from './counters.js';

@@ -11,7 +11,7 @@
 import { isMiss } from '../commands/misses.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
-import { type ElementEffect, Effect, NO_FRAME } from '../mirror/effect.js';
+import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
 import type { Session } from './session.js';
@@ -232,7 +232,11 @@ export class ClientOp extends Effect implements LaneEntry {
       return;
     }
     const harmless = this.route === PASS && this.command!.kind !== 'write' && this.command!.kind !== 'keyless-write';
-    if ((!sent || (harmless && this.command!.name !== 'publish')) && ++this.attempts < MAX_ATTEMPTS && !session.isClosed) {
+    if (
+      (!sent || (harmless && this.command!.name !== 'publish')) &&
+      ++this.attempts < MAX_ATTEMPTS &&
+      !session.isClosed
+    ) {
       if (this.passing) session.close('the server went away in the middle of a reply');
       else this.transmit(lane);
       return;
@@ -308,4 +312,3 @@ export function returnOp(op: ClientOp): void {
   op.reset();
   if (pool.length < 16384) pool.push(op);
 }
-

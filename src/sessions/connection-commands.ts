@@ -9,7 +9,7 @@ import type { Command } from '../commands/table.js';
 import { ANONYMOUS, identityOf } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, NULL_BULK, OK, PONG } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
-import { refuse } from './dispatch.js';
+import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { DISCARD_WITHOUT_MULTI, EXEC_WITHOUT_MULTI, NOT_AN_INTEGER, SYNTAX, wrongArity } from './texts.js';
 import { beginTransaction } from './transaction.js';
@@ -146,7 +146,8 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   let i = 1;
   if (argc > 1) {
     const version = text(1);
-    if (!/^\d+$/.test(version)) return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
+    if (!/^\d+$/.test(version))
+      return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
     if (version === '3') return refuse(session, errorReply('FERRY RESP3 (HELLO 3) is not supported yet'));
     if (version !== '2') return refuse(session, errorReply('NOPROTO unsupported protocol version'));
     i = 2;
@@ -188,4 +189,3 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   session.replyNow(welcome());
   return true;
 }
-

@@ -15,20 +15,21 @@
 import { copyDbArgument, findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
 import { arityOk, type Command } from '../commands/table.js';
 import type { Lane } from '../lanes/lane.js';
-import { ALL_SLOTS, NO_SLOT } from '../ledger/operation.js';
-import { KEYLESS_SLOT } from '../ledger/slots.js';
 import { streamProbes } from '../mirror/derivers/streams.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
+import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { type ClientOp, PASS, TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
+import { refuse } from './refusal.js';
 import type { Session } from './session.js';
-import { unknownCommand, unknownSubcommand, wrongArity, NOAUTH } from './texts.js';
+import { NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
 
 const keys = new KeyList();
+const slots = new SlotList();
 
 export function dispatch(session: Session, scanner: RequestScanner): boolean {
   const { board } = session;
@@ -58,14 +59,6 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
     default:
       return refuse(session, errorReply(`FERRY ${command.reason}`));
   }
-}
-
-/** An error for the present command; inside MULTI it spoils the transaction. */
-export function refuse(session: Session, reply: Buffer): true {
-  session.board.counters.errors++;
-  if (session.transaction !== null) session.transaction.spoilt = true;
-  session.replyNow(reply);
-  return true;
 }
 
 function opensLogin(command: Command | null): boolean {
@@ -202,41 +195,23 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
       return refuse(session, errorReply(`FERRY ${reason}`));
     }
   }
-  let slot: number;
-  let more: number[] | null = null;
-  if (command.kind === 'keyless-write') {
-    if (session.unresolvedTotal > 0) return stall(session);
-    slot = keylessSlot(command);
-  } else if (command.singleKey) {
-    slot = keySlot(frame, starts[command.firstKey]!, ends[command.firstKey]!);
-    if (session.unresolvedTotal > 0 && session.unresolvedOn(slot) > 0) return stall(session);
-  } else {
-    if (session.unresolvedTotal > 0) return stall(session);
-    if (!findKeys(command, frame, argc, starts, ends, keys)) {
-      if (command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {
-        return refuse(
-          session,
-          errorReply(`FERRY ${command.name.toUpperCase()} is refused: its keys cannot be determined (allowUnknownKeys)`),
-        );
-      }
-      slot = NO_SLOT;
-    } else {
-      slot = NO_SLOT;
-      for (let i = 0; i < keys.count; i++) {
-        const at = keys.index[i]!;
-        const s = keySlot(frame, starts[at]!, ends[at]!);
-        if (slot === NO_SLOT) slot = s;
-        else if (s !== slot && (more === null || !more.includes(s))) (more ??= []).push(s);
-      }
-    }
+  slots.clear();
+  const told = slots.addWrite(command, frame, argc, starts, ends);
+  if (!told && command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {
+    const name = command.name.toUpperCase().replace('|', ' ');
+    return refuse(session, errorReply(`FERRY ${name} is refused: its keys cannot be determined (allow-unknown-keys)`));
+  }
+  if (session.unresolvedTotal > 0) {
+    // its own unanswered target reads there come first; a write over several slots waits for all of them
+    const several = slots.first < 0 || slots.more !== null;
+    if (several || session.unresolvedOn(slots.first) > 0) return stall(session);
   }
   const lane = usable(session, session.authorityLane());
   if (lane === null) return true;
   const op = begin(session, command, scanner);
   op.route = WRITE;
   op.lane = lane;
-  op.slot = slot;
-  op.moreSlots = more;
+  slots.giveTo(op);
   op.laneId = lane.id;
   if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
     op.probes = probesFor(command, scanner);
@@ -263,11 +238,6 @@ function proveFirst(session: Session, db: number): false {
     .catch((error: Error) => session.unprovable.set(db, error.message))
     .finally(() => session.ready());
   return false;
-}
-
-/** FLUSHALL and FLUSHDB are barriers; scripts and functions are ordered among themselves. */
-export function keylessSlot(command: Command): number {
-  return command.name === 'flushall' || command.name === 'flushdb' ? ALL_SLOTS : KEYLESS_SLOT;
 }
 
 function probesFor(command: Command, scanner: RequestScanner): Buffer[] | null {

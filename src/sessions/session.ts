@@ -10,16 +10,16 @@
  *   front → [op] → [op] → [op] ← back        replies leave from the front only; a reply before its turn is stashed
  */
 import type { Socket } from 'node:net';
-import type { Lane } from '../lanes/lane.js';
+import { isMiss } from '../commands/misses.js';
 import { ANONYMOUS, type Identity } from '../lanes/identity.js';
+import type { Lane } from '../lanes/lane.js';
 import { Outbox } from '../lanes/outbox.js';
 import { type Flushable, type Resumable, turn } from '../lanes/turn.js';
 import { PARKED } from '../ledger/operation.js';
-import { isMiss } from '../commands/misses.js';
 import { errorReply } from '../resp/encode.js';
 import { NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
-import { type ClientOp, LOCAL, returnOp, takeOp, TARGET } from './client-op.js';
+import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { dispatch } from './dispatch.js';
 import type { Transaction } from './transaction.js';
 

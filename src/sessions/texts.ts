@@ -21,7 +21,10 @@ export function unknownCommand(argc: number, arg: (i: number) => Buffer): Buffer
       .slice(0, SHOWN_BYTES - shown.length)}' `;
   }
   const name = arg(0).toString('latin1').slice(0, SHOWN_BYTES);
-  return Buffer.from(`-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ') + '\r\n', 'latin1');
+  return Buffer.from(
+    `-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ') + '\r\n',
+    'latin1',
+  );
 }
 
 /** Redis 7, for a container command whose subcommand nobody knows. */

@@ -5,15 +5,14 @@
  * refuse (NOPERM, OOM) shows at EXEC, as EXECABORT too. Commands that change the connection's state cannot be part
  * of a transaction on a shared lane and spoil it with -FERRY.
  */
-import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
+import { hasBlockOption } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
-import { ALL_SLOTS, NO_SLOT } from '../ledger/operation.js';
 import { ElementEffect } from '../mirror/effect.js';
 import { EMPTY_ARRAY, errorReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
-import { keySlot } from '../topology/crc16.js';
+import { SlotList } from '../routing/slots.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
-import { keylessSlot, refuse } from './dispatch.js';
+import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
 
@@ -30,7 +29,7 @@ export class Transaction {
   spoilt = false;
 }
 
-const keys = new KeyList();
+const slots = new SlotList();
 const args = new ArgReader();
 
 export function beginTransaction(session: Session): true {
@@ -69,7 +68,10 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
   }
   const { frame, argc, starts, ends, frameStart, frameEnd } = scanner;
   if (/^xread(group)?$/.test(command.name) && hasBlockOption(frame, argc, starts, ends)) {
-    return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} with BLOCK is not supported yet: it blocks`));
+    return refuse(
+      session,
+      errorReply(`FERRY ${command.name.toUpperCase()} with BLOCK is not supported yet: it blocks`),
+    );
   }
   transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
   session.replyNow(QUEUED);
@@ -98,9 +100,7 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.db = session.db;
   op.lane = lane;
   op.laneId = lane.id;
-  op.elements = transaction.queued.map(
-    (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end),
-  );
+  op.elements = transaction.queued.map((q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end));
   const writes = transaction.queued.some((q) => q.command.kind === 'write' || q.command.kind === 'keyless-write');
   if (!writes || !session.board.rules.mirrored) {
     op.route = PASS;
@@ -117,25 +117,11 @@ function execute(session: Session, transaction: Transaction): boolean {
 
 /** The slots of every key of every write in it; a FLUSHALL takes them all. */
 function takeSlots(op: ClientOp, transaction: Transaction): void {
-  const slots = new Set<number>();
+  slots.clear();
   for (const q of transaction.queued) {
-    if (q.command.kind === 'keyless-write') {
-      const slot = keylessSlot(q.command);
-      if (slot === ALL_SLOTS) {
-        op.slot = ALL_SLOTS;
-        return;
-      }
-      slots.add(slot);
-    } else if (q.command.kind === 'write') {
-      args.read(q.frame, q.start, q.end);
-      if (!findKeys(q.command, args.frame, args.argc, args.starts, args.ends, keys)) continue;
-      for (let i = 0; i < keys.count; i++) {
-        const at = keys.index[i]!;
-        slots.add(keySlot(args.frame, args.starts[at]!, args.ends[at]!));
-      }
-    }
+    if (q.command.kind !== 'write' && q.command.kind !== 'keyless-write') continue;
+    args.read(q.frame, q.start, q.end);
+    slots.addWrite(q.command, args.frame, args.argc, args.starts, args.ends);
   }
-  const [first, ...more] = slots;
-  op.slot = first ?? NO_SLOT;
-  op.moreSlots = more.length === 0 ? null : more;
+  slots.giveTo(op);
 }

@@ -5,9 +5,7 @@ import { KEY_DERIVERS } from './keys.js';
 import { STREAM_DERIVERS } from './streams.js';
 import { STRING_DERIVERS } from './strings.js';
 
-const DERIVERS = new Map<string, Deriver>(
-  Object.entries({ ...STRING_DERIVERS, ...KEY_DERIVERS, ...STREAM_DERIVERS }),
-);
+const DERIVERS = new Map<string, Deriver>(Object.entries({ ...STRING_DERIVERS, ...KEY_DERIVERS, ...STREAM_DERIVERS }));
 
 const copyKeys: Deriver = (d) => d.copyKeys();
 

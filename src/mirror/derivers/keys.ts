@@ -49,7 +49,10 @@ function hashExpire(option: 'EX' | 'PX' | 'EXAT' | 'PXAT'): Deriver {
     const replies = d.replyValue();
     let fields = 3;
     while (fields < d.argc && d.option(fields) !== 'FIELDS') fields++;
-    if (!Array.isArray(replies) || fields + 2 >= d.argc) return d.copyKeys();
+    if (!Array.isArray(replies) || fields + 2 >= d.argc) {
+      d.copyKeys();
+      return;
+    }
     const at = d.onMirrorClock(deadlineOf(option, d.args.int(2), d.nowMs));
     const set = replies.flatMap((r, i) => (Number(r) === 1 ? [d.arg(fields + 2 + i)] : []));
     const gone = replies.flatMap((r, i) => (Number(r) === 2 ? [d.arg(fields + 2 + i)] : []));
@@ -67,7 +70,10 @@ export const KEY_DERIVERS: Readonly<Record<string, Deriver>> = {
   spop,
   hincrbyfloat(d) {
     const value = d.replyValue();
-    if (!Buffer.isBuffer(value)) return d.copyKeys();
+    if (!Buffer.isBuffer(value)) {
+      d.copyKeys();
+      return;
+    }
     d.send(['HSET', d.arg(1), d.arg(2), value]);
   },
   hexpire: hashExpire('EX'),

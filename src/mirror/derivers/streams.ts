@@ -12,7 +12,7 @@
  * the command left. https://redis.io/commands/xreadgroup
  */
 import type { Reply } from '../../resp/values.js';
-import { type Args, type Derivation, type Deriver } from '../derivation.js';
+import type { Args, Derivation, Deriver } from '../derivation.js';
 
 /** The index of the entry id in XADD's arguments, and the trimming options in front of it. */
 interface XaddShape {
@@ -67,24 +67,39 @@ function streamsOf(d: Pick<Derivation, 'argc' | 'option'>): { first: number; cou
 function xadd(d: Derivation): void {
   const id = d.replyValue();
   if (id === null) return; // NOMKSTREAM, and there was none
-  if (!Buffer.isBuffer(id)) return d.copyKeys();
+  if (!Buffer.isBuffer(id)) {
+    d.copyKeys();
+    return;
+  }
   const shape = xaddShape(d);
   const args: Args = ['XADD', d.arg(1)];
   if (shape.trims && !shape.approximate) for (let i = 2; i < shape.idIndex; i++) args.push(d.arg(i));
   args.push(id);
   for (let i = shape.idIndex + 1; i < d.argc; i++) args.push(d.arg(i));
-  if (!shape.approximate) return d.send(args);
+  if (!shape.approximate) {
+    d.send(args);
+    return;
+  }
   const length = d.probed[0];
-  if (length === undefined || (typeof length !== 'number' && typeof length !== 'string')) return d.copyKeys();
+  if (length === undefined || (typeof length !== 'number' && typeof length !== 'string')) {
+    d.copyKeys();
+    return;
+  }
   d.send(args);
   d.send(['XTRIM', d.arg(1), 'MAXLEN', '=', Number(length)]);
 }
 
 function xtrim(d: Derivation): void {
   if (d.replyInteger() === 0) return;
-  if (!xtrimIsApproximate(d)) return d.verbatim();
+  if (!xtrimIsApproximate(d)) {
+    d.verbatim();
+    return;
+  }
   const length = d.probed[0];
-  if (typeof length !== 'number') return d.copyKeys();
+  if (typeof length !== 'number') {
+    d.copyKeys();
+    return;
+  }
   d.send(['XTRIM', d.arg(1), 'MAXLEN', '=', length]);
 }
 
@@ -94,13 +109,19 @@ function xreadgroup(d: Derivation): void {
   const { first, count } = streamsOf(d);
   let noAck = false;
   for (let i = 4; i < first - 1; i++) if (d.option(i) === 'NOACK') noAck = true;
-  if (count === 0 || d.probed.length !== count) return d.copyKeys();
+  if (count === 0 || d.probed.length !== count) {
+    d.copyKeys();
+    return;
+  }
   const delivered = deliveredByKey(d.replyValue());
   for (let i = 0; i < count; i++) {
     const key = d.arg(first + i);
     const isNew = d.args.text(first + count + i) === '>';
     const position = groupPosition(d.probed[i]!, group);
-    if (position === null) return d.copyKeys();
+    if (position === null) {
+      d.copyKeys();
+      return;
+    }
     // a reader is known to the group from its first call on, whether it got anything or not
     d.send(['XGROUP', 'CREATECONSUMER', key, group, consumer]);
     const entries = delivered.get(key.toString('latin1')) ?? [];
@@ -130,7 +151,9 @@ function deliveredByKey(reply: Reply): Map<string, Delivered[]> {
     if (!Array.isArray(stream) || !Buffer.isBuffer(stream[0]) || !Array.isArray(stream[1])) continue;
     byKey.set(
       stream[0].toString('latin1'),
-      stream[1].flatMap((e) => (Array.isArray(e) && Buffer.isBuffer(e[0]) ? [{ id: e[0], present: e[1] !== null }] : [])),
+      stream[1].flatMap((e) =>
+        Array.isArray(e) && Buffer.isBuffer(e[0]) ? [{ id: e[0], present: e[1] !== null }] : [],
+      ),
     );
   }
   return byKey;
@@ -187,17 +210,26 @@ function xclaim(d: Derivation): void {
     } else if (option === 'RETRYCOUNT' || option === 'LASTID') options.push(option, d.arg(++i));
     else options.push(option);
   }
-  if (ids === null || ids.length !== asked) return d.copyKeys();
+  if (ids === null || ids.length !== asked) {
+    d.copyKeys();
+    return;
+  }
   if (!timed) options.push('TIME', Math.round(d.nowMs + d.shiftMs));
   d.send(['XCLAIM', d.arg(1), d.arg(2), d.arg(3), 0, ...ids, ...options]);
 }
 
 function xautoclaim(d: Derivation): void {
   const reply = d.replyValue();
-  if (!Array.isArray(reply)) return d.copyKeys();
+  if (!Array.isArray(reply)) {
+    d.copyKeys();
+    return;
+  }
   const ids = claimedIds(reply[1] ?? null);
   const deleted = reply.length > 2 ? claimedIds(reply[2]!) : [];
-  if (ids === null || deleted === null) return d.copyKeys();
+  if (ids === null || deleted === null) {
+    d.copyKeys();
+    return;
+  }
   let justId = false;
   for (let i = 6; i < d.argc; i++) if (d.option(i) === 'JUSTID') justId = true;
   if (deleted.length > 0) d.send(['XACK', d.arg(1), d.arg(2), ...deleted]);

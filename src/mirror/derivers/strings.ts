@@ -79,7 +79,10 @@ function getex(d: Derivation): void {
     return;
   }
   const at = deadlineOf(d.option(2), d.args.int(3), d.nowMs);
-  if (Number.isNaN(at)) return d.copyKeys();
+  if (Number.isNaN(at)) {
+    d.copyKeys();
+    return;
+  }
   d.deadlineMs = at;
   d.send(['PEXPIREAT', d.arg(1), d.onMirrorClock(at)]);
 }
@@ -112,7 +115,10 @@ export const STRING_DERIVERS: Readonly<Record<string, Deriver>> = {
   },
   incrbyfloat(d) {
     const value = d.replyValue();
-    if (!Buffer.isBuffer(value)) return d.copyKeys();
+    if (!Buffer.isBuffer(value)) {
+      d.copyKeys();
+      return;
+    }
     d.send(['SET', d.arg(1), value, 'KEEPTTL']);
   },
 };

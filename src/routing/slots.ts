@@ -1,0 +1,59 @@
+/** Which slots a write takes: its keys', all of them for a FLUSH, the pseudo-slot for other writes without keys. */
+import { findKeys, KeyList } from '../commands/keys.js';
+import type { Command } from '../commands/table.js';
+import { ALL_SLOTS, NO_SLOT, type Operation } from '../ledger/operation.js';
+import { KEYLESS_SLOT } from '../ledger/slots.js';
+import { keySlot } from '../topology/crc16.js';
+
+const keys = new KeyList();
+
+/** FLUSHALL and FLUSHDB are barriers; scripts and functions are ordered among themselves. */
+export function keylessSlot(command: Command): number {
+  return command.name === 'flushall' || command.name === 'flushdb' ? ALL_SLOTS : KEYLESS_SLOT;
+}
+
+/** A reusable list of distinct slots; most commands have one, so the rest is allocated only when there is more. */
+export class SlotList {
+  first: number = NO_SLOT;
+  more: number[] | null = null;
+
+  clear(): void {
+    this.first = NO_SLOT;
+    this.more = null;
+  }
+
+  add(slot: number): void {
+    if (this.first === NO_SLOT || slot === ALL_SLOTS) this.first = slot;
+    else if (this.first !== ALL_SLOTS && slot !== this.first && !(this.more?.includes(slot) ?? false)) {
+      this.more ??= [];
+      this.more.push(slot);
+    }
+  }
+
+  /**
+   * Adds the slots of one write. False: its keys cannot be determined from these arguments (nothing was added).
+   * Keys that it only reads count too: what it reads must not change between its execution and its reply.
+   */
+  addWrite(command: Command, frame: Buffer, argc: number, starts: Int32Array, ends: Int32Array): boolean {
+    if (command.kind === 'keyless-write') {
+      this.add(keylessSlot(command));
+      return true;
+    }
+    if (command.singleKey) {
+      this.add(keySlot(frame, starts[command.firstKey]!, ends[command.firstKey]!));
+      return true;
+    }
+    if (!findKeys(command, frame, argc, starts, ends, keys)) return false;
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.index[i]!;
+      this.add(keySlot(frame, starts[at]!, ends[at]!));
+    }
+    return true;
+  }
+
+  /** Hands the slots over to the operation; the list of further ones is its own from now on. */
+  giveTo(op: Operation): void {
+    op.slot = this.first;
+    op.moreSlots = this.first === ALL_SLOTS ? null : this.more;
+  }
+}

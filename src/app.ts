@@ -180,7 +180,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         listener.stopAccepting();
         verify.stop();
         await backfill.stop().catch(() => {});
-        await repair.hold();
+        await repair.hold(STOP_DRAIN_MS);
         board.closeGate();
         const drained = await board.drained(STOP_DRAIN_MS);
         await migration.update({ clean: drained && board.dirty.isClean });

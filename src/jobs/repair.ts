@@ -28,10 +28,11 @@ export class Repair {
     this.running = this.loop();
   }
 
-  /** Nothing is started until `release`; resolves when the present round is over. */
-  async hold(): Promise<void> {
+  /** Nothing is started until `release`; resolves when the present round is over, or after `limitMs`. */
+  async hold(limitMs: number): Promise<void> {
     this.pausedBy++;
-    while (this.active) await sleep(1);
+    const until = performance.now() + limitMs;
+    while (this.active && performance.now() < until) await sleep(1);
   }
 
   release(): void {

@@ -54,7 +54,7 @@ export class Transitions {
     if (step === null) return refused('no-such-step', this.whyNot(request.to));
     if (step === 'stay') return this.stay(request);
     this.busy = true;
-    await this.repair.hold();
+    await this.repair.hold(board.config.cutover.drainTimeoutMs);
     try {
       const outcome = await this.take(step, request);
       if (!outcome.ok) log.warn({ to: request.to, blockers: outcome.blockers }, 'step refused');
@@ -152,8 +152,12 @@ export class Transitions {
     const { board } = this.jobs.migration;
     if (board.rules.mirrored || !PHASE_RULES[to].mirrored) return [];
     try {
-      const used = await usedDatabases(board.authority);
-      for (const db of used.keys()) await board.databases.prove(db);
+      // what only the target has is to be found and swept too
+      const used = new Set([
+        ...(await usedDatabases(board.source)).keys(),
+        ...(await usedDatabases(board.target)).keys(),
+      ]);
+      for (const db of used) await board.databases.prove(db);
     } catch (error) {
       return [{ code: 'database-unusable', message: `${sentence((error as Error).message)}` }];
     }

@@ -75,7 +75,9 @@ export class Upstream {
     });
     this.control.on('ready', () => {
       this.state = 'up';
-      this.refresh().catch(() => {});
+      this.refresh()
+        .then(() => this.probeAnonymous())
+        .catch(() => {});
     });
   }
 

@@ -126,6 +126,8 @@ export class KnownKeys {
   deadlinesOverflowed = false;
   /** How far from its deadline a key with a TTL must be to count as known. */
   marginMs = 1000;
+  /** The deadline of the key that `isKnown` was last asked about, 0 when none is noted. */
+  askedDeadlineMs = 0;
 
   private readonly keys: HashSet64;
   private readonly deadlines: DeadlineTable;
@@ -144,8 +146,10 @@ export class KnownKeys {
   isKnown(db: number, buf: Uint8Array, start: number, end: number, nowMs: number): boolean {
     hashKey(this.seedA, this.seedB, db, buf, start, end);
     const at = this.deadlines.count === 0 ? -1 : this.deadlines.find(hashLow, hashHigh);
+    this.askedDeadlineMs = 0;
     if (at >= 0) {
-      const left = this.deadlines.atMs[at]! - nowMs;
+      this.askedDeadlineMs = this.deadlines.atMs[at]!;
+      const left = this.askedDeadlineMs - nowMs;
       if (left < this.marginMs && left > -this.marginMs) return false;
       if (left <= -this.marginMs) this.deadlines.remove(hashLow, hashHigh); // gone on both sides
       return true; // a deadline is only remembered for a key that was mirrored

@@ -234,8 +234,8 @@ export class CopyEngine {
   }
 
   sendDump(task: CopyTask): void {
-    const { dirty, authority } = this.mirror.context;
-    task.mark = dirty.generationOf(task.db, task.key);
+    const { authority } = this.mirror.context;
+    task.mark = this.markToClear(task);
     const lane = this.lane(task.db);
     const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
     const ttl = encodeCommand([this.expireTimeName, task.key]);
@@ -243,6 +243,15 @@ export class CopyEngine {
     lane.send(IGNORED, dump, 0, dump.length);
     lane.send(IGNORED, ttl, 0, ttl.length);
     lane.send(task, EXEC, 0, EXEC.length);
+  }
+
+  /**
+   * The dirty mark that this copy, sent now, may clear. While a lost connection of ours is not known to be dead its
+   * buffered writes may still run after the copy: then it clears none, and the repair job comes again.
+   */
+  markToClear(task: CopyTask): number {
+    const { dirty, authority, mirror } = this.mirror.context;
+    return authority.unfenced + mirror.unfenced > 0 ? -1 : dirty.generationOf(task.db, task.key);
   }
 
   get expireTimeName(): string {

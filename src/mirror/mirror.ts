@@ -24,7 +24,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
 import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
-import { MirrorClock } from './clock.js';
+import { CLOCK_TOLERANCE_MS, MirrorClock } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
 import { deriverOf } from './derivers/index.js';
@@ -73,6 +73,8 @@ export class Mirror implements DerivationOutput {
   private readonly spans: number[] = [];
   private readonly failedArgs = new ArgReader();
   private readonly failedKeys = new KeyList();
+  /** The earliest deadline among the keys that the present command builds on, 0 when none has one. */
+  private baseDeadlineMs = 0;
   /** The effect being derived. */
   private current: Effect | null = null;
 
@@ -143,6 +145,10 @@ export class Mirror implements DerivationOutput {
     }
   }
 
+  isPast(deadlineMs: number): boolean {
+    return this.clock.nowMs() > deadlineMs - CLOCK_TOLERANCE_MS;
+  }
+
   markKeyDirty(db: number, key: Buffer): void {
     this.context.known.remove(db, key, 0, key.length);
     this.context.dirty.mark(db, key, keySlot(key, 0, key.length));
@@ -181,6 +187,7 @@ export class Mirror implements DerivationOutput {
     d.shiftMs = this.clock.shiftMs;
     d.deadlineMs = rule.ttl === 'clears' ? 0 : TTL_UNCHANGED;
     d.outcome = 'nothing';
+    this.baseDeadlineMs = 0;
 
     if (command.kind === 'keyless-write') this.deriveKeyless(e);
     else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
@@ -269,6 +276,7 @@ export class Mirror implements DerivationOutput {
   /** May the command run on the mirror as it is: is everything it builds on the same there? */
   private hasBase(e: Effect, command: Command, inExec: boolean): boolean {
     const needs = command.mirroring.needs;
+    this.baseDeadlineMs = 0;
     if (needs === 'none' || (needs === 'whole' && !keepsTtl(command, this.d))) return true;
     if (needs === 'inputs' && (inExec || !this.isQuiet(e))) return false;
     const { keys, args } = this.d;
@@ -285,6 +293,9 @@ export class Mirror implements DerivationOutput {
   private isSure(db: number, frame: Buffer, start: number, end: number): boolean {
     const { known, dirty } = this.context;
     if (!known.isKnown(db, frame, start, end, this.d.nowMs)) return false;
+    const deadlineMs = known.askedDeadlineMs;
+    if (deadlineMs > 0 && (this.baseDeadlineMs === 0 || deadlineMs < this.baseDeadlineMs))
+      this.baseDeadlineMs = deadlineMs;
     return dirty.isClean || !dirty.has(db, frame.subarray(start, end), keySlot(frame, start, end));
   }
 
@@ -321,7 +332,7 @@ export class Mirror implements DerivationOutput {
   verbatim(): void {
     const e = this.current!;
     const d = this.d;
-    const op = this.pool.take(e);
+    const op = this.take(e);
     if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd);
     const name = e.command!.name;
     const wire = this.context.mirror.wireName(name.split('|')[0]!);
@@ -335,9 +346,15 @@ export class Mirror implements DerivationOutput {
     }
   }
 
+  private take(e: Effect): MirrorOp {
+    const op = this.pool.take(e);
+    op.deadlineMs = this.baseDeadlineMs;
+    return op;
+  }
+
   send(args: Args): void {
     const e = this.current!;
-    this.appendArgs(this.pool.take(e), e.db, args);
+    this.appendArgs(this.take(e), e.db, args);
   }
 
   copyKeys(): void {

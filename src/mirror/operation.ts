@@ -14,11 +14,15 @@ const KEPT_BYTES = 48;
 /** What an operation needs from its mirror. */
 export interface OperationOwner {
   markDirty(e: Effect): void;
+  /** Has the moment passed on the authority's clock, or is it about to? */
+  isPast(deadlineMs: number): boolean;
   readonly context: { readonly counters: { mirrorErrors: number; selfCheckMismatches: number } };
 }
 
 export class MirrorOp implements MirrorAck {
   effect: Effect | null = null;
+  /** The earliest deadline among the keys it builds on (authority's clock), 0 when none has one. */
+  deadlineMs = 0;
   private expectedLength = -1;
   private expectedLow = 0;
   private expectedHigh = 0;
@@ -42,6 +46,8 @@ export class MirrorOp implements MirrorAck {
 
   acknowledged(buf: Buffer, start: number, end: number): void {
     const effect = this.effect!;
+    // it may have run on the mirror after the key had died there, and made another one (divergence 9)
+    if (this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs)) this.owner.markDirty(effect);
     if (this.expectedLength >= 0 && !this.matches(buf, start, end)) {
       this.owner.context.counters.selfCheckMismatches++;
       this.owner.markDirty(effect);
@@ -70,6 +76,7 @@ export class MirrorOp implements MirrorAck {
 
   private recycle(): void {
     this.effect = null;
+    this.deadlineMs = 0;
     this.expectedLength = -1;
     if (this.pool.length < 4096) this.pool.push(this);
   }

@@ -56,7 +56,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   const startedMs = performance.now();
   const staging = Buffer.from(`${STAGING_PREFIX}{${tagForSlot(task.slot)}}:${++stagingNumber}`);
   task.changed = false;
-  task.mark = context.dirty.generationOf(task.db, task.key);
+  task.mark = engine.markToClear(task);
 
   const failed = { error: null as string | null };
   const append = (args: Args): void => {

@@ -9,6 +9,7 @@
  * It is over when its reply was delivered *and* the mirror settled (`delivered`, `settledDone`); then it is pooled.
  */
 import { isMiss } from '../commands/misses.js';
+import type { Command } from '../commands/table.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
@@ -228,29 +229,36 @@ export class ClientOp extends Effect implements LaneEntry {
       }
     }
     if (lane.state === 'closed') {
-      this.giveUp(errorReply(session.refusalText(lane)), false);
+      this.giveUp(errorReply(session.refusalText(lane)), false, false);
       return;
     }
-    const harmless = this.route === PASS && this.command!.kind !== 'write' && this.command!.kind !== 'keyless-write';
-    if (
-      (!sent || (harmless && this.command!.name !== 'publish')) &&
-      ++this.attempts < MAX_ATTEMPTS &&
-      !session.isClosed
-    ) {
-      if (this.passing) session.close('the server went away in the middle of a reply');
-      else this.transmit(lane);
+    if (this.passing) {
+      this.passing = false;
+      session.close('the server went away in the middle of a reply');
+      session.sourceReadOver(this.bucket);
+      session.finishFront(this);
       return;
     }
-    this.giveUp(UNCERTAIN, sent);
+    const isSafe = !sent || (this.route === PASS && !this.mayChangeData);
+    if (isSafe && !session.isClosed && ++this.attempts < MAX_ATTEMPTS) this.transmit(lane);
+    else this.giveUp(UNCERTAIN, sent, true);
   }
 
-  /** No (further) reply will come. `executed`: it may have been executed; `uncertain`: nobody knows. */
-  private giveUp(reply: Buffer, executed: boolean, uncertain = executed): void {
+  private get mayChangeData(): boolean {
+    if (this.elements !== null) return this.elements.some((e) => isWrite(e.command!));
+    return isWrite(this.command!);
+  }
+
+  /**
+   * No (further) reply will come. `executed`: it may have been executed. `isLost`: the server went away, which a
+   * client learns as from a dying Redis (or by -UNCERTAIN, if so configured).
+   */
+  private giveUp(reply: Buffer, executed: boolean, isLost: boolean): void {
     const session = this.session!;
     const { board } = session;
     if (this.route === WRITE) {
       if (this.stage !== LAUNCHED) throw new Error(`a write in stage ${this.stage} was lost`);
-      if (uncertain) board.counters.uncertainWrites++;
+      if (executed && isLost) board.counters.uncertainWrites++;
       if (executed) {
         if (this.elements === null) board.mirror?.lost(this);
         else for (const element of this.elements) board.mirror?.lost(element);
@@ -258,7 +266,7 @@ export class ClientOp extends Effect implements LaneEntry {
       board.ledger.replied(this);
       if (this.settledDone) board.ledger.finish(this);
     } else if (this.route === PASS) session.sourceReadOver(this.bucket);
-    if (uncertain && board.config.onUncertain === 'close') session.close('a write of unknown outcome');
+    if (isLost && board.config.onUncertain === 'close') session.close('the server went away');
     session.deliver(this, reply, 0, reply.length);
   }
 
@@ -291,6 +299,10 @@ export class ClientOp extends Effect implements LaneEntry {
     this.lostSent = false;
     this.passing = false;
   }
+}
+
+function isWrite(command: Command): boolean {
+  return command.kind === 'write' || command.kind === 'keyless-write' || command.name === 'publish';
 }
 
 const NO_REPLIES: Reply[] = [];

@@ -36,7 +36,9 @@ export class FerryProcess {
   }): Promise<FerryProcess> {
     const { packageRoot, source, target, stateDir, logFile, cleanup } = options;
     const [port, adminPort] = [await freePort(), await freePort()];
-    const args = [join(packageRoot, 'bin', 'ferry.js'), 'serve', '--source', source, '--target', target];
+    // the demo's own tests put another program in Ferry's place, to see it convicted
+    const script = process.env.FERRY_DEMO_SCRIPT ?? join(packageRoot, 'bin', 'ferry.js');
+    const args = [script, 'serve', '--source', source, '--target', target];
     args.push('--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`, '--state-dir', stateDir);
     const child = new Child('Ferry', process.execPath, args, { env: withoutFerryVariables(), logFile }, cleanup);
     const ferry = new FerryProcess(child, `redis://127.0.0.1:${port}`, new AdminClient(`127.0.0.1:${adminPort}`));

@@ -73,7 +73,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
         errors: counters.errors,
       },
       mirror: {
-        backlogOps: mirror?.lane.backlogOps ?? 0,
+        // copies on their way count: 0 means that nothing is owed to the mirror
+        backlogOps: (mirror?.lane.backlogOps ?? 0) + (mirror?.copies.active ?? 0),
         backlogBytes: mirror?.lane.backlogBytes ?? 0,
         dirtyKeys: dirty.size,
         dirtySlots: dirty.dirtySlots,

@@ -11,12 +11,14 @@ import type { BackfillState } from '../phases/state.js';
 import { NO_BACKFILL } from '../phases/state.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { scanKeys, usedDatabases } from './scan.js';
+import { databasesToVisit, scanKeys, usedDatabases } from './scan.js';
 import { sweepExtras } from './sweep.js';
 
 const WINDOW = 512;
 const SAVE_EVERY_MS = 1000;
 const RATE_SLICE_MS = 20;
+const DATABASES_ATTEMPTS = 5;
+const DATABASES_RETRY_MS = 50;
 
 export interface BackfillProgress {
   readonly state: BackfillState['state'];
@@ -164,7 +166,7 @@ export class Backfill {
     this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, 0);
     log.info({ estimated: this.estimated, from: from.cursor }, 'backfill started');
     await this.copyFunctions();
-    const dbs = [...board.databases.used].sort((a, b) => a - b);
+    const dbs = await this.databases(run);
     for (const db of dbs) {
       if (db < from.db) continue;
       const cursor = db === from.db ? from.cursor : '0';
@@ -197,6 +199,21 @@ export class Backfill {
     this.endedMs = performance.now();
     await this.save();
     log.info(this.progress, 'backfill done');
+  }
+
+  /** A side that is away is waited for, as everywhere in a backfill; what it refuses is a failure. */
+  private async databases(run: number): Promise<number[]> {
+    const { board } = this.migration;
+    for (let refusals = 0; ; ) {
+      await this.turn(run);
+      try {
+        return await databasesToVisit(board);
+      } catch (error) {
+        const areUp = board.source.state === 'up' && board.target.state === 'up';
+        if (areUp && ++refusals === DATABASES_ATTEMPTS) throw error;
+        await sleep(DATABASES_RETRY_MS);
+      }
+    }
   }
 
   private async proven(): Promise<void> {

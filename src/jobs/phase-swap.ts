@@ -173,6 +173,7 @@ export class PhaseSwap implements Swapping {
       },
       onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
       onDown: (reason) =>
+        reason !== 'closed' &&
         this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty'),
     });
     return mirror;

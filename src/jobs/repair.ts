@@ -9,7 +9,7 @@ import { SLOTS } from '../ledger/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { scanKeys } from './scan.js';
+import { databasesToVisit, scanKeys } from './scan.js';
 
 const WINDOW = 128;
 const COUNT = 500;
@@ -54,6 +54,7 @@ export class Repair {
     let backoffMs = IDLE_MS;
     while (!this.stopped) {
       const { dirty } = this.migration.board;
+      if (this.mayRun) this.migration.board.mirror!.copies.staging.deleteLeftovers(this.migration.board.mirror!.copies);
       if (dirty.isClean || !this.mayRun) {
         await sleep(IDLE_MS);
         continue;
@@ -93,8 +94,9 @@ export class Repair {
     const generations = dirty.slotGeneration.slice();
     const hazards = this.migration.hazards;
     const everything = dirty.dirtySlots === SLOTS;
+    const dbs = await databasesToVisit(board);
     for (const side of [board.authority, board.follower]) {
-      for (const db of board.databases.used) {
+      for (const db of dbs) {
         for await (const batch of scanKeys(side, 'repair', db, '0', COUNT)) {
           for (const key of batch.keys) {
             if (generations[keySlot(key, 0, key.length)] === 0) continue;

@@ -3,9 +3,12 @@ import { callLane } from '../lanes/call.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { isOwnKey } from '../mirror/own-keys.js';
 import { ReplyFault } from '../resp/values.js';
+import type { Switchboard } from '../routing/switchboard.js';
 
 export interface ScanBatch {
   readonly keys: Buffer[];
+  /** Keys of Ferry's own among them. */
+  readonly own: Buffer[];
   /** Where to go on after this batch; '0' when it was the last. */
   readonly cursor: string;
 }
@@ -35,14 +38,32 @@ export async function* scanKeys(
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
-    yield { keys: keys.filter((key) => !isOwnKey(key)), cursor: at };
+    yield { keys: keys.filter((key) => !isOwnKey(key)), own: keys.filter(isOwnKey), cursor: at };
   } while (at !== '0');
 }
 
-/** The databases that hold keys on a side, with their number of keys (INFO keyspace), in its own numbering. */
+/** The databases that hold keys on a side, by logical number, with their number of keys (INFO keyspace). */
 export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
   const info = String(await side.call('INFO', 'keyspace'));
   const found = new Map<number, number>();
-  for (const [, db, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) found.set(Number(db), Number(keys));
+  for (const [, here, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
+    const db = side.logicalDb(Number(here));
+    if (db >= 0) found.set(db, Number(keys));
+  }
   return found;
+}
+
+/**
+ * Every database that a job must visit, in order: those that clients use, and those that either side has keys in,
+ * whoever put them there. Each is proven and usable on the mirror's connection. Throws when one cannot be.
+ */
+export async function databasesToVisit(board: Switchboard): Promise<number[]> {
+  for (const side of [board.authority, board.follower]) {
+    for (const db of (await usedDatabases(side)).keys()) {
+      if (board.databases.used.has(db)) continue;
+      await board.databases.prove(db);
+      await board.mirror?.lane.selectProven(db);
+    }
+  }
+  return [...board.databases.used].sort((a, b) => a - b);
 }

@@ -87,6 +87,7 @@ export class Transitions {
     const { board, log } = migration;
     const blocking = (): Blocker[] =>
       blockersOf(step, this.jobs).filter((b) => !(request.force === true && isForceable(b, step)));
+    if (step === 'cutover') await board.target.refresh().catch(() => {}); // is it still one that does not evict?
     let blockers = blocking();
     if (blockers.length > 0) return { ok: false, error: `${request.to} is not possible now`, blockers };
     blockers = [...(await this.forward(request.to)), ...(await this.swapping.prepare(request.to))].filter(

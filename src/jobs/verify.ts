@@ -13,15 +13,19 @@
 import { callLane } from '../lanes/call.js';
 import { Operation } from '../ledger/operation.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
+import { isStale } from '../mirror/staged-copy.js';
 import { callWriteLane } from '../mirror/write-lane-call.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
+import { Concurrency } from './concurrency.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { scanKeys } from './scan.js';
+import { databasesToVisit, scanKeys } from './scan.js';
 import { missingOnAuthority } from './sweep.js';
 
 const BATCH = 250;
+/** Batches compared at once: one with busy keys must not make the others wait. */
+const BATCHES_AT_ONCE = 4;
 const ROUNDS = 3;
 const BETWEEN_ROUNDS_MS = 20;
 const TTL_TOLERANCE_MS = 1000;
@@ -139,16 +143,19 @@ export class Verify {
     const { epoch } = board;
     const window = new CopyWindow(64);
     log.info({ repair }, 'verification started');
-    for (const db of [...board.databases.used]) {
+    const batches = new Concurrency(BATCHES_AT_ONCE);
+    for (const db of await databasesToVisit(board)) {
       for await (const batch of scanKeys(board.authority, 'verify', db, '0', BATCH)) {
-        await this.compareAll(run, db, batch.keys, repair, window);
+        await batches.run(() => this.compareAll(run, db, batch.keys, repair, window));
       }
       for await (const batch of scanKeys(board.follower, 'verify', db, '0', BATCH)) {
         this.check(run);
+        for (const key of batch.own) if (isStale(key)) await window.copy(board.mirror!, db, key);
         const extras = batch.keys.length === 0 ? [] : await missingOnAuthority(board, db, batch.keys);
-        if (extras.length > 0) await this.compareAll(run, db, extras, repair, window);
+        if (extras.length > 0) await batches.run(() => this.compareAll(run, db, extras, repair, window));
       }
     }
+    await batches.settled();
     await window.settled();
     this.check(run);
     const total = KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
@@ -205,44 +212,66 @@ export class Verify {
   private async compareDumps(candidates: Candidate[]): Promise<Candidate[]> {
     const { board } = this.migration;
     const { ledger, authority, follower } = board;
+    const copies = board.mirror?.copies;
+    if (copies === undefined) return candidates;
     const versions = candidates.map((c) => ledger.version[c.slot]);
     const small = await this.smallEnough(candidates);
     if (small.length === 0) return candidates;
     const db = small[0]!.db;
-    const read = (side: typeof authority): Promise<Reply[]> =>
+    const read = (side: typeof authority, ttl: string): Promise<Reply[]> =>
       callLane(
         side.jobLane('verify', db),
         small.flatMap((c) => [
           [side.wireName('DUMP'), c.key],
-          [side.wireName('PTTL'), c.key],
+          [ttl, c.key],
         ]),
       );
     let here: Reply[];
     let there: Reply[];
     const before = performance.now();
     try {
-      [here, there] = await Promise.all([read(authority), read(follower)]);
+      [here, there] = await Promise.all([
+        read(authority, copies.expireTimeName),
+        read(follower, follower.wireName('PTTL')),
+      ]);
     } catch {
       return candidates;
     }
     const tookMs = performance.now() - before;
-    const equal = new Set<Candidate>();
+    /** The equal ones, with their deadlines (0: none). */
+    const equal = new Map<Candidate, number>();
     small.forEach((c, i) => {
       const dump = here[2 * i]!;
-      const left = Number(here[2 * i + 1]);
+      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]));
       if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
       const leftThere = Number(there[2 * i + 1]);
-      if (left < 0 !== leftThere < 0 || Math.abs(left - leftThere) > TTL_TOLERANCE_MS + tookMs) return;
-      if (left >= 0 && tookMs > TTL_TOLERANCE_MS) return;
-      if (left >= 0) {
-        const now = authority.nowMs();
-        board.known.noteDeadline(c.db, c.key, 0, c.key.length, now + left, now);
+      if (deadlineMs < 0 || deadlineMs > 0 !== leftThere >= 0) return;
+      if (deadlineMs > 0) {
+        const left = deadlineMs - authority.nowMs();
+        if (tookMs > TTL_TOLERANCE_MS || Math.abs(left - leftThere) > TTL_TOLERANCE_MS + tookMs) return;
       }
-      equal.add(c);
+      equal.set(c, deadlineMs);
     });
-    return candidates.filter(
-      (c, i) => !equal.has(c) || ledger.version[c.slot] !== versions[i] || ledger.open[c.slot] !== 0,
-    );
+    return candidates.filter((c, i) => {
+      const deadlineMs = equal.get(c);
+      if (deadlineMs === undefined || ledger.version[c.slot] !== versions[i] || ledger.open[c.slot] !== 0) return true;
+      this.noteDeadline(c, deadlineMs);
+      return false;
+    });
+  }
+
+  /** What a clean verification makes known must have its deadline known as well (divergence 9). */
+  private noteDeadline(c: Candidate, deadlineMs: number): void {
+    const { known, authority } = this.migration.board;
+    if (deadlineMs > 0) known.noteDeadline(c.db, c.key, 0, c.key.length, deadlineMs, authority.nowMs());
+  }
+
+  private async deadlineOf(c: Candidate): Promise<number> {
+    const { authority, mirror } = this.migration.board;
+    if (mirror === null) throw new Error('there is no mirror to compare with');
+    const [answer] = await callLane(authority.jobLane('verify', c.db), [[mirror.copies.expireTimeName, c.key]]);
+    if (answer instanceof ReplyFault) throw answer;
+    return mirror.copies.deadlineFrom(Number(answer));
   }
 
   /** Those whose DUMP may be held in memory; big ones are compared by type, in pieces. */
@@ -267,19 +296,24 @@ export class Verify {
   /** Rounds 2 and 3: by type, on job lanes. */
   private async compareQuiet(candidates: Candidate[]): Promise<Candidate[]> {
     const { board } = this.migration;
-    const left: Candidate[] = [];
-    for (const c of candidates) {
-      const version = board.ledger.version[c.slot];
-      const isQuiet = (): boolean => board.ledger.open[c.slot] === 0 && board.ledger.version[c.slot] === version;
-      if (!isQuiet()) {
-        left.push(c);
-        continue;
-      }
-      const mirror: Caller = (commands) => callLane(board.follower.jobLane('verify', c.db), commands);
-      const difference = await this.compare(c, mirror).catch(() => undefined);
-      if (difference !== null || !isQuiet()) left.push(c);
-    }
-    return left;
+    const still = await Promise.all(
+      candidates.map(async (c) => {
+        const version = board.ledger.version[c.slot];
+        const isQuiet = (): boolean => board.ledger.open[c.slot] === 0 && board.ledger.version[c.slot] === version;
+        if (!isQuiet()) return true;
+        const mirror: Caller = (commands) => callLane(board.follower.jobLane('verify', c.db), commands);
+        try {
+          if ((await this.compare(c, mirror)) !== null) return true;
+          const deadlineMs = await this.deadlineOf(c);
+          if (!isQuiet()) return true;
+          this.noteDeadline(c, deadlineMs);
+          return false;
+        } catch {
+          return true;
+        }
+      }),
+    );
+    return candidates.filter((_, i) => still[i]);
   }
 
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
@@ -293,7 +327,10 @@ export class Verify {
     try {
       const { mirror } = board;
       if (mirror === null) throw new Error('there is no mirror to compare with');
-      return await this.compare(c, (commands) => callWriteLane(mirror.lane, c.db, commands));
+      const difference = await this.compare(c, (commands) => callWriteLane(mirror.lane, c.db, commands));
+      if (difference === null) this.noteDeadline(c, await this.deadlineOf(c));
+      // A copy that waits for the slot will replace what was seen, and makes the key dirty if it cannot.
+      return mirror.copies.isPending(c.db, c.key) ? null : difference;
     } finally {
       board.ledger.replied(hold);
       board.ledger.finish(hold);

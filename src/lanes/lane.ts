@@ -53,6 +53,8 @@ export interface LaneOptions {
   handshake(lane: Lane): readonly HandshakeStep[];
   /** Every time the handshake succeeded, before what waits is sent. */
   onUp?(lane: Lane): void;
+  /** The connection is gone, and the entries have not heard of it yet: what they start already counts on this. */
+  onCut?(lane: Lane): void;
   /** After the entries heard `onLost`. `reason` never contains secrets. */
   onDown?(lane: Lane, reason: string): void;
   /** A refused login is final: no further attempts (client identities). */
@@ -327,6 +329,7 @@ export class Lane {
     this.outbox.clear();
     this.streaming = false;
     this.partialUsed = 0;
+    this.options.onCut?.(this);
     for (let i = head; i < tail; i++) ring[i & mask]!.onLost(i < sentTail);
     this.options.onDown?.(this, reason);
   }

@@ -31,7 +31,7 @@ export class Upstream {
   version = '';
   runId = '';
   state: UpstreamState = 'down';
-  /** The server's clock minus ours, ms. */
+  /** The server's clock minus ours (`steadyMs`), ms. */
   clockOffsetMs = 0;
   maxmemoryPolicy = '';
   maxmemoryBytes = 0;
@@ -43,6 +43,7 @@ export class Upstream {
   private readonly lanes = new Map<string, Lane>();
   private readonly fences = new Map<number, Promise<void>>();
   private closed = false;
+  private readonly hasRenames: boolean;
   events: UpstreamEvents | null = null;
 
   constructor(
@@ -54,6 +55,7 @@ export class Upstream {
     private readonly connectionName: string,
     private readonly rename: Readonly<Record<string, string>>,
   ) {
+    this.hasRenames = Object.keys(rename).length > 0;
     this.control = new Redis({
       ...(endpoint.path !== undefined ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
       username: endpoint.username ?? undefined,
@@ -81,6 +83,11 @@ export class Upstream {
     });
   }
 
+  /** Some commands must be sent in other bytes than a client's: renamed, or with another database number. */
+  get rewrites(): boolean {
+    return this.hasRenames || this.mappedDb >= 0;
+  }
+
   /** The name under which this side has the command. */
   wireName(canonical: string): string {
     return this.rename[canonical.toLowerCase()] ?? canonical;
@@ -89,6 +96,12 @@ export class Upstream {
   /** The number of a logical database on this side. */
   dbHere(db: number): number {
     return db === this.mappedDb ? this.endpoint.db : db;
+  }
+
+  /** The logical number of this side's database `here`, -1 when it has none (it would be another one's). */
+  logicalDb(here: number): number {
+    if (this.mappedDb < 0) return here;
+    return here === this.endpoint.db ? this.mappedDb : here === this.mappedDb ? -1 : here;
   }
 
   /** Sends one command over the control connection. */
@@ -135,13 +148,12 @@ export class Upstream {
   async sampleClock(): Promise<void> {
     let bestMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < CLOCK_SAMPLES; i++) {
-      const before = performance.now();
-      const sentAt = Date.now();
+      const sentMs = steadyMs();
       const [seconds, microseconds] = (await this.call('TIME')) as [Buffer, Buffer];
-      const tripMs = performance.now() - before;
+      const tripMs = steadyMs() - sentMs;
       if (tripMs >= bestMs) continue;
       bestMs = tripMs;
-      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentAt + tripMs / 2);
+      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentMs + tripMs / 2);
     }
   }
 
@@ -193,7 +205,7 @@ export class Upstream {
 
   /** The server's clock now, ms since 1970. */
   nowMs(): number {
-    return Date.now() + this.clockOffsetMs;
+    return steadyMs() + this.clockOffsetMs;
   }
 
   sawRunId(runId: string): void {
@@ -233,8 +245,9 @@ export class Upstream {
       address: this.endpoint,
       handshake: options.handshake,
       onUp: options.onUp,
+      onCut: (lane) => this.laneCut(lane),
       onDown: (lane, reason) => {
-        this.laneDown(lane, reason);
+        this.events?.onLaneDown(this, lane, reason);
         options.onDown?.(lane, reason);
       },
     });
@@ -276,14 +289,15 @@ export class Upstream {
           dbs: [this.dbHere(db)],
           onRunId: (runId) => this.sawRunId(runId),
         }),
-      onDown: (lane, reason) => this.laneDown(lane, reason),
+      onCut: (lane) => this.laneCut(lane),
+      onDown: (lane, reason) => this.events?.onLaneDown(this, lane, reason),
     });
   }
 
-  private laneDown(lane: Lane, reason: string): void {
+  /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */
+  private laneCut(lane: Lane): void {
     if (lane.state !== 'closed') this.fence(lane.clientId);
     lane.clientId = 0;
-    this.events?.onLaneDown(this, lane, reason);
   }
 
   /** Kills the connection `clientId` on the node; tried until the node says so or is another process. */
@@ -308,4 +322,9 @@ export class Upstream {
     });
     this.fences.set(clientId, done);
   }
+}
+
+/** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */
+function steadyMs(): number {
+  return performance.timeOrigin + performance.now();
 }

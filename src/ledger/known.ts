@@ -181,7 +181,9 @@ export class KnownKeys {
   /** Notes a deadline without claiming that the key is known (verification has seen it). */
   noteDeadline(db: number, buf: Uint8Array, start: number, end: number, deadlineMs: number, nowMs: number): void {
     hashKey(this.seedA, this.seedB, db, buf, start, end);
-    if (!this.deadlines.set(hashLow, hashHigh, deadlineMs, nowMs - this.marginMs)) this.deadlinesOverflowed = true;
+    if (this.deadlines.set(hashLow, hashHigh, deadlineMs, nowMs - this.marginMs)) return;
+    this.deadlinesOverflowed = true;
+    this.keys.remove(hashLow, hashHigh);
   }
 
   remove(db: number, buf: Uint8Array, start: number, end: number): void {

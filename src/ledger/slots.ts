@@ -12,43 +12,12 @@
  *
  * Does not send, derive or reply: `Operation.launch` does. No allocation unless something is parked.
  */
+import { Fifo } from './fifo.js';
 import { ALL_SLOTS, IDLE, LAUNCHED, NO_SLOT, type Operation, PARKED, REPLIED } from './operation.js';
 
 export const SLOTS = 16384;
 /** The pseudo-slot of keyless writes. */
 export const KEYLESS_SLOT = SLOTS;
-
-/** A FIFO of parked operations with O(1) shift. */
-class ParkedQueue {
-  private items: Operation[] = [];
-  private head = 0;
-
-  get length(): number {
-    return this.items.length - this.head;
-  }
-
-  front(): Operation | undefined {
-    return this.items[this.head];
-  }
-
-  push(op: Operation): void {
-    this.items.push(op);
-  }
-
-  shift(): void {
-    this.head++;
-    if (this.head > 64 && this.head * 2 > this.items.length) {
-      this.items = this.items.slice(this.head);
-      this.head = 0;
-    }
-  }
-
-  remove(op: Operation): boolean {
-    const at = this.items.indexOf(op, this.head);
-    if (at >= 0) this.items.splice(at, 1);
-    return at >= 0;
-  }
-}
 
 export class SlotLedger {
   readonly unreplied = new Uint32Array(SLOTS + 1);
@@ -67,10 +36,10 @@ export class SlotLedger {
   admissionOff = false;
 
   private readonly parkedAt = new Uint32Array(SLOTS + 1);
-  private readonly queues = new Map<number, ParkedQueue>();
+  private readonly queues = new Map<number, Fifo<Operation>>();
   /** The barrier in front (waiting or unreplied) and everything that came after it, in order. */
   private barrier: Operation | null = null;
-  private readonly behind = new ParkedQueue();
+  private readonly behind = new Fifo<Operation>();
 
   /** Admits `op` on lane `op.laneId`. True: launched now. False: parked; `launch(true)` will come. */
   admit(op: Operation): boolean {
@@ -199,7 +168,7 @@ export class SlotLedger {
     op.launch(late);
   }
 
-  private wait(op: Operation, queue: ParkedQueue): false {
+  private wait(op: Operation, queue: Fifo<Operation>): false {
     op.stage = PARKED;
     this.parkedNow++;
     this.parkedEver++;
@@ -217,7 +186,7 @@ export class SlotLedger {
 
   private enter(op: Operation, slot: number): void {
     let queue = this.queues.get(slot);
-    if (queue === undefined) this.queues.set(slot, (queue = new ParkedQueue()));
+    if (queue === undefined) this.queues.set(slot, (queue = new Fifo<Operation>()));
     queue.push(op);
     this.parkedAt[slot]!++;
   }
@@ -265,8 +234,7 @@ export class SlotLedger {
   /** Admits again, in order, what waited behind the barrier; the next barrier among them stops it. */
   private releaseBehind(): void {
     while (this.behind.length > 0 && this.barrier === null) {
-      const op = this.behind.front()!;
-      this.behind.shift();
+      const op = this.behind.shift();
       this.parkedNow--;
       if (op.slot === ALL_SLOTS) {
         this.barrier = op;

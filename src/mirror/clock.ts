@@ -4,10 +4,21 @@
  * A relative TTL becomes an absolute time on the **authority's** clock. The mirror compares it with its own, so
  * where the two clocks are more than 100 ms apart the deadline is moved by the difference: the key then dies on both
  * sides at one moment of real time.
+ *
+ * When a command ran is known only from the arrival of its reply. One that took longer than PROMPT_REPLY_MS says too
+ * little about that: the keys are copied, with the deadline that the authority gave them.
  */
+import type { Command } from '../commands/command.js';
 import type { Upstream } from '../lanes/upstream.js';
 
 export const CLOCK_TOLERANCE_MS = 100;
+/** Well below the margin within which a key near its deadline does not count as known (ledger/known.ts). */
+export const PROMPT_REPLY_MS = 500;
+
+/** Does what the command does depend on the moment at which it runs? */
+export function isTimed(command: Command, argc: number): boolean {
+  return command.mirroring.class === 'time' || (argc > 3 && command.name === 'set');
+}
 
 export class MirrorClock {
   constructor(

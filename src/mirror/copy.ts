@@ -12,13 +12,14 @@
  * RESTORE cannot be used between the two servers the copy is logical (staged-copy.ts).
  */
 import type { Lane, LaneEntry } from '../lanes/lane.js';
+import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, Operation, REPLIED } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
 import type { Effect } from './effect.js';
 import type { Mirror } from './mirror.js';
-import { copyStaged } from './staged-copy.js';
+import { copyStaged, StagingKeys } from './staged-copy.js';
 import type { MirrorAck } from './write-lane.js';
 
 export interface CopyOptions {
@@ -110,11 +111,13 @@ export class CopyEngine {
   /** Tasks not over, taken ones included. */
   active = 0;
   copies = 0;
+  /** Staging keys that may exist on the mirror. */
+  readonly staging = new StagingKeys();
   /** RESTORE was refused, or the options said so: every copy is logical from now on. */
   logical: boolean;
   private inFlightBytes = 0;
-  private readonly waiting: CopyTask[] = [];
-  private readonly hungry: CopyTask[] = [];
+  private readonly waiting = new Fifo<CopyTask>();
+  private readonly hungry = new Fifo<CopyTask>();
   private timer: NodeJS.Timeout | null = null;
   private closed = false;
 
@@ -173,8 +176,8 @@ export class CopyEngine {
   private pump(): void {
     if (this.closed) return;
     while (this.waiting.length > 0 && this.active - this.waiting.length < this.options.window)
-      this.probe(this.waiting.shift()!);
-    while (this.hungry.length > 0 && this.hasRoom(this.hungry[0]!)) this.begin(this.hungry.shift()!);
+      this.probe(this.waiting.shift());
+    while (this.hungry.length > 0 && this.hasRoom(this.hungry.front()!)) this.begin(this.hungry.shift());
     if (this.hungry.length > 0 && this.timer === null) {
       this.timer = setTimeout(() => {
         this.timer = null;

@@ -37,6 +37,8 @@ export class Derivation {
   shiftMs = 0;
   /** The mirror keeps the value's TTL as it is / clears it / has this new deadline (authority's clock). */
   deadlineMs = TTL_UNCHANGED;
+  /** The authority (≥ 7.2) makes a consumer known even when it got nothing. */
+  idleConsumers = false;
   /** What the deriver did. */
   outcome: 'nothing' | 'replay' | 'derived' | 'copy' = 'nothing';
   output: DerivationOutput | null = null;

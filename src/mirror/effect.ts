@@ -19,6 +19,8 @@ export abstract class Effect extends Operation {
   frameStart = 0;
   frameEnd = 0;
   waits = 0;
+  /** When it was sent (performance.now()), 0 where that does not matter: see `isTimed`. */
+  sentMs = 0;
 
   /** Everything of it that concerns the mirror is acknowledged, or marked dirty. */
   abstract settled(): void;
@@ -38,6 +40,8 @@ export class ElementEffect extends Effect {
     frame: Buffer,
     frameStart: number,
     frameEnd: number,
+    /** The bytes for the authority where they are not the client's own. */
+    readonly wire: Buffer | null,
   ) {
     super();
     this.command = command;

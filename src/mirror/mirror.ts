@@ -9,6 +9,7 @@
  *   the write lane cannot take it   its keys become dirty; nobody waits
  *   a copy of a key is under way    the effect joins it: that copy is not taken yet, so it will contain it
  *   it builds on unknown state      copy of its keys instead
+ *   it sets a deadline, reply late  copy of its keys instead (clock.ts)
  *   else                            the same bytes, or what the deriver of its command says
  * When the mirror refuses an operation, or answers a replayed one otherwise than the authority did (the self-check),
  * the keys become dirty.
@@ -24,7 +25,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
 import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
-import { CLOCK_TOLERANCE_MS, MirrorClock } from './clock.js';
+import { CLOCK_TOLERANCE_MS, isTimed, MirrorClock, PROMPT_REPLY_MS } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
 import { deriverOf } from './derivers/index.js';
@@ -89,6 +90,7 @@ export class Mirror implements DerivationOutput {
     });
     this.copies = new CopyEngine(this, context.copy);
     this.d.output = this;
+    this.d.idleConsumers = isAtLeast(context.authority.version, 7, 2);
   }
 
   /** A write's reply arrived. Appends what the mirror must do; `e.settled()` follows once, maybe at once. */
@@ -234,29 +236,34 @@ export class Mirror implements DerivationOutput {
       rule.class === 'copy' ||
       !command.onMirror ||
       tooBig ||
+      this.isLate(e, command) ||
       this.joinsCopy(e.db) ||
       !this.hasBase(e, command, inExec)
     ) {
       d.copyKeys();
-      this.copyOtherDb(e, command);
+      this.copyOtherDb(command);
       return;
     }
     if (rule.class === 'replay') {
       if (replyMeansNothing(command.name, d)) return;
-      if (command.name === 'copy' && d.argc > 3 && this.copyOtherDb(e, command)) return;
+      if (command.name === 'copy' && d.argc > 3 && this.copyOtherDb(command)) return;
       d.verbatim();
     } else deriverOf(command)!(d);
     if (d.outcome === 'replay' || d.outcome === 'derived') this.noteKnown(e, command);
   }
 
+  /** The reply was too long on its way to tell when the command ran (clock.ts). */
+  private isLate(e: Effect, command: Command): boolean {
+    return e.sentMs > 0 && isTimed(command, this.d.argc) && performance.now() - e.sentMs > PROMPT_REPLY_MS;
+  }
+
   /** COPY … DB n: the destination is in another database. True when it was, and its copy was asked for. */
-  private copyOtherDb(e: Effect, command: Command): boolean {
+  private copyOtherDb(command: Command): boolean {
     if (command.name !== 'copy') return false;
     const d = this.d;
     for (let i = 3; i + 1 < d.argc; i++) {
       if (d.option(i) !== 'DB') continue;
       const db = d.args.int(i + 1);
-      if (db === e.db) return false;
       this.copyKeyIn(db, d.arg(2));
       d.outcome = 'copy';
       return true;
@@ -376,13 +383,18 @@ export class Mirror implements DerivationOutput {
       outcome === 'nothing'
         ? 'none'
         : outcome === 'derived'
-          ? command.mirroring.class === 'time'
+          ? command.mirroring.class === 'time' || this.d.deadlineMs > 0
             ? 'time'
             : 'outcome'
           : outcome;
     this.context.counters.ops[mirrorClass]++;
     this.context.onMirrored?.(command.name, mirrorClass);
   }
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  return a > major || (a === major && b >= minor);
 }
 
 /** SET … KEEPTTL overwrites the value but builds on the TTL. */

@@ -7,9 +7,10 @@
  *
  * "Holding the slot" is being admitted as a write (L4). A write on the key joins the copy and sets `changed`, so an
  * unheld reading that raced a write is never swapped in. All commands go through the one write lane, so the RENAME
- * stands in the authority's order. A staging key that a failure leaves behind is deleted by the next attempt on the
- * key's slot number, and by the sweep that follows every backfill and verification (own-keys.ts).
+ * stands in the authority's order. A staging key that a failure leaves behind is remembered and deleted when the mirror is
+ * back (`StagingKeys`); those of an earlier process are deleted by the verification that meets them.
  */
+import { randomBytes } from 'node:crypto';
 import { callLane, LaneLost } from '../lanes/call.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
@@ -25,7 +26,39 @@ const CHUNK_BYTES = 256 * 1024;
 const UNHELD_ATTEMPTS = 2;
 const HOLD_LIMIT_MS = 10_000;
 
+/** Tells this process' staging keys from those that a dead one left behind. */
+const PROCESS = randomBytes(4).toString('hex');
 let stagingNumber = 0;
+
+/** A staging key that some earlier process of Ferry left behind. */
+export function isStale(key: Buffer): boolean {
+  const text = key.toString('latin1');
+  return text.startsWith(STAGING_PREFIX) && !text.includes(`:${PROCESS}:`);
+}
+
+/** The staging keys of this process that may exist on the mirror, until their end is acknowledged there. */
+export class StagingKeys {
+  private readonly keys = new Map<string, { readonly db: number; readonly key: Buffer }>();
+
+  made(db: number, key: Buffer): void {
+    this.keys.set(key.toString('latin1'), { db, key });
+  }
+
+  gone(key: Buffer): void {
+    this.keys.delete(key.toString('latin1'));
+  }
+
+  /** While no copy is under way, whatever is left is left behind: deletes it. */
+  deleteLeftovers(engine: CopyEngine): void {
+    const { lane, context } = engine.mirror;
+    if (this.keys.size === 0 || engine.active > 0) return;
+    for (const { db, key } of this.keys.values()) {
+      if (!lane.canTake(db, 0)) continue;
+      const frame = encodeCommand([context.mirror.wireName('DEL'), key]);
+      lane.append({ acknowledged: () => this.gone(key), failed() {} }, db, frame, 0, frame.length);
+    }
+  }
+}
 
 class Interrupted extends Error {}
 
@@ -54,7 +87,8 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   const source = engine.lane(task.db);
   const epoch = lane.epoch;
   const startedMs = performance.now();
-  const staging = Buffer.from(`${STAGING_PREFIX}{${tagForSlot(task.slot)}}:${++stagingNumber}`);
+  const staging = Buffer.from(`${STAGING_PREFIX}{${tagForSlot(task.slot)}}:${PROCESS}:${++stagingNumber}`);
+  engine.staging.made(task.db, staging);
   task.changed = false;
   task.mark = engine.markToClear(task);
 
@@ -103,8 +137,9 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   return true;
 }
 
+/** Somebody wrote meanwhile: what was built is void. It is deleted with what else is left over. */
 function abandon(append: (args: Args) => void, staging: Buffer): false {
-  append(['DEL', staging]);
+  append(['UNLINK', staging]);
   return false;
 }
 
@@ -128,7 +163,7 @@ function swap(
     : encodeCommand([context.mirror.wireName('RENAME'), staging, task.key]);
   engine.noteKnown(task, gone ? 0 : deadlineMs);
   engine.taken(task);
-  lane.append(new SwapAck(task, failed), task.db, last, 0, last.length);
+  lane.append(new SwapAck(task, failed, staging), task.db, last, 0, last.length);
   context.ledger.replied(task);
 }
 
@@ -154,9 +189,11 @@ class SwapAck implements MirrorAck {
   constructor(
     private readonly task: CopyTask,
     private readonly failedParts: { error: string | null },
+    private readonly staging: Buffer,
   ) {}
 
   acknowledged(): void {
+    this.task.engine.staging.gone(this.staging);
     if (this.failedParts.error !== null) this.task.engine.over(this.task, this.failedParts.error);
     else this.task.acknowledged();
   }

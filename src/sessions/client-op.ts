@@ -48,6 +48,10 @@ export class ClientOp extends Effect implements LaneEntry {
   keyStart = 0;
   keyEnd = 0;
   attempts = 0;
+  /** The bytes for the authority where they are not the client's own (wire.ts). */
+  wire: Buffer | null = null;
+  /** It matters when it was sent. */
+  isTimed = false;
   /** A transaction: one element per queued command. */
   elements: ElementEffect[] | null = null;
   /** Reads sent right behind the write; derived when the last was answered. */
@@ -81,12 +85,19 @@ export class ClientOp extends Effect implements LaneEntry {
 
   transmit(lane: Lane): void {
     if (this.elements !== null) {
+      const nowMs = performance.now();
       lane.send(IGNORED, MULTI, 0, MULTI.length);
-      for (const e of this.elements) lane.send(IGNORED, e.frame, e.frameStart, e.frameEnd);
+      for (const e of this.elements) {
+        e.sentMs = nowMs;
+        if (e.wire === null) lane.send(IGNORED, e.frame, e.frameStart, e.frameEnd);
+        else lane.send(IGNORED, e.wire, 0, e.wire.length);
+      }
       lane.send(this, EXEC, 0, EXEC.length);
       return;
     }
-    lane.send(this, this.frame, this.frameStart, this.frameEnd);
+    if (this.isTimed) this.sentMs = performance.now();
+    if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd);
+    else lane.send(this, this.wire, 0, this.wire.length);
     if (this.probes !== null) {
       this.probed = [];
       for (const probe of this.probes) lane.send(this, probe, 0, probe.length);
@@ -280,6 +291,8 @@ export class ClientOp extends Effect implements LaneEntry {
     this.frame = NO_FRAME;
     this.frameStart = this.frameEnd = 0;
     this.waits = 0;
+    this.sentMs = 0;
+    this.isTimed = false;
     this.session = null;
     this.lane = null;
     this.route = PASS;
@@ -292,6 +305,7 @@ export class ClientOp extends Effect implements LaneEntry {
     this.bucket = -2;
     this.keyStart = this.keyEnd = 0;
     this.attempts = 0;
+    this.wire = null;
     this.elements = null;
     this.probes = null;
     this.probed = NO_REPLIES;

@@ -148,7 +148,8 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
     const version = text(1);
     if (!/^\d+$/.test(version))
       return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
-    if (version === '3') return refuse(session, errorReply('FERRY RESP3 (HELLO 3) is not supported yet'));
+    // the word that clients look for to go on with RESP2
+    if (version === '3') return refuse(session, errorReply('NOPROTO FERRY RESP3 is not supported yet'));
     if (version !== '2') return refuse(session, errorReply('NOPROTO unsupported protocol version'));
     i = 2;
   }

@@ -12,9 +12,10 @@
  * `dispatch` returns false when the command must wait: nothing was done, and it is tried again with the same
  * scanner contents.
  */
-import { copyDbArgument, findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
+import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
 import { arityOk, type Command } from '../commands/table.js';
 import type { Lane } from '../lanes/lane.js';
+import { isTimed } from '../mirror/clock.js';
 import { streamProbes } from '../mirror/derivers/streams.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
@@ -23,10 +24,12 @@ import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { type ClientOp, PASS, TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
+import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
+import { wireFor } from './wire.js';
 
 const keys = new KeyList();
 const slots = new SlotList();
@@ -119,7 +122,9 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   op.lane = lane;
   session.targetReadBegins(bucket);
   board.counters.targetReads++;
-  op.transmit(lane!);
+  const wire = wireFor(board.follower, command, scanner);
+  if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd);
+  else lane!.send(op, wire, 0, wire.length);
   return true;
 }
 
@@ -171,6 +176,7 @@ function begin(session: Session, command: Command, scanner: RequestScanner): Cli
   op.frame = scanner.frame;
   op.frameStart = scanner.frameStart;
   op.frameEnd = scanner.frameEnd;
+  op.wire = wireFor(session.board.authority, command, scanner);
   return op;
 }
 
@@ -182,18 +188,14 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   if (command.name === 'xreadgroup' && hasBlockOption(frame, argc, starts, ends)) {
     return refuse(session, errorReply('FERRY XREADGROUP with BLOCK is not supported yet: it blocks'));
   }
+  if (command.name === 'move' || command.name === 'copy') {
+    const verdict = checkOtherDatabase(session, command, scanner);
+    if (verdict === 'wait') return false;
+    if (verdict !== null) return refuse(session, verdict);
+  }
   if (!board.rules.mirrored) {
     if (session.unresolvedTotal > 0) return stall(session);
     return pass(session, command, scanner, -2);
-  }
-  if (command.name === 'move' || command.name === 'copy') {
-    const db = otherDatabase(command, scanner);
-    if (db >= 0 && !board.databases.used.has(db)) {
-      const reason = session.unprovable.get(db);
-      if (reason === undefined) return proveFirst(session, db);
-      session.unprovable.delete(db);
-      return refuse(session, errorReply(`FERRY ${reason}`));
-    }
   }
   slots.clear();
   const told = slots.addWrite(command, frame, argc, starts, ends);
@@ -213,31 +215,12 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   op.lane = lane;
   slots.giveTo(op);
   op.laneId = lane.id;
+  op.isTimed = isTimed(command, argc);
   if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
     op.probes = probesFor(command, scanner);
   }
   if (!board.ledger.admit(op)) session.parkedOp = op;
   return true;
-}
-
-/** The database that MOVE or COPY … DB writes to, -1 when it is none or no number. */
-function otherDatabase(command: Command, scanner: RequestScanner): number {
-  const { frame, argc, starts, ends } = scanner;
-  const at = command.name === 'move' ? 2 : copyDbArgument(frame, argc, starts, ends);
-  const text = at < 0 ? '' : frame.toString('latin1', starts[at]!, ends[at]!);
-  return /^\d{1,6}$/.test(text) ? Number(text) : -1;
-}
-
-/** Holds the command until the database is proven for mirroring, or known not to be. */
-function proveFirst(session: Session, db: number): false {
-  const { board } = session;
-  session.busy = true;
-  board.databases
-    .prove(db)
-    .then(() => board.mirror?.lane.selectProven(db))
-    .catch((error: Error) => session.unprovable.set(db, error.message))
-    .finally(() => session.ready());
-  return false;
 }
 
 function probesFor(command: Command, scanner: RequestScanner): Buffer[] | null {

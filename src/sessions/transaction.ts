@@ -12,9 +12,11 @@ import { EMPTY_ARRAY, errorReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
 import { SlotList } from '../routing/slots.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
+import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
+import { wireFor } from './wire.js';
 
 interface Queued {
   readonly command: Command;
@@ -73,6 +75,9 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
       errorReply(`FERRY ${command.name.toUpperCase()} with BLOCK is not supported yet: it blocks`),
     );
   }
+  const verdict = checkOtherDatabase(session, command, scanner);
+  if (verdict === 'wait') return false;
+  if (verdict !== null) return refuse(session, verdict);
   transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
   session.replyNow(QUEUED);
   return true;
@@ -100,7 +105,9 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.db = session.db;
   op.lane = lane;
   op.laneId = lane.id;
-  op.elements = transaction.queued.map((q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end));
+  op.elements = transaction.queued.map(
+    (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end, wireOf(session, q)),
+  );
   const writes = transaction.queued.some((q) => q.command.kind === 'write' || q.command.kind === 'keyless-write');
   if (!writes || !session.board.rules.mirrored) {
     op.route = PASS;
@@ -113,6 +120,13 @@ function execute(session: Session, transaction: Transaction): boolean {
   takeSlots(op, transaction);
   if (!session.board.ledger.admit(op)) session.parkedOp = op;
   return true;
+}
+
+function wireOf(session: Session, q: Queued): Buffer | null {
+  const { authority } = session.board;
+  if (!authority.rewrites) return null;
+  args.read(q.frame, q.start, q.end);
+  return wireFor(authority, q.command, args);
 }
 
 /** The slots of every key of every write in it; a FLUSHALL takes them all. */

@@ -12,7 +12,8 @@
  * The search walks over (how far is each session, the state): both together say all about the past that matters, so
  * a pair is never visited twice. An operation that may come next and, being answered so, is idle in whatever state
  * comes next at once, without an alternative: whatever order works with it later works with it now. (It is not enough
- * that it changes nothing here: a second FLUSHALL may have had its effect later.)
+ * that it changes nothing here: a second FLUSHALL may have had its effect later.) Nor are orders tried that differ only
+ * in operations on different keys: each step branches over a persistent set (Godefroid), see `candidates`.
  *
  * What it does not do: check several objects together. It need not: linearizability is local (Herlihy & Wing). Only
  * the order of one session's pipelined operations on different objects is not seen here.
@@ -33,6 +34,10 @@ export interface Model<State, Call, Reply> {
   next(state: State, call: Call, reply: Reply | undefined): readonly State[];
   /** True only if `call`, having been answered `reply`, left the state as it was, whatever the state. */
   isIdle(call: Call, reply: Reply | undefined): boolean;
+  /** The parts of the object that `call` may read or write; operations on different parts commute. */
+  touches(call: Call): readonly string[];
+  /** True if `call` only reads, whatever it is answered. */
+  isRead(call: Call): boolean;
   /** Equal for equal states and for no others. */
   identity(state: State): string;
 }
@@ -42,6 +47,12 @@ export type Verdict<State, Call, Reply> =
   | { readonly kind: 'violation'; readonly visited: number; readonly furthest: Furthest<State, Call, Reply> }
   /** the search was given up: no verdict */
   | { readonly kind: 'too-hard'; readonly visited: number };
+
+interface Touched {
+  /** a bit per part */
+  readonly parts: number;
+  readonly reads: boolean;
+}
 
 /** How far the search came at best: what a reader of a violation starts from. */
 export interface Furthest<State, Call, Reply> {
@@ -70,6 +81,8 @@ class Search<State, Call, Reply> {
   private missing = 0;
   private readonly order: Operation<Call, Reply>[] = [];
   private readonly seen = new Set<string>();
+  /** per operation: what it touches, and how */
+  private readonly touched = new Map<Operation<Call, Reply>, Touched>();
   private furthest: Furthest<State, Call, Reply> | null = null;
   private furthestMissing = Infinity;
 
@@ -88,6 +101,15 @@ class Search<State, Call, Reply> {
     this.sessions = [...bySession.values()];
     this.position = this.sessions.map(() => 0);
     for (const mine of this.sessions) assertInOrder(mine);
+    const bits = new Map<string, number>();
+    for (const operation of operations) {
+      let parts = 0;
+      for (const part of model.touches(operation.call)) {
+        if (!bits.has(part)) bits.set(part, 1 << bits.size);
+        parts |= bits.get(part)!;
+      }
+      this.touched.set(operation, { parts, reads: model.isRead(operation.call) });
+    }
   }
 
   run(initial: State): Verdict<State, Call, Reply> {
@@ -112,7 +134,7 @@ class Search<State, Call, Reply> {
       again = false;
       const horizon = this.horizon();
       for (let s = 0; s < this.sessions.length; s++) {
-        const operation = this.sessions[s]![this.position[s]!];
+        const operation = this.next(s);
         if (operation === undefined || operation.invokedAt > horizon) continue;
         if (!this.model.isIdle(operation.call, operation.reply)) continue;
         if (this.model.next(state, operation.call, operation.reply).length === 0) continue;
@@ -130,7 +152,7 @@ class Search<State, Call, Reply> {
     if (this.missing < this.furthestMissing) this.remember(state);
     const horizon = this.horizon();
     for (const s of this.candidates(horizon)) {
-      const operation = this.sessions[s]![this.position[s]!]!;
+      const operation = this.next(s)!;
       for (const after of this.model.next(state, operation.call, operation.reply)) {
         this.put(s, operation);
         if (this.from(after)) return true;
@@ -145,27 +167,60 @@ class Search<State, Call, Reply> {
     let horizon = Infinity;
     // replies of one session come in order, so its next operation is replied first
     for (let s = 0; s < this.sessions.length; s++) {
-      const repliedAt = this.sessions[s]![this.position[s]!]?.repliedAt ?? Infinity;
+      const repliedAt = this.next(s)?.repliedAt ?? Infinity;
       if (repliedAt < horizon) horizon = repliedAt;
     }
     return horizon;
   }
 
-  /** Sessions whose next operation may come next: earliest reply first, as a server mostly does, and unknown ones last. */
+  /**
+   * Sessions whose next operations are tried here; every order of the rest is equivalent to one that begins with one of
+   * these. They are the operation that was replied first, h, and all with which something could interfere that may still
+   * come before h: grown until nothing outside does. Earliest reply first, as a server mostly does, unknown ones last.
+   */
   private candidates(horizon: number): number[] {
-    const found: number[] = [];
+    const open: number[] = [];
+    let first = -1;
     for (let s = 0; s < this.sessions.length; s++) {
-      const operation = this.sessions[s]![this.position[s]!];
-      if (operation !== undefined && operation.invokedAt <= horizon) found.push(s);
+      const operation = this.next(s);
+      if (operation === undefined || operation.invokedAt > horizon) continue;
+      if (first < 0 && operation.repliedAt === horizon) first = s;
+      else open.push(s);
     }
-    const at = (s: number): number => this.sessions[s]![this.position[s]!]!.repliedAt;
-    return found.sort((a, b) => (at(a) === at(b) ? 0 : at(a) - at(b)));
+    const chosen = first < 0 ? [] : [first];
+    for (let i = 0; i < chosen.length; i++) {
+      const here = this.touched.get(this.next(chosen[i]!)!)!;
+      for (let j = open.length - 1; j >= 0; j--) {
+        if (this.mayInterfere(open[j]!, here, horizon)) chosen.push(...open.splice(j, 1));
+      }
+    }
+    const at = (s: number): number => this.next(s)!.repliedAt;
+    return chosen.sort((a, b) => (at(a) === at(b) ? 0 : at(a) - at(b)));
+  }
+
+  /** Could anything that the session may do before the horizon not commute with what is touched? */
+  private mayInterfere(session: number, other: Touched, horizon: number): boolean {
+    const mine = this.sessions[session]!;
+    for (let i = this.position[session]!; i < mine.length && mine[i]!.invokedAt <= horizon; i++) {
+      const its = this.touched.get(mine[i]!)!;
+      if ((its.parts & other.parts) !== 0 && !(its.reads && other.reads)) return true;
+    }
+    return false;
+  }
+
+  private next(session: number): Operation<Call, Reply> | undefined {
+    return this.sessions[session]![this.position[session]!];
   }
 
   private remember(state: State): void {
     this.furthestMissing = this.missing;
-    const stuck = this.candidates(this.horizon()).map((s) => this.sessions[s]![this.position[s]!]!);
-    this.furthest = { order: [...this.order], state, stuck };
+    const horizon = this.horizon();
+    const stuck = this.sessions.map((_, s) => this.next(s)).filter((operation) => operation !== undefined);
+    this.furthest = {
+      order: [...this.order],
+      state,
+      stuck: stuck.filter((operation) => operation.invokedAt <= horizon),
+    };
   }
 
   private put(session: number, operation: Operation<Call, Reply>): void {

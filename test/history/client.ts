@@ -49,7 +49,6 @@ export class RawClient {
   closes = 0;
 
   constructor(
-    readonly port: number,
     /** null: the default user, who needs no password */
     readonly identity: Identity | null,
     private readonly clock: Clock,
@@ -61,10 +60,10 @@ export class RawClient {
   }
 
   /** Connects, logs in and selects `db`; tries again until it works or `CONNECT_TIMEOUT_MS` are over. */
-  async connect(db: number): Promise<void> {
+  async connect(port: number, db: number): Promise<void> {
     const deadline = Date.now() + CONNECT_TIMEOUT_MS;
     for (;;) {
-      const why = await this.tryConnect(db);
+      const why = await this.tryConnect(port, db);
       if (why === '') return;
       this.drop();
       if (Date.now() > deadline) throw new ClientComplaint(`cannot connect: ${why}`);
@@ -116,8 +115,8 @@ export class RawClient {
     this.forget();
   }
 
-  private async tryConnect(db: number): Promise<string> {
-    const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
+  private async tryConnect(port: number, db: number): Promise<string> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.decoder = new Decoder();
     const refused = await new Promise<string>((resolve) => {
       socket.once('connect', () => resolve(''));

@@ -14,8 +14,8 @@ const TOLERANCE_MS = 1000;
 
 /** A connection to a server itself, as its default user. */
 export async function directly(port: number, db: number): Promise<RawClient> {
-  const client = new RawClient(port, null, new Clock(), new Random(0));
-  await client.connect(db);
+  const client = new RawClient(null, new Clock(), new Random(0));
+  await client.connect(port, db);
   return client;
 }
 

@@ -24,9 +24,9 @@ describe('the workload against one Redis', () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const options = { clients: 8, burstsPerClient: 25, wide: WIDE, narrow: NARROW };
       const flags = { flushes: seed % 4 === 0, aborts: seed % 3 === 0, databases: seed % 2 === 0 ? 2 : 1 } as const;
-      const workload = new Workload({ seed, ...options, ...flags }, server.port);
+      const workload = new Workload({ seed, ...options, ...flags });
       await fill(server.port, workload);
-      await workload.run();
+      await workload.run(server.port);
       expect({ seed, wrong: await judge(workload, server.port) }).toEqual({ seed, wrong: [] });
       expect({ seed, closes: workload.closes }).toEqual({ seed, closes: 0 });
       expect(await differences(server.port, server.port, [0, 1], () => false)).toEqual([]);

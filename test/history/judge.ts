@@ -3,6 +3,7 @@ import { checkHistory } from './checker.js';
 import type { Identity } from './client.js';
 import { directly, readState } from './compare.js';
 import { explain } from './evidence.js';
+import { logKeys } from './logs.js';
 import { redisModel, SCRIPT_DIGESTS, SCRIPTS, type State } from './model.js';
 import { keysOf, NARROW_USER_RULES, type Tag } from './modelled.js';
 import type { ObjectName, Workload } from './workload.js';
@@ -44,20 +45,20 @@ export async function fill(port: number, workload: Workload): Promise<void> {
 /** Everything that is wrong with what the clients saw; `authority` is the server whose state their writes made. */
 export async function judge(workload: Workload, authority: number): Promise<string[]> {
   const last = new Map<ObjectName, State>();
+  const wrong: string[] = [];
   for (const db of workload.databases) {
     const server = await directly(authority, db);
     for (const object of workload.objects()) {
       if (object.startsWith(`${db}:`)) last.set(object, await readState(server, keysOf(object.slice(2) as Tag)));
     }
+    const logs = await server.ask(logKeys().map((key) => ['LRANGE', key, '0', '-1']));
     server.drop();
+    wrong.push(...workload.judgeLogs(db, new Map(logKeys().map((key, i) => [key, logs[i] as string[]]))));
   }
-  const wrong = [...workload.complaints];
   for (const [object, history] of workload.histories(last)) {
     const verdict = checkHistory(redisModel, workload.firstState(object), history);
     if (verdict.kind === 'violation') wrong.push(explain(object, verdict.furthest));
     if (verdict.kind === 'too-hard') wrong.push(`object ${object}: no verdict after ${verdict.visited} states`);
   }
-  // the histories complain too, about transactions
-  for (const complaint of workload.complaints) if (!wrong.includes(complaint)) wrong.push(complaint);
-  return wrong;
+  return [...workload.complaints, ...wrong];
 }

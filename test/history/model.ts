@@ -78,8 +78,27 @@ export const redisModel: Model<State, Call, Reply> = {
     if (READS.has(name)) return true;
     return IDLE_IF_ZERO.has(name) && reply === 0;
   },
+  touches(call) {
+    if (call.kind === 'observed') return ALL_KEYS;
+    const all = call.kind === 'exec' ? call.calls.map(keysOfArgs) : [keysOfArgs(call.args)];
+    return all.flat();
+  },
+  isRead(call) {
+    if (call.kind === 'observed' || call.kind === 'denied') return true;
+    const names = call.kind === 'exec' ? call.calls.map((args) => args[0]!) : [call.args[0]!];
+    return names.every((name) => READS.has(name.toLowerCase()));
+  },
   identity: identify,
 };
+
+const ALL_KEYS = 's n u v l locked k'.split(' ');
+
+/** What stands before the hash tag, of every argument that is a key. */
+function keysOfArgs(args: Args): readonly string[] {
+  if (args[0]!.startsWith('FLUSH')) return ALL_KEYS;
+  const keys = args.slice(1).filter((arg) => /^[a-z]+\{[a-z]\}$/.test(arg));
+  return keys.length > 0 ? keys.map((key) => key.slice(0, key.indexOf('{'))) : ALL_KEYS;
+}
 
 const READS = new Set('get strlen getrange exists type mget llen lindex lrange scard sismember smembers'.split(' '));
 /** Writes that answer 0 if and only if they changed nothing. */

@@ -11,6 +11,7 @@
 
 import type { Operation } from './checker.js';
 import { ClientComplaint, Clock, type Exchange, type Identity, RawClient } from './client.js';
+import { isLogPush, judgeLog, logKeys, pushToLog } from './logs.js';
 import type { Args, Call, State } from './model.js';
 import {
   deniedWrite,
@@ -98,10 +99,7 @@ export class Workload {
   private burstsDone = 0;
   private readonly burstsTotal: number;
 
-  constructor(
-    private readonly options: WorkloadOptions,
-    port: number,
-  ) {
+  constructor(private readonly options: WorkloadOptions) {
     this.random = new Random(options.seed);
     this.databases = options.databases === 1 ? [0] : [0, 1];
     for (const db of this.databases) {
@@ -110,7 +108,7 @@ export class Workload {
     for (let i = 0; i < options.clients; i++) {
       const narrow = i % 2 === 1;
       const identity = narrow ? options.narrow : options.wide;
-      const client = new RawClient(port, identity, this.clock, this.random.fork());
+      const client = new RawClient(identity, this.clock, this.random.fork());
       const db = options.databases === 2 && i % 4 >= 2 ? 1 : 0;
       this.members.push({ client, narrow, db, script: this.script(i, narrow, db), session: -1, reconnected: false });
     }
@@ -145,11 +143,11 @@ export class Workload {
   }
 
   /** Runs all scripts to their ends, and waits until no key is about to expire. */
-  async run(): Promise<void> {
+  async run(port: number): Promise<void> {
     await Promise.all(
       this.members.map(async (member) => {
         try {
-          await this.runMember(member);
+          await this.runMember(member, port);
         } catch (error) {
           if (!(error instanceof ClientComplaint)) throw error;
           this.found.push(error.message);
@@ -182,13 +180,25 @@ export class Workload {
     return histories;
   }
 
+  /** What is wrong with the logs of one database, as they are found at the end. */
+  judgeLogs(db: number, found: ReadonlyMap<string, readonly string[]>): string[] {
+    if (this.options.flushes) return [];
+    const pushes = this.sent
+      .filter((one) => one.db === db && one.item.kind === 'unchecked' && isLogPush(one.item.args))
+      .map((one) => one.exchanges[0]!);
+    return logKeys().flatMap((key) => {
+      const mine = pushes.filter((push) => push.args[1] === key);
+      return judgeLog(`db ${db} ${key}`, found.get(key) ?? [], mine);
+    });
+  }
+
   // ---- running
 
-  private async runMember(member: Member): Promise<void> {
+  private async runMember(member: Member, port: number): Promise<void> {
     const { client, script, db } = member;
     for (const burst of script) {
       if (!client.connected) {
-        await client.connect(db);
+        await client.connect(port, db);
         member.reconnected = member.session >= 0;
         member.session = this.sessions++;
       }
@@ -235,8 +245,10 @@ export class Workload {
     const random = this.random.fork();
     return Array.from({ length: this.options.burstsPerClient }, (_, n): Burst => {
       const token = `${index}.${n}`;
+      // lulls are common to all clients: with few writes about, a target is read, until the writes are back
+      const lull = (n + this.options.seed) % 6 < 2;
       const items = Array.from({ length: random.between(1, 6) }, (_, i) =>
-        this.item(random, narrow, db, `${token}.${i};`),
+        lull && !random.oneIn(10) ? this.read(random, narrow) : this.item(random, narrow, db, `${token}.${i};`),
       );
       const pairs = !this.options.flushes && db === 0;
       // one client writes pairs, so that they have an order; half of the others read them
@@ -265,7 +277,7 @@ export class Workload {
   private item(random: Random, narrow: boolean, db: number, token: string): Item {
     const tag = random.pick(TAGS);
     const what = random.below(100);
-    if (what < 30) return checked(narrow, modelledRead(random, tag));
+    if (what < 30) return this.read(random, narrow);
     if (what < 58) return checked(narrow, modelledWrite(random, tag, token));
     if (what < 61)
       return narrow ? { kind: 'checked', args: deniedWrite(random, tag, token), denied: true } : lockedSet(token);
@@ -273,7 +285,13 @@ export class Workload {
     if (this.options.flushes && random.oneIn(60)) {
       return checked(narrow, [random.oneIn(2) || db === 1 ? 'FLUSHDB' : 'FLUSHALL']);
     }
-    return { kind: 'unchecked', args: what < 90 ? wildWrite(random, token) : wildRead(random) };
+    const args = random.oneIn(3) ? pushToLog(random, token) : wildWrite(random, token);
+    return { kind: 'unchecked', args };
+  }
+
+  private read(random: Random, narrow: boolean): Item {
+    if (random.oneIn(4)) return { kind: 'unchecked', args: wildRead(random) };
+    return checked(narrow, modelledRead(random, random.pick(TAGS)));
   }
 
   private multi(random: Random, narrow: boolean, tag: Tag, token: string): Item {

@@ -63,7 +63,8 @@ export class Child {
   async stop(): Promise<void> {
     this.expected = true;
     if (!this.running) return;
-    const exited = new Promise((resolve) => this.process.once('exit', resolve));
+    // 'close', not 'exit': its last words must be in the log before the log's directory may go
+    const exited = new Promise((resolve) => this.process.once('close', resolve));
     const forced = setTimeout(() => this.process.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.process.kill('SIGTERM');
     await exited;

@@ -38,10 +38,12 @@ export async function runDemo(options: DemoOptions, view: View): Promise<DemoRep
   const cleanup = new Cleanup();
   const dir = mkdtempSync(join(tmpdir(), 'ferry-demo-'));
   if (!options.keep) cleanup.addDirectory(dir);
-  const scene: Partial<Scene> = { view, report, loadSeconds: options.seconds, killTarget: options.killTarget };
+  const over = new AbortController();
+  const { seconds: loadSeconds, killTarget } = options;
+  const scene: Partial<Scene> = { view, report, loadSeconds, killTarget, over: over.signal };
   try {
     const running = playAll(options, scene, dir, cleanup);
-    running.catch(() => {}); // once interrupted, whatever else it fails with is only the clearing away
+    running.catch(() => {}); // once it is over, whatever else it fails with is only the clearing away
     await Promise.race([running, interruption(options.signal), timeLimit(options.seconds)]);
   } catch (error) {
     view.end();
@@ -52,6 +54,7 @@ export async function runDemo(options: DemoOptions, view: View): Promise<DemoRep
     await collect(scene, report);
     if (error instanceof Interrupted) throw error;
   } finally {
+    over.abort();
     await cleanup.run();
     report.seconds = Math.round((Date.now() - startedAtMs) / 100) / 10;
   }
@@ -87,6 +90,7 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
     logFile,
     cleanup,
   });
+  await scene.ferry.ready();
   scene.shop = new ShopProcess(scene.ferry.url, cleanup);
   scene.load = new LoadProcess(await scene.shop.ready(), LOAD_CONNECTIONS, cleanup);
   shown.done(`the application's one connection string is ${scene.ferry.url}`);

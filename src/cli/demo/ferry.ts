@@ -26,6 +26,7 @@ export class FerryProcess {
     readonly admin: AdminClient,
   ) {}
 
+  /** Started, not yet ready. */
   static async start(options: {
     packageRoot: string;
     source: string;
@@ -41,13 +42,15 @@ export class FerryProcess {
     const args = [script, 'serve', '--source', source, '--target', target];
     args.push('--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`, '--state-dir', stateDir);
     const child = new Child('Ferry', process.execPath, args, { env: withoutFerryVariables(), logFile }, cleanup);
-    const ferry = new FerryProcess(child, `redis://127.0.0.1:${port}`, new AdminClient(`127.0.0.1:${adminPort}`));
-    const ready = until('Ferry is ready', START_TIMEOUT_MS, async () => {
-      const answer = await fetch(`${ferry.admin.url}/readyz`).catch(() => null);
-      return answer?.ok === true;
+    return new FerryProcess(child, `redis://127.0.0.1:${port}`, new AdminClient(`127.0.0.1:${adminPort}`));
+  }
+
+  async ready(): Promise<void> {
+    const serving = until('Ferry is ready', START_TIMEOUT_MS, async () => {
+      const answer = await fetch(`${this.admin.url}/readyz`).catch(() => null);
+      return answer?.ok === true || !this.child.running;
     });
-    await Promise.race([ready, child.ended]);
-    return ferry;
+    await Promise.race([this.child.ended, serving]);
   }
 
   /** One step to a phase; the answer is the status after it. `remedy` may do something about a refusal: true if so. */

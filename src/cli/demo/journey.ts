@@ -26,6 +26,8 @@ export interface Scene {
   /** for all windows of steady load together */
   loadSeconds: number;
   killTarget: boolean;
+  /** aborted when the demo is over, whatever the journey is doing then */
+  over: AbortSignal;
 }
 
 const BACKFILL_TIMEOUT_MS = 120_000;
@@ -85,6 +87,7 @@ async function steadyLoad(scene: Scene, title: string, share: number): Promise<v
   const startedAtMs = Date.now();
   const requestsBefore = scene.load.totals.requests;
   for (let elapsedMs = 0; elapsedMs < milliseconds; elapsedMs = Date.now() - startedAtMs) {
+    scene.over.throwIfAborted();
     shown.update(elapsedMs, milliseconds, `${scene.load.totals.requests} requests`);
     await sleep(Math.min(200, milliseconds - elapsedMs));
   }

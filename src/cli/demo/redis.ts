@@ -67,12 +67,12 @@ export class RedisProcess {
         this.version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '';
         return true;
       } catch {
-        return false;
+        return !this.child.running;
       } finally {
         redis.disconnect();
       }
     });
-    await Promise.race([started, this.child.ended]);
+    await Promise.race([this.child.ended, started]);
   }
 }
 

@@ -29,8 +29,9 @@ export class ShopProcess {
 
   /** Its address, once it serves. */
   async ready(): Promise<string> {
-    const serving = until('the application', START_TIMEOUT_MS, async () => this.url !== '' && this.url);
-    return Promise.race([serving, this.child.ended]);
+    const serving = until('the application', START_TIMEOUT_MS, async () => this.url !== '' || !this.child.running);
+    await Promise.race([this.child.ended, serving]);
+    return this.url;
   }
 
   async record(): Promise<RecordSummary> {

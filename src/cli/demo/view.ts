@@ -53,7 +53,7 @@ class RunningStep implements Step {
       this.bar = new SingleBar({
         stream: this.stream,
         format,
-        barsize: 24,
+        barsize: 20,
         hideCursor: true,
         clearOnComplete: true,
         gracefulExit: false,

@@ -122,9 +122,10 @@ function xreadgroup(d: Derivation): void {
       d.copyKeys();
       return;
     }
-    // a reader is known to the group from its first call on, whether it got anything or not
+    const shown = delivered.get(key.toString('latin1'));
+    if (isNew && shown === undefined && !d.idleConsumers) continue; // before 7.2 nothing new makes no consumer
     d.send(['XGROUP', 'CREATECONSUMER', key, group, consumer]);
-    const entries = delivered.get(key.toString('latin1')) ?? [];
+    const entries = shown ?? [];
     const ids = entries.filter((e) => e.present || isNew).map((e) => e.id);
     if (isNew) {
       if (ids.length > 0 && !noAck) {
@@ -232,6 +233,7 @@ function xautoclaim(d: Derivation): void {
   }
   let justId = false;
   for (let i = 6; i < d.argc; i++) if (d.option(i) === 'JUSTID') justId = true;
+  if (d.idleConsumers) d.send(['XGROUP', 'CREATECONSUMER', d.arg(1), d.arg(2), d.arg(3)]);
   if (deleted.length > 0) d.send(['XACK', d.arg(1), d.arg(2), ...deleted]);
   if (ids.length === 0) return;
   const time: Args = ['TIME', Math.round(d.nowMs + d.shiftMs)];

@@ -31,8 +31,8 @@ async function copyAll(): Promise<void> {
     const keys = await from.keysBuffer('*');
     await Promise.all(
       keys.map(async (key) => {
-        const [ttlMs, payload] = await Promise.all([from.pttl(key), from.dumpBuffer(key)]);
-        if (ttlMs !== -2) await to.restore(key, Math.max(0, ttlMs), payload, 'REPLACE');
+        const [deadlineMs, payload] = await Promise.all([from.pexpiretime(key), from.dumpBuffer(key)]);
+        if (deadlineMs !== -2) await to.restore(key, Math.max(0, deadlineMs), payload, 'REPLACE', 'ABSTTL');
       }),
     );
     from.disconnect();

@@ -5,9 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startFerry } from '../../../src/app.js';
-import { defaultConfig, type PhaseName } from '../../../src/config/config.js';
-import type { RedisServer } from '../../support/redis.js';
+import { type Ferry, startFerry } from '../../../src/app.js';
+import { type ConfigOverrides, defaultConfig, type PhaseName } from '../../../src/config/config.js';
 import { Wire } from './wire.js';
 
 export interface Mirrored {
@@ -15,23 +14,21 @@ export interface Mirrored {
   readonly mirrorClass: string;
 }
 
-const CATCH_UP_TIMEOUT_MS = 15_000;
+const CATCH_UP_TIMEOUT_MS = 10_000;
 
 export class FerryUnderTest {
-  /** One per command that Ferry derived a mirror operation (or nothing) for, in order. */
-  readonly mirrored: Mirrored[] = [];
-
   private constructor(
-    private readonly ferry: Awaited<ReturnType<typeof startFerry>>,
+    private readonly ferry: Ferry,
     private readonly stateDir: string,
     readonly client: Wire,
+    /** One per command that Ferry derived a mirror operation (or nothing) for, in order. */
+    readonly mirrored: Mirrored[],
   ) {}
 
-  static async start(source: RedisServer, target: RedisServer, phase: PhaseName): Promise<FerryUnderTest> {
+  static async start(overrides: ConfigOverrides, phase: PhaseName): Promise<FerryUnderTest> {
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-write-commands-'));
     const config = defaultConfig({
-      source: source.url,
-      target: target.url,
+      ...overrides,
       listen: { host: '127.0.0.1', port: 0 },
       admin: { host: '127.0.0.1', port: 0 },
       stateDir,
@@ -39,12 +36,10 @@ export class FerryUnderTest {
       adopt: true,
       logLevel: 'silent',
     });
-    let watched: FerryUnderTest | null = null;
-    const ferry = await startFerry(config, {
-      onMirrored: (command: string, mirrorClass: string) => watched?.mirrored.push({ command, mirrorClass }),
-    });
-    watched = new FerryUnderTest(ferry, stateDir, await Wire.open(ferry.port));
-    return watched;
+    const mirrored: Mirrored[] = [];
+    const onMirrored = (command: string, mirrorClass: string) => mirrored.push({ command, mirrorClass });
+    const ferry = await startFerry(config, { hooks: { onMirrored } });
+    return new FerryUnderTest(ferry, stateDir, await Wire.open(ferry.port), mirrored);
   }
 
   /** Resolves once the mirror has acknowledged everything and nothing is dirty. */
@@ -52,7 +47,7 @@ export class FerryUnderTest {
     const deadline = Date.now() + CATCH_UP_TIMEOUT_MS;
     for (;;) {
       const { backlogOps, dirtyKeys, dirtySlots, uncertain } = this.ferry.control.status().mirror;
-      if (backlogOps + dirtyKeys + dirtySlots + uncertain === 0) return;
+      if (backlogOps + dirtyKeys + dirtySlots + uncertain + copiesUnderWay(this.ferry) === 0) return;
       if (Date.now() > deadline) {
         throw new Error(`the mirror did not catch up: ${JSON.stringify(this.ferry.control.status().mirror)}`);
       }
@@ -60,9 +55,31 @@ export class FerryUnderTest {
     }
   }
 
+  /** What the mirror refused, answered otherwise than the authority, or had repaired. */
+  async trouble(): Promise<string[]> {
+    const metrics = await (await fetch(`http://127.0.0.1:${this.ferry.adminPort}/metrics`)).text();
+    const refused = /^ferry_mirror_errors_total (\d+)/m.exec(metrics)?.[1];
+    if (refused === undefined) throw new Error('the metric of refused operations is not there');
+    const counts = {
+      'refused by the mirror': Number(refused),
+      'answered otherwise by the mirror': this.ferry.counters.selfCheckMismatches,
+      repairs: this.ferry.counters.repairs,
+    };
+    return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+  }
+
   async stop(): Promise<void> {
     this.client.close();
     await this.ferry.stop();
     rmSync(this.stateDir, { recursive: true, force: true });
   }
+}
+
+/** TEMPORARY: until the status counts them in its backlog. */
+function copiesUnderWay(ferry: Ferry): number {
+  const control = ferry.control as unknown as {
+    parts: { migration: { board: { mirror: { copies: { active: number } } | null; ledger: { openTotal: number } } } };
+  };
+  const { mirror, ledger } = control.parts.migration.board;
+  return (mirror?.copies.active ?? 0) + ledger.openTotal;
 }

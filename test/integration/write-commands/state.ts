@@ -34,18 +34,21 @@ export async function stateOf(wire: Wire): Promise<ServerState> {
   const keys = new Map<string, KeyState>();
   const keyspace = text(await wire.send('INFO', 'keyspace'));
   for (const [, db] of keyspace.matchAll(/^db(\d+):/gm)) {
-    await wire.send('SELECT', db ?? '0');
-    await readDb(wire, db ?? '0', keys);
+    const name = wire.otherName(Number(db));
+    await wire.send('SELECT', name);
+    await readDb(wire, name, keys);
   }
   await wire.send('SELECT', 0);
+  // Servers list a library's functions in any order; they follow from its code.
   const libraries = list(await wire.send('FUNCTION', 'LIST', 'WITHCODE'))
-    .map(canonical)
+    .map(fields)
+    .map((library) => canonical([library.get('library_name') ?? null, library.get('library_code') ?? null]))
     .sort();
   const scripts = canonical(await wire.send('SCRIPT', 'EXISTS', ...Object.values(SCRIPTS).map(sha1)));
   return { keys, functions: libraries.join('\n'), scripts };
 }
 
-async function readDb(wire: Wire, db: string, into: Map<string, KeyState>): Promise<void> {
+async function readDb(wire: Wire, db: number, into: Map<string, KeyState>): Promise<void> {
   const names: Buffer[] = [];
   let cursor = '0';
   do {
@@ -154,20 +157,35 @@ export function canonical(reply: WireReply): string {
 
 /** How two states of one key differ; '' if they do not. `toleranceMs` holds for the moment a key expires. */
 export function difference(a: KeyState | undefined, b: KeyState | undefined, toleranceMs: number): string {
-  if (a === undefined || b === undefined) return a === b ? '' : `${show(a)} ≠ ${show(b)}`;
-  if (a.type !== b.type || a.value !== b.value) return `${show(a)} ≠ ${show(b)}`;
+  if (a === undefined || b === undefined) return a === b ? '' : `${show(a, 0)} ≠ ${show(b, 0)}`;
+  if (a.type !== b.type) return `${show(a, 0)} ≠ ${show(b, 0)}`;
+  if (a.value !== b.value) {
+    const from = firstDifference(a.value, b.value);
+    return `${show(a, from)} ≠ ${show(b, from)}`;
+  }
   const expiryDiffers = a.expiresAtMs !== b.expiresAtMs && (a.expiresAtMs === -1 || b.expiresAtMs === -1);
-  if (expiryDiffers || Math.abs(a.expiresAtMs - b.expiresAtMs) > toleranceMs)
+  if (expiryDiffers || Math.abs(a.expiresAtMs - b.expiresAtMs) > toleranceMs) {
     return `expires ${a.expiresAtMs} ≠ ${b.expiresAtMs}`;
-  const times = a.deliveredAtMs.findIndex(
+  }
+  const late = a.deliveredAtMs.findIndex(
     (atMs, i) => Math.abs(atMs - (b.deliveredAtMs[i] ?? 0)) > DELIVERY_TOLERANCE_MS,
   );
-  return times === -1 ? '' : `delivered ${a.deliveredAtMs[times]} ≠ ${b.deliveredAtMs[times]}`;
+  return late === -1 ? '' : `delivered ${a.deliveredAtMs[late]} ≠ ${b.deliveredAtMs[late]}`;
 }
 
 const DELIVERY_TOLERANCE_MS = 1000;
-const SHOWN_CHARS = 300;
+const SHOWN_CHARS = 200;
+const SHOWN_BEFORE_CHARS = 40;
 
-function show(key: KeyState | undefined): string {
-  return key === undefined ? 'nothing' : `${key.type} ${key.value.slice(0, SHOWN_CHARS)} (expires ${key.expiresAtMs})`;
+function firstDifference(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+/** The value from shortly before `from` on. */
+function show(key: KeyState | undefined, from: number): string {
+  if (key === undefined) return 'nothing';
+  const start = Math.max(0, from - SHOWN_BEFORE_CHARS);
+  return `${key.type} ${start > 0 ? '…' : ''}${key.value.slice(start, start + SHOWN_CHARS)} (expires ${key.expiresAtMs})`;
 }

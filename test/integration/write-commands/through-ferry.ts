@@ -5,16 +5,16 @@
  *   known     the setup went through Ferry, so the mirror has the keys
  *   unknown   the keys were on the authority before Ferry started and are nowhere else; everything is compared that
  *             the case changed
- *   burst     as unknown, but all cases in one pipeline, nobody waits for the mirror, and the mirror holds something
- *             else under every key: only the outcome counts
+ *   burst     as unknown, but all cases in one pipeline, in lower case, nobody waits for the mirror, and the mirror
+ *             holds something else under every key: only the outcome counts
  */
 import { FerryUnderTest } from './ferry-under-test.js';
-import { strayKeys, wrongClasses, wrongReplies, wrongServers, wrongState } from './judging.js';
+import { strayKeys, wrongClasses, wrongReplies, wrongScripts, wrongState } from './judging.js';
 import type { MirroringPhase, Pair } from './pair.js';
 import { type Payloads, sendLines } from './running.js';
 import { stateOf, text } from './state.js';
 import type { WireReply } from './wire.js';
-import { keyNames, prefixOf, type WriteCase } from './write-case.js';
+import { type CommandLine, keyNames, prefixOf, type WriteCase } from './write-case.js';
 
 export const WAYS = ['known', 'unknown', 'burst'] as const;
 export type Way = (typeof WAYS)[number];
@@ -61,7 +61,7 @@ export class ThroughFerry {
       for (const write of cases) await sendLines(pair.authority(phase), write, write.setup, reference.payloads);
     }
     if (way === 'burst') for (const write of cases) await haunt(pair, phase, write, reference.payloads);
-    const ferry = await FerryUnderTest.start(pair.servers.source, pair.servers.target, phase);
+    const ferry = await FerryUnderTest.start(pair.config, phase);
     try {
       const run = new ThroughFerry(pair, phase, reference, ferry);
       if (way === 'known') for (const write of cases) await run.setUp(write);
@@ -79,7 +79,7 @@ export class ThroughFerry {
     reference: Reference,
   ): Promise<Verdict['problems']> {
     await pair.empty();
-    const ferry = await FerryUnderTest.start(pair.servers.source, pair.servers.target, phase);
+    const ferry = await FerryUnderTest.start(pair.config, phase);
     try {
       const run = new ThroughFerry(pair, phase, reference, ferry);
       for (const write of cases) {
@@ -114,15 +114,28 @@ export class ThroughFerry {
         wrongState(write, { before, after, mirrorBefore, mirror, allMirrored: way === 'known', ttlDerived }),
       );
     }
-    if (way === 'known' && mirror.functions !== after.functions) this.problems.set('functions', ['are not the same']);
-    return { problems: Object.fromEntries(this.problems), trouble: ferry.trouble(), stray: strayKeys(cases, mirror) };
+    const scripts = way === 'known' ? wrongScripts(after, mirror) : [];
+    if (scripts.length > 0) this.problems.set('scripts', scripts);
+    return {
+      problems: Object.fromEntries(this.problems),
+      trouble: await ferry.trouble(),
+      stray: strayKeys(cases, mirror),
+    };
   }
 
   private async judgeAlone(write: WriteCase, keysAreKnown: boolean): Promise<void> {
     const { pair, phase, ferry } = this;
+    const before = await stateOf(pair.authority(phase));
+    const mirrorBefore = await stateOf(pair.mirror(phase));
     await this.run(write);
-    this.report(write, wrongClasses(pair.expectedClasses(phase, keysAreKnown, write), ferry.mirrored));
-    this.report(write, wrongServers(await stateOf(pair.authority(phase)), await stateOf(pair.mirror(phase))));
+    this.report(write, wrongClasses(...pair.expectedClasses(phase, keysAreKnown, write), ferry.mirrored));
+    const after = await stateOf(pair.authority(phase));
+    const mirror = await stateOf(pair.mirror(phase));
+    this.report(write, wrongScripts(after, mirror));
+    this.report(
+      write,
+      wrongState(write, { before, after, mirrorBefore, mirror, allMirrored: keysAreKnown, ttlDerived: false }),
+    );
   }
 
   /** Makes all keys of the case known to the mirror. */
@@ -143,12 +156,17 @@ export class ThroughFerry {
   private async runOne(write: WriteCase, keysAreKnown: boolean): Promise<void> {
     const got = await this.run(write);
     this.report(write, wrongReplies(write, this.reference.replies.get(write) ?? [], got));
-    this.report(write, wrongClasses(this.pair.expectedClasses(this.phase, keysAreKnown, write), this.ferry.mirrored));
+    this.report(
+      write,
+      wrongClasses(...this.pair.expectedClasses(this.phase, keysAreKnown, write), this.ferry.mirrored),
+    );
     this.noteTtl(write);
   }
 
   private async runAtOnce(cases: readonly WriteCase[]): Promise<void> {
-    const answers = cases.map((write) => sendLines(this.ferry.client, write, write.run, this.reference.payloads));
+    const answers = cases.map((write) =>
+      sendLines(this.ferry.client, write, write.run.map(inLowerCase), this.reference.payloads),
+    );
     for (const [i, got] of (await Promise.all(answers)).entries()) {
       const write = cases[i] as WriteCase;
       this.ttlDerived.add(write);
@@ -190,4 +208,10 @@ async function haunt(pair: Pair, phase: MirroringPhase, write: WriteCase, payloa
     i % 2 === 0 ? [`SET ${key} ghost PX 700000`] : [`RPUSH ${key} ghost`],
   );
   await sendLines(pair.mirror(phase), write, ghosts, payloads);
+}
+
+/** Names and options of a line as some clients write them; what is not all capitals is data. */
+function inLowerCase(line: CommandLine): CommandLine {
+  if (typeof line !== 'string') return line;
+  return line.replaceAll(/(?<=^| )[A-Z]+(?=$| )/g, (word) => word.toLowerCase());
 }

@@ -12,7 +12,8 @@
  * Strings are sent as latin1, so "\xff\x00" are bytes.
  *
  * `known` and `unknown` say how Ferry must mirror each command of `run` that has an effect: the classes of
- * src/commands/mirroring.ts, one word per command, in order, alternatives joined by "|". `known`: the setup went
+ * src/commands/mirroring.ts. One word holds for all of them; of several, one is for each effect, in order.
+ * Alternatives are joined by "|"; with "none" among them the effect may be absent. `known`: the setup went
  * through Ferry. `unknown`: the keys were there before Ferry mirrored anything.
  */
 import { createHash } from 'node:crypto';
@@ -32,9 +33,9 @@ export const BASE: Mirrored = { known: 'replay', unknown: 'copy' };
 export const OUTCOME: Mirrored = { known: 'outcome', unknown: 'copy' };
 /** Only what happened is sent, and that overwrites the key. */
 export const OUTCOME_WHOLE: Mirrored = { known: 'outcome', unknown: 'outcome' };
-/** A relative time became an absolute one, on a known key. */
+/** The deadline is sent as the moment that the authority computed, where the key is known. */
 export const TIME: Mirrored = { known: 'time', unknown: 'copy' };
-/** A relative time became an absolute one, and the key is overwritten. */
+/** The same, and the key is overwritten. */
 export const TIME_WHOLE: Mirrored = { known: 'time', unknown: 'time' };
 /** Never replayed: the keys are copied. */
 export const COPY: Mirrored = { known: 'copy', unknown: 'copy' };
@@ -84,6 +85,7 @@ export function writeCase(command: string, name: string, mirrored: Mirrored, tex
 /** Scripts that the cases run by their SHA-1; Ferry must have them on both sides. */
 export const SCRIPTS = {
   push: "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('LLEN', KEYS[1])",
+  evaluated: "return redis.call('SET', KEYS[1], 'by a script that came with EVAL')",
   loaded: "return redis.call('SET', KEYS[1], 'by a loaded script')",
   flushed: "return redis.call('SET', KEYS[1], 'by a script that gets flushed')",
 } as const;

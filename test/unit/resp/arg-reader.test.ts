@@ -72,6 +72,8 @@ describe('ArgReader', () => {
       'GET k\r\n\r\n',
       '*1\r\n+PING\r\n',
       '*1\r\n$4\r\nPINGxx',
+      '*1\r\n$4\r\nPING\rx',
+      '*1\r\n$4\r\nPINGx\n',
       '*1\r\n$4x\r\nPING\r\n',
       '*1\rx$4\r\nPING\r\n',
       '*1\r\n$-1\r\n',

@@ -59,6 +59,9 @@ export function scanRequests(pieces: readonly string[], scanner = new RequestSca
       reader.read(frame, frameStart, frameEnd);
       const again = read(reader.frame, reader.argc, reader.starts, reader.ends);
       if (JSON.stringify(again) !== JSON.stringify(args)) throw new Error(`read again as ${JSON.stringify(again)}`);
+      const multibulk = `*${argc}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`;
+      if (frame.toString('latin1', frameStart, frameEnd) !== multibulk)
+        throw new Error(`no multibulk frame of ${args}`);
       if (reader.frameEnd !== frameEnd) throw new Error(`frame of ${frameEnd}, read to ${reader.frameEnd}`);
       kept.push({ frame, start: frameStart, end: frameEnd, argc, starts, ends });
     }

@@ -60,6 +60,11 @@ export const REQUESTS: RequestFixture[] = [
     bytes: '*1\rX$4\rYPINGzz*1\r\n$4\r\nPING\r\n',
     commands: [['PING'], ['PING']],
   },
+  {
+    name: 'one other byte in place of a line end',
+    bytes: '*1\r\n$4\r\nPING\rz*1\r\n$4\r\nPINGz\n*1\r?$4\r\nPING\r\n*1\r\n$4\r?PING\r\n',
+    commands: [['PING'], ['PING'], ['PING'], ['PING']],
+  },
   { name: 'an odd line end before an empty command', bytes: '*0\rX*1\r\n$4\r\nPING\r\n', commands: [['PING']] },
   {
     name: 'the largest count and length',

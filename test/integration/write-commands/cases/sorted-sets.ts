@@ -1,15 +1,11 @@
 /** Sorted sets and geo indexes. */
-import { BASE, type Mirrored, type WriteCase, writeCase } from '../write-case.js';
+import { BASE, COPY, type WriteCase, writeCase } from '../write-case.js';
 
 const ABC = 'ZADD @z 1 a 2 b 3 c';
 const LETTERS = 'ZADD @z 0 a 0 b 0 c 0 d';
 /** More members than a listpack holds, scores that no short decimal writes. */
 const LARGE = `ZADD @z ${Array.from({ length: 300 }, (_, i) => `${i / 3} member-${i}`).join(' ')}`;
 const CITIES = 'GEOADD @g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania 2.349014 48.864716 Paris';
-const INPUTS: Mirrored = { known: 'replay', unknown: 'copy' };
-const MOVED: Mirrored = { known: 'replay|outcome', unknown: 'copy' };
-/** The old GEO … STORE commands may be replayed or copied; GEOSEARCHSTORE is one of the *STORE commands. */
-const GEO_STORE: Mirrored = { known: 'replay|copy', unknown: 'copy' };
 
 export const SORTED_SET_CASES: readonly WriteCase[] = [
   writeCase('zadd', 'new', BASE, { run: 'ZADD @z 1.5 a -inf b +inf c -0 d 3e-300 e' }),
@@ -37,59 +33,59 @@ export const SORTED_SET_CASES: readonly WriteCase[] = [
   writeCase('zpopmin', 'one of equals', BASE, { setup: [LETTERS], run: 'ZPOPMIN @z' }),
   writeCase('zpopmin', 'all', BASE, { setup: [ABC], run: 'ZPOPMIN @z 10' }),
   writeCase('zpopmax', 'count', BASE, { setup: [LARGE], run: 'ZPOPMAX @z 3' }),
-  writeCase('zmpop', 'the second of two', MOVED, { setup: [ABC], run: 'ZMPOP 2 @missing @z MIN' }),
-  writeCase('zmpop', 'COUNT', MOVED, {
+  writeCase('zmpop', 'the second of two', BASE, { setup: [ABC], run: 'ZMPOP 2 @missing @z MIN' }),
+  writeCase('zmpop', 'COUNT', BASE, {
     setup: [ABC, 'ZADD @y 1 x 2 y', 'EXPIRE @y 500'],
     run: 'ZMPOP 2 @y @z MAX COUNT 5',
   }),
-  writeCase('zunionstore', 'WEIGHTS AGGREGATE', INPUTS, {
+  writeCase('zunionstore', 'WEIGHTS AGGREGATE', BASE, {
     setup: [ABC, 'ZADD @y 0.1 a 7 x', 'SET @d old PX 500000'],
     run: 'ZUNIONSTORE @d 2 @z @y WEIGHTS 0.1 3 AGGREGATE SUM',
   }),
-  writeCase('zunionstore', 'with a plain set', INPUTS, {
+  writeCase('zunionstore', 'with a plain set', BASE, {
     setup: [ABC, 'SADD @s a q'],
     run: 'ZUNIONSTORE @z 2 @z @s AGGREGATE MAX',
   }),
-  writeCase('zinterstore', 'two', INPUTS, {
+  writeCase('zinterstore', 'two', BASE, {
     setup: [LARGE, 'ZADD @y 0.7 member-1 1 x'],
     run: 'ZINTERSTORE @d 2 @z @y',
   }),
-  writeCase('zinterstore', 'nothing removes', INPUTS, {
+  writeCase('zinterstore', 'nothing removes', BASE, {
     setup: [ABC, 'ZADD @d 1 old'],
     run: 'ZINTERSTORE @d 2 @z @missing',
   }),
-  writeCase('zdiffstore', 'two', INPUTS, { setup: [ABC, 'ZADD @y 5 a'], run: 'ZDIFFSTORE @d 2 @z @y' }),
-  writeCase('zrangestore', 'by rank', INPUTS, { setup: [LARGE, 'RPUSH @d old'], run: 'ZRANGESTORE @d @z 10 20' }),
-  writeCase('zrangestore', 'BYSCORE REV LIMIT', INPUTS, {
+  writeCase('zdiffstore', 'two', BASE, { setup: [ABC, 'ZADD @y 5 a'], run: 'ZDIFFSTORE @d 2 @z @y' }),
+  writeCase('zrangestore', 'by rank', BASE, { setup: [LARGE, 'RPUSH @d old'], run: 'ZRANGESTORE @d @z 10 20' }),
+  writeCase('zrangestore', 'BYSCORE REV LIMIT', BASE, {
     setup: [LARGE],
     run: 'ZRANGESTORE @d @z 80 (20 BYSCORE REV LIMIT 2 5',
   }),
-  writeCase('zrangestore', 'BYLEX', INPUTS, { setup: [LETTERS], run: 'ZRANGESTORE @d @z (a [c BYLEX' }),
-  writeCase('zrangestore', 'nothing removes', INPUTS, { setup: [ABC, 'SET @d old'], run: 'ZRANGESTORE @d @z 50 60' }),
+  writeCase('zrangestore', 'BYLEX', BASE, { setup: [LETTERS], run: 'ZRANGESTORE @d @z (a [c BYLEX' }),
+  writeCase('zrangestore', 'nothing removes', BASE, { setup: [ABC, 'SET @d old'], run: 'ZRANGESTORE @d @z 50 60' }),
   writeCase('geoadd', 'new', BASE, { run: CITIES }),
   writeCase('geoadd', 'XX CH', BASE, { setup: [CITIES], run: 'GEOADD @g XX CH 13.4 38.1 Palermo 1 1 Nowhere' }),
   writeCase('geoadd', 'NX', BASE, {
     setup: [CITIES, 'EXPIRE @g 500'],
     run: 'GEOADD @g NX 13.4 38.1 Palermo 1 1 Nowhere',
   }),
-  writeCase('geosearchstore', 'FROMLONLAT', INPUTS, {
+  writeCase('geosearchstore', 'FROMLONLAT', BASE, {
     setup: [CITIES, 'SET @d old PX 500000'],
     run: 'GEOSEARCHSTORE @d @g FROMLONLAT 15 37 BYRADIUS 200 km ASC COUNT 3',
   }),
-  writeCase('geosearchstore', 'STOREDIST FROMMEMBER', INPUTS, {
+  writeCase('geosearchstore', 'STOREDIST FROMMEMBER', BASE, {
     setup: [CITIES],
     run: 'GEOSEARCHSTORE @d @g FROMMEMBER Palermo BYBOX 400 400 km STOREDIST',
   }),
-  writeCase('georadius', 'STORE', GEO_STORE, { setup: [CITIES], run: 'GEORADIUS @g 15 37 200 km STORE @d' }),
-  writeCase('georadius', 'STOREDIST over a key with a TTL', GEO_STORE, {
+  writeCase('georadius', 'STORE', COPY, { setup: [CITIES], run: 'GEORADIUS @g 15 37 200 km STORE @d' }),
+  writeCase('georadius', 'STOREDIST over a key with a TTL', COPY, {
     setup: [CITIES, 'SET @d old PX 500000'],
     run: 'GEORADIUS @g 15 37 200 km COUNT 1 ASC STOREDIST @d',
   }),
-  writeCase('georadiusbymember', 'STORE', GEO_STORE, {
+  writeCase('georadiusbymember', 'STORE', COPY, {
     setup: [CITIES],
     run: 'GEORADIUSBYMEMBER @g Palermo 200 km STORE @d',
   }),
-  writeCase('georadiusbymember', 'nothing removes', GEO_STORE, {
+  writeCase('georadiusbymember', 'nothing removes', COPY, {
     setup: [CITIES, 'ZADD @d 1 old'],
     run: 'GEORADIUSBYMEMBER @missing Palermo 1 m STOREDIST @d',
   }),

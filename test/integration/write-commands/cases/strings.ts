@@ -3,8 +3,6 @@ import { BASE, COPY, OUTCOME, OUTCOME_WHOLE, TIME_WHOLE, WHOLE, type WriteCase, 
 
 /** Over the size up to which a request is kept for its mirror op. */
 const BIG_VALUE = 'v'.repeat((1 << 20) + 4096);
-/** Absolute already: the bytes may be used again, or rewritten for a mirror whose clock differs. */
-const ABSOLUTE_WHOLE = { known: 'replay|time', unknown: 'replay|time' };
 const OLD = 'SET @k old';
 const OLD_WITH_TTL = 'SET @k old PX 500000';
 
@@ -16,65 +14,35 @@ export const STRING_CASES: readonly WriteCase[] = [
   writeCase('set', 'larger than is kept', COPY, { setup: [OLD], run: [['SET', '@k', BIG_VALUE]] }),
   writeCase('set', 'EX', TIME_WHOLE, { setup: [OLD], run: 'SET @k v EX 100' }),
   writeCase('set', 'PX lower case', TIME_WHOLE, { run: 'set @k v px 100000' }),
-  writeCase('set', 'EXAT', ABSOLUTE_WHOLE, { setup: [OLD], run: 'SET @k v EXAT {s+100}' }),
-  writeCase('set', 'PXAT', ABSOLUTE_WHOLE, { run: 'SET @k v PXAT {ms+100000}' }),
-  writeCase(
-    'set',
-    'PXAT in the past',
-    { known: 'replay|time|outcome', unknown: 'replay|time|outcome' },
-    {
-      setup: [OLD],
-      run: 'SET @k v PXAT {ms-100000}',
-    },
-  ),
-  writeCase(
-    'set',
-    'KEEPTTL',
-    { known: 'replay|outcome', unknown: 'copy' },
-    { setup: [OLD_WITH_TTL], run: 'SET @k v KEEPTTL' },
-  ),
-  writeCase(
-    'set',
-    'KEEPTTL over a list',
-    { known: 'replay|outcome', unknown: 'copy' },
-    {
-      setup: ['RPUSH @k a', 'EXPIRE @k 500'],
-      run: 'SET @k v KEEPTTL',
-    },
-  ),
+  writeCase('set', 'EXAT', TIME_WHOLE, { setup: [OLD], run: 'SET @k v EXAT {s+100}' }),
+  writeCase('set', 'PXAT', TIME_WHOLE, { run: 'SET @k v PXAT {ms+100000}' }),
+  writeCase('set', 'PXAT in the past', TIME_WHOLE, {
+    setup: [OLD],
+    run: 'SET @k v PXAT {ms-100000}',
+  }),
+  writeCase('set', 'KEEPTTL', OUTCOME, { setup: [OLD_WITH_TTL], run: 'SET @k v KEEPTTL' }),
+  writeCase('set', 'KEEPTTL over a list', OUTCOME, {
+    setup: ['RPUSH @k a', 'EXPIRE @k 500'],
+    run: 'SET @k v KEEPTTL',
+  }),
   writeCase('set', 'NX', OUTCOME_WHOLE, { run: 'SET @k v NX' }),
-  writeCase('set', 'NX EX', { known: 'time|outcome', unknown: 'time|outcome' }, { run: 'SET @k v NX EX 100' }),
-  writeCase('set', 'EX before NX', { known: 'time|outcome', unknown: 'time|outcome' }, { run: 'SET @k v EX 100 NX' }),
+  writeCase('set', 'NX EX', TIME_WHOLE, { run: 'SET @k v NX EX 100' }),
+  writeCase('set', 'EX before NX', TIME_WHOLE, { run: 'SET @k v EX 100 NX' }),
   writeCase('set', 'NX refused then plain', WHOLE, { setup: [OLD], run: ['SET @k refused NX', 'SET @k v'] }),
   writeCase('set', 'XX', OUTCOME_WHOLE, { setup: [OLD_WITH_TTL], run: 'SET @k v XX' }),
-  writeCase(
-    'set',
-    'XX KEEPTTL',
-    { known: 'outcome', unknown: 'copy' },
-    { setup: [OLD_WITH_TTL], run: 'SET @k v XX KEEPTTL' },
-  ),
+  writeCase('set', 'XX KEEPTTL', OUTCOME, { setup: [OLD_WITH_TTL], run: 'SET @k v XX KEEPTTL' }),
   writeCase('set', 'XX refused then plain', WHOLE, { run: ['SET @k refused XX', 'SET @k v'] }),
-  writeCase(
-    'set',
-    'GET',
-    { known: 'outcome|replay', unknown: 'outcome|replay' },
-    { setup: [OLD], run: 'SET @k v GET' },
-  ),
-  writeCase('set', 'GET of nothing', { known: 'outcome|replay', unknown: 'outcome|replay' }, { run: 'SET @k v GET' }),
+  writeCase('set', 'GET', OUTCOME_WHOLE, { setup: [OLD], run: 'SET @k v GET' }),
+  writeCase('set', 'GET of nothing', OUTCOME_WHOLE, { run: 'SET @k v GET' }),
   writeCase('set', 'GET of a list fails', WHOLE, {
     setup: ['RPUSH @k a'],
     run: ['SET @k refused GET', 'SET @k v'],
     fails: true,
   }),
-  writeCase(
-    'set',
-    'XX GET PX',
-    { known: 'time|outcome', unknown: 'time|outcome' },
-    {
-      setup: [OLD],
-      run: 'SET @k v XX GET PX 100000',
-    },
-  ),
+  writeCase('set', 'XX GET PX', TIME_WHOLE, {
+    setup: [OLD],
+    run: 'SET @k v XX GET PX 100000',
+  }),
   writeCase('set', 'NX GET on nothing', OUTCOME_WHOLE, { run: 'SET @k v NX GET' }),
   writeCase('set', 'NX GET refused then plain', WHOLE, { setup: [OLD], run: ['SET @k refused NX GET', 'SET @k v'] }),
   writeCase('set', 'XX GET refused then plain', WHOLE, { run: ['SET @k refused XX GET', 'SET @k v'] }),

@@ -1,0 +1,319 @@
+/**
+ * One seed: a Ferry in this process between two servers behind slow, breakable wires; clients that work through it;
+ * and an operator who, at random moments meanwhile, changes phases, runs backfills and verifications with repair, and
+ * loses connections. At the end all is judged: what the clients saw, and what both servers hold.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Ferry, type FerryCounters, startFerry } from '../../src/app.js';
+import { defaultConfig } from '../../src/config/config.js';
+import { PHASES, type Phase } from '../../src/phases/phase.js';
+import type { TestHooks } from '../../src/routing/switchboard.js';
+import { differences, directly } from './compare.js';
+import { fill, judge, NARROW, WIDE } from './judge.js';
+import { Random } from './random.js';
+import { Wire } from './wire.js';
+import { Workload } from './workload.js';
+
+export type { TestHooks };
+
+/** The two servers that a track of seeds uses one after the other. */
+export interface Pair {
+  readonly source: number;
+  readonly target: number;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  /** empty: nothing is wrong */
+  readonly wrong: readonly string[];
+  readonly counters: FerryCounters;
+  readonly commands: number;
+  /** client connections that the other side ended */
+  readonly closes: number;
+  /** the operator's steps that succeeded, in order */
+  readonly steps: readonly string[];
+}
+
+const QUIET_TIMEOUT_MS = 20_000;
+const DATABASES = [0, 1];
+const CLIENTS = 8;
+const BURSTS = 30;
+
+export async function runSeed(seed: number, pair: Pair, hooks: TestHooks = {}): Promise<Outcome> {
+  return new Migrating(seed, pair, hooks).run();
+}
+
+class Migrating {
+  private readonly random: Random;
+  private readonly faulty: boolean;
+  private readonly oldTarget: boolean;
+  private readonly sourceWire: Wire;
+  private readonly targetWire: Wire;
+  private readonly wrong: string[] = [];
+  private readonly steps: string[] = [];
+  private workload!: Workload;
+  private ferry!: Ferry;
+  private working = true;
+
+  constructor(
+    private readonly seed: number,
+    private readonly pair: Pair,
+    private readonly hooks: TestHooks,
+  ) {
+    this.random = new Random(seed ^ 0x5eed);
+    this.faulty = seed % 5 < 2;
+    this.oldTarget = seed % 3 === 0;
+    // some wires are calm, so that much gets done, and some rough, so that much overlaps
+    const options = { delayOneIn: this.random.pick([2, 4, 20]), maxDelayMs: this.random.between(1, 5), zombieMs: 30 };
+    this.sourceWire = new Wire(pair.source, this.random.fork(), options);
+    this.targetWire = new Wire(pair.target, this.random.fork(), options);
+  }
+
+  async run(): Promise<Outcome> {
+    const stateDir = mkdtempSync(join(tmpdir(), 'ferry-history-'));
+    await Promise.all([this.sourceWire.open(), this.targetWire.open()]);
+    try {
+      await this.begin(stateDir);
+      try {
+        await this.meanwhile();
+        await this.judge();
+      } catch (error) {
+        this.wrong.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      }
+      const counters = { ...this.ferry.counters };
+      await this.ferry.stop();
+      return {
+        seed: this.seed,
+        wrong: this.wrong,
+        counters,
+        commands: this.workload.commands,
+        closes: this.workload.closes,
+        steps: this.steps,
+      };
+    } finally {
+      await Promise.all([this.sourceWire.close(), this.targetWire.close()]);
+      rmSync(stateDir, { recursive: true, force: true });
+    }
+  }
+
+  private async begin(stateDir: string): Promise<void> {
+    const { random, seed } = this;
+    const options = { seed, clients: CLIENTS, burstsPerClient: BURSTS, wide: WIDE, narrow: NARROW };
+    const flags = { flushes: seed % 7 === 0, aborts: seed % 4 === 0, databases: seed % 6 === 1 ? 2 : 1 } as const;
+    // the listener's port is known only later, when the values that both servers begin with are there
+    const planned = new Workload({ ...options, ...flags });
+    this.workload = planned;
+    await fill(this.pair.source, planned);
+    await emptyTarget(this.pair.target);
+    if (this.oldTarget) await fill(this.pair.target, new Workload({ ...options, ...flags, seed: seed + 500_000 }));
+    const config = defaultConfig({
+      source: `redis://127.0.0.1:${this.sourceWire.port}`,
+      target: `redis://127.0.0.1:${this.targetWire.port}`,
+      listen: { host: '127.0.0.1', port: 0 },
+      admin: { port: 0 },
+      stateDir,
+      // FLUSHALL is not needed to make the target ours: whatever it held may be replaced
+      adopt: true,
+      phase: random.oneIn(3) ? 'source-only' : 'dual-write',
+      ack: random.oneIn(5) ? 'both' : 'authority',
+      limits: {
+        bigKeyBytes: 4096,
+        // small enough to overflow at times
+        dirtyKeys: random.pick([4, 1000]),
+        knownKeys: random.pick([64, 4096, 4096]),
+        deadlines: random.pick([16, 4096]),
+        copyBudgetBytes: random.pick([20_000, 1 << 24]),
+        sessionWindow: random.pick([3, 1024]),
+      },
+      logLevel: 'silent',
+    });
+    this.ferry = await startFerry(config, { hooks: this.hooks });
+  }
+
+  /** Clients and operator side by side, until the clients are done. */
+  private async meanwhile(): Promise<void> {
+    const clients = this.workload.run(this.ferry.port).finally(() => {
+      this.working = false;
+    });
+    const operator = this.operate();
+    const saboteur = this.faulty ? this.sabotage() : Promise.resolve();
+    await Promise.all([clients, operator, saboteur]);
+    if (!this.faulty && this.workload.closes > 0) {
+      this.wrong.push(`${this.workload.closes} client connections were closed although nothing was broken`);
+    }
+  }
+
+  // ---- the operator
+
+  private get phase(): Phase {
+    return this.ferry.control.status().phase;
+  }
+
+  private async operate(): Promise<void> {
+    const { random } = this;
+    while (this.working) {
+      await sleep(random.below(15));
+      const { phase } = this;
+      const back = random.oneIn(6);
+      if (phase === 'source-only') await this.step('dual-write');
+      else if (this.ferry.control.status().backfill.state !== 'done') {
+        if (random.oneIn(8)) await this.step(phase === 'dual-write' ? 'target-read' : 'dual-write');
+        else if (phase === 'dual-write' && random.oneIn(15)) await this.step('source-only');
+        else await this.backfill();
+      } else if (phase === 'dual-write') await this.step(back && random.oneIn(3) ? 'source-only' : 'target-read');
+      else if (phase === 'target-read') await this.fromTargetRead(back);
+      else if (random.oneIn(2)) await this.step('target-read');
+      else await this.repairNow();
+    }
+  }
+
+  private async fromTargetRead(back: boolean): Promise<void> {
+    const { random } = this;
+    if (random.oneIn(8)) await this.ferry.control.changePhase({ to: 'target-read', share: random.below(101) });
+    else if (back) await this.step('dual-write');
+    else if (random.oneIn(2)) await this.repairNow();
+    else await this.step('target-first');
+  }
+
+  private async step(to: Phase): Promise<void> {
+    const dryRun = this.random.oneIn(10);
+    // what nothing broke is equal without a verification that says so: the backfill is enough
+    const force = to === 'target-first' && !this.faulty;
+    const result = await this.tolerate(this.ferry.control.changePhase({ to, dryRun, force }));
+    if (result?.ok) this.steps.push(dryRun ? `(${to})` : to);
+    else if (result !== null) this.steps.push(`${to}: ${result.blockers.map((blocker) => blocker.code).join('+')}`);
+  }
+
+  private async backfill(): Promise<void> {
+    if (!(await this.tolerate(this.ferry.control.backfill('start')))?.ok) return;
+    await this.until(() => this.ferry.control.status().backfill.state !== 'running' || this.random.oneIn(30));
+    if (this.ferry.control.status().backfill.state === 'done') this.steps.push('backfill');
+  }
+
+  /** In half of the seeds: what a repair makes good again is seen only in the others. */
+  private repairNow(): Promise<void> {
+    return this.faulty || this.seed % 2 === 0 ? this.verify(true) : sleep(10);
+  }
+
+  private async verify(repair: boolean): Promise<void> {
+    if (!(await this.tolerate(this.ferry.control.verify({ repair })))?.ok) return;
+    await this.until(() => this.ferry.control.status().verify.state !== 'running');
+    this.steps.push('verify');
+  }
+
+  /** With broken connections a step may fail in any way, as long as it is tried again. */
+  private async tolerate<T>(step: Promise<T>): Promise<T | null> {
+    try {
+      return await step;
+    } catch (error) {
+      if (!this.faulty) throw error;
+      return null;
+    }
+  }
+
+  // ---- the saboteur
+
+  private async sabotage(): Promise<void> {
+    const { random } = this;
+    for (let left = random.between(1, 4); left > 0 && this.working; left--) {
+      await sleep(random.between(5, 120));
+      if (!this.working) return;
+      const onSource = random.oneIn(2);
+      const wire = onSource ? this.sourceWire : this.targetWire;
+      if (random.oneIn(2)) wire.cut();
+      else await killOne(onSource ? this.pair.source : this.pair.target, wire.pickAddress());
+    }
+  }
+
+  // ---- the judgement
+
+  private async judge(): Promise<void> {
+    await this.settle();
+    const { source, target } = this.pair;
+    for (const line of await differences(source, target, DATABASES, isFerrys)) {
+      this.wrong.push(`source and target differ: ${line}`);
+    }
+    await this.verify(false);
+    const { verify } = this.ferry.control.status();
+    if (verify.clean !== true) this.wrong.push(`the last verification is not clean: ${JSON.stringify(verify)}`);
+    for (const key of await leftOver(this.pair)) this.wrong.push(`Ferry left ${key} behind`);
+    const authority = this.ferry.control.status().authority;
+    this.wrong.push(...(await judge(this.workload, this.pair[authority])));
+  }
+
+  /** A mirrored phase, the backfill done, nothing dirty, nothing on its way. */
+  private async settle(): Promise<void> {
+    if (this.phase === 'source-only') await this.step('dual-write');
+    const deadlineMs = performance.now() + QUIET_TIMEOUT_MS;
+    let quietFor = 0;
+    while (quietFor < 3) {
+      const { phase, backfill, mirror, verify } = this.ferry.control.status();
+      if (performance.now() > deadlineMs) {
+        throw new Error(
+          `not quiet after ${QUIET_TIMEOUT_MS} ms: ${JSON.stringify({ phase, backfill, mirror, verify })}`,
+        );
+      }
+      if (phase === 'source-only') await this.step('dual-write');
+      const canBackfill = PHASES.indexOf(phase) < PHASES.indexOf('target-first');
+      if (canBackfill && backfill.state !== 'done' && backfill.state !== 'running') await this.backfill();
+      const busy = mirror.backlogOps + mirror.dirtyKeys + mirror.dirtySlots > 0 || verify.state === 'running';
+      quietFor = busy || (canBackfill && this.ferry.control.status().backfill.state !== 'done') ? 0 : quietFor + 1;
+      await sleep(5);
+    }
+  }
+
+  private async until(done: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + QUIET_TIMEOUT_MS;
+    while (!done()) {
+      if (performance.now() > deadlineMs) {
+        const { backfill, verify, mirror } = this.ferry.control.status();
+        throw new Error(`a job does not end: ${JSON.stringify({ backfill, verify, mirror })}`);
+      }
+      await sleep(2);
+    }
+  }
+}
+
+function isFerrys(key: string): boolean {
+  return key.startsWith('__ferry:');
+}
+
+/** Ferry's own keys, a moment after the last need of them. */
+async function leftOver(pair: Pair): Promise<string[]> {
+  await sleep(50);
+  const found: string[] = [];
+  for (const side of ['source', 'target'] as const) {
+    for (const db of DATABASES) {
+      const server = await directly(pair[side], db);
+      const [keys] = await server.ask([['KEYS', '__ferry:*']]);
+      for (const key of keys as string[]) {
+        const [type, ttl] = await server.ask([
+          ['TYPE', key],
+          ['PTTL', key],
+        ]);
+        if (key !== '__ferry:lease') found.push(`${key} (${type}, PTTL ${ttl}) in db ${db} of the ${side}`);
+      }
+      server.drop();
+    }
+  }
+  return found;
+}
+
+async function emptyTarget(port: number): Promise<void> {
+  const server = await directly(port, 0);
+  await server.ask([['FLUSHALL'], ['SCRIPT', 'FLUSH']]);
+  server.drop();
+}
+
+async function killOne(port: number, address: string | null): Promise<void> {
+  if (address === null) return;
+  const server = await directly(port, 0);
+  await server.ask([['CLIENT', 'KILL', 'ADDR', address]]);
+  server.drop();
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,144 @@
+/** What stops Ferry from starting: one sentence, the exit code of the contract, and no password anywhere. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Ran, runFerry } from '../../support/cli.js';
+import { freePort, type RedisServer, startRedis } from '../../support/redis.js';
+
+const PASSWORD = 'hunter2-secret';
+
+let source: RedisServer;
+let target: RedisServer;
+let guarded: RedisServer;
+let dir: string;
+const others: Server[] = [];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'ferry-start-'));
+  [source, target, guarded] = await Promise.all([
+    startRedis(),
+    startRedis(),
+    startRedis({ args: ['--requirepass', PASSWORD] }),
+  ]);
+});
+afterAll(async () => {
+  for (const server of others) server.close();
+  await Promise.all([source, target, guarded].map((server) => server?.stop()));
+  rmSync(dir, { recursive: true, force: true });
+});
+
+let runs = 0;
+interface Given {
+  readonly source?: string;
+  readonly target?: string;
+  readonly stateDir?: string;
+  readonly more?: string[];
+}
+
+function serve(given: Given = {}): Promise<Ran> {
+  const stateDir = given.stateDir ?? join(dir, `state-${++runs}`);
+  const sides = ['--source', given.source ?? source.url, '--target', given.target ?? target.url];
+  const rest = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'silent'];
+  return runFerry(['serve', ...sides, '--state-dir', stateDir, ...rest, ...(given.more ?? [])]);
+}
+
+function expectRefusal(ran: Ran, code: number, says: RegExp): void {
+  expect(ran.stderr).toMatch(/^ferry: [^\n]+\n$/);
+  expect(ran.stderr).toMatch(says);
+  expect(ran.stderr).not.toContain(PASSWORD);
+  expect({ code: ran.code, stdout: ran.stdout }).toEqual({ code, stdout: '' });
+}
+
+/** A server that answers every chunk with the same bytes. */
+async function stranger(answer: string): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write(answer, 'latin1'));
+  });
+  others.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return `redis://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+}
+
+describe('a server that cannot be used is exit code 3', () => {
+  test('nobody listens', async () => {
+    const nobody = `redis://user:${PASSWORD}@127.0.0.1:${await freePort()}`;
+    const [one, two] = await Promise.all([serve({ source: nobody }), serve({ target: nobody })]);
+    expectRefusal(one, 3, /source redis:\/\/user:\*\*\*@127\.0\.0\.1:\d+ .*ECONNREFUSED/);
+    expectRefusal(two, 3, /target redis:\/\/user:\*\*\*@127\.0\.0\.1:\d+ .*ECONNREFUSED/);
+  });
+
+  test('the name is unknown, the login is wrong, the login is missing', async () => {
+    const at = (login: string): string => `redis://${login}127.0.0.1:${guarded.port}`;
+    const [unknown, wrong, missing] = await Promise.all([
+      serve({ target: 'redis://no-such-host.invalid:6379' }),
+      serve({ source: at(`:${PASSWORD}x@`) }),
+      serve({ target: at('') }),
+    ]);
+    expectRefusal(unknown, 3, /target .*no-such-host\.invalid/);
+    expectRefusal(wrong, 3, /source .*WRONGPASS/);
+    expectRefusal(missing, 3, /target .*NOAUTH/);
+  });
+
+  test('what answers is no Redis', async () => {
+    const [http, garbage] = await Promise.all([
+      stranger('HTTP/1.1 400 Bad Request\r\n\r\n').then((url) => serve({ source: url })),
+      stranger('\x00\x01\x02\xff\r\n').then((url) => serve({ target: url })),
+    ]);
+    expectRefusal(http, 3, /source/);
+    expectRefusal(garbage, 3, /target/);
+  });
+});
+
+describe('a wrong configuration is exit code 2', () => {
+  test.each([
+    ['--source', 'localhost:6379', /--source: 'localhost:6379' is not a connection string/],
+    ['--source', 'http://localhost', /--source: .*scheme/],
+    ['--target', `redis://user:${PASSWORD}@127.0.0.1:99999`, /--target: .*99999/],
+    ['--target', 'rediss://localhost', /--target|TLS/],
+    ['--source', 'redis://localhost/x', /--source: .*database 'x'/],
+    ['--listen', 'nowhere', /--listen: expected an address/],
+    ['--phase', 'both', /--phase: expected one of source-only/],
+    ['--big-key-bytes', 'big', /--big-key-bytes: expected a size/],
+    ['--no-such-option', 'x', /no-such-option/],
+  ])('%s %s', async (name, value, says) => {
+    expectRefusal(await serve({ more: [name, value] }), 2, says);
+  });
+
+  test('one server for both sides, an unknown verb, no source, an unknown key in the file', async () => {
+    const file = join(dir, 'ferry.yaml');
+    writeFileSync(file, `source: ${source.url}\nlissten: 1\n`);
+    const [same, verb, missing, key] = await Promise.all([
+      serve({ target: source.url }),
+      runFerry(['servee']),
+      runFerry(['serve', '--target', target.url]),
+      runFerry(['serve', '--config', file]),
+    ]);
+    expectRefusal(same, 2, /the same server/);
+    expect(verb).toMatchObject({ code: 2, stdout: '' });
+    expect(verb.stderr).toMatch(/servee/);
+    expectRefusal(missing, 2, /No source is given/);
+    expectRefusal(key, 2, /unknown key 'lissten' \(did you mean 'listen'\?\)/);
+  });
+
+  test('a state directory of another migration, a damaged one, and one that is a file', async () => {
+    const theirs = join(dir, 'theirs');
+    mkdirSync(theirs);
+    const state = { migrationId: 'ab', source: 'a:1/0', target: 'b:2/0', phase: 'dual-write', epoch: 1 };
+    writeFileSync(join(theirs, 'state.json'), JSON.stringify(state));
+    const damaged = join(dir, 'damaged');
+    mkdirSync(damaged);
+    writeFileSync(join(damaged, 'state.json'), '{"migrationId": "ab", "pha');
+    const file = join(dir, 'a-file');
+    writeFileSync(file, '');
+    const [other, broken, noDirectory] = await Promise.all(
+      [theirs, damaged, file].map((stateDir) => serve({ stateDir })),
+    );
+    expectRefusal(other!, 2, /theirs belongs to the migration a:1\/0 → b:2\/0/);
+    expectRefusal(broken!, 2, /damaged cannot be read/);
+    expectRefusal(noDirectory!, 2, /a-file cannot be/);
+  });
+});

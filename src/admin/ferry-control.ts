@@ -7,7 +7,7 @@ import type { Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
-import { LatencyHistogram } from '../observe/histogram.js';
+import { RateMeter } from '../observe/rate.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import type {
   BackfillAction,
@@ -34,17 +34,14 @@ export interface ControlParts {
   connectedClients(): number;
 }
 
-const RATE_WINDOW_MS = 1000;
+const RATE_SAMPLE_MS = 500;
 
 export class RunningFerry implements FerryControl, MetricsSource {
-  private lastCount = 0;
-  private lastAtMs = performance.now();
-  private perSecond = 0;
+  private readonly rate = new RateMeter();
   private readonly timer: NodeJS.Timeout;
-  private readonly micros = { source: new LatencyHistogram(), target: new LatencyHistogram() };
 
   constructor(private readonly parts: ControlParts) {
-    this.timer = setInterval(() => this.measureRate(), RATE_WINDOW_MS);
+    this.timer = setInterval(() => this.measureRate(), RATE_SAMPLE_MS);
     this.timer.unref();
   }
 
@@ -68,7 +65,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       clients: { connected: this.parts.connectedClients(), blocked: 0, subscribed: 0 },
       commands: {
         total: counters.commands,
-        perSecond: this.perSecond,
+        perSecond: Math.round(this.rate.perSecond()),
         fallbacks: counters.fallbacks + counters.cascades,
         errors: counters.errors,
       },
@@ -193,13 +190,13 @@ export class RunningFerry implements FerryControl, MetricsSource {
         .all()
         .filter((c) => counters.commandsById[c.id]! > 0)
         .map((c) => ({ command: c.name, side, count: counters.commandsById[c.id]! })),
-      commandMicros: this.micros,
+      commandMicros: counters.durations,
       fallbackReads: counters.fallbacks + counters.cascades,
       readRepairs: counters.readRepairs,
       mirrorOps: counters.ops,
       mirrorErrors: counters.mirrorErrors,
       mirrorBacklogBytes: mirror?.lane.backlogBytes ?? 0,
-      mirrorLagSeconds: (mirror?.lagMs ?? 0) / 1000,
+      mirrorLagSeconds: (mirror?.lane.lagMs ?? 0) / 1000,
       dirtyKeys: board.dirty.size + Math.min(1, board.dirty.dirtySlots) * (board.dirty.dirtySlots / SLOTS),
       uncertainWrites: counters.uncertainWrites,
       clientsConnected: this.parts.connectedClients(),
@@ -225,11 +222,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
   }
 
   private measureRate(): void {
-    const now = performance.now();
-    const { commands } = this.parts.migration.board.counters;
-    this.perSecond = Math.round(((commands - this.lastCount) * 1000) / (now - this.lastAtMs));
-    this.lastCount = commands;
-    this.lastAtMs = now;
+    this.rate.sample(this.parts.migration.board.counters.commands, performance.now());
   }
 }
 

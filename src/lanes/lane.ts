@@ -227,6 +227,7 @@ export class Lane {
   }
 
   private received(buf: Buffer, bytes: number): void {
+    turn.nowMs = performance.now();
     const socket = this.socket;
     let at = 0;
     try {

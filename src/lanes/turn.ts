@@ -17,6 +17,8 @@ export interface Flushable {
 }
 
 class Turn {
+  /** When bytes last came in (performance.now()): the time of everything that happens because of them. */
+  nowMs = performance.now();
   private resumables: Resumable[] = [];
   private flushables: Flushable[] = [];
   private spareResumables: Resumable[] = [];

@@ -11,14 +11,16 @@
  * Plain form: MULTI; DUMP K; PEXPIRETIME K; EXEC → RESTORE K abs payload REPLACE ABSTTL, or DEL K. Where DUMP or
  * RESTORE cannot be used between the two servers the copy is logical (staged-copy.ts).
  */
+import { LaneLost } from '../lanes/call.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
 import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, Operation, REPLIED } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
-import { elementSpans, integerReply, isError, isNull } from '../resp/values.js';
+import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
 import type { Effect } from './effect.js';
 import type { Mirror } from './mirror.js';
+import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
 import { copyStaged, StagingKeys } from './staged-copy.js';
 import type { MirrorAck } from './write-lane.js';
 
@@ -276,6 +278,10 @@ export class CopyEngine {
   dumped(task: CopyTask, buf: Buffer, start: number, end: number): void {
     const { ledger } = this.mirror.context;
     const spans = this.spans;
+    if (isError(buf, start) && isQueueingRefused(buf.toString('latin1', start + 1, end))) {
+      void this.dumpWithoutQueueing(task);
+      return;
+    }
     if (isError(buf, start) || elementSpans(buf, start, end, spans) !== 2) {
       this.taken(task);
       ledger.replied(task);
@@ -294,6 +300,33 @@ export class CopyEngine {
     const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
     this.appendState(task, payload, gone ? 0 : deadlineMs);
     ledger.replied(task);
+  }
+
+  /** The authority takes no MULTI now (read-at-once.ts). The slot stays held meanwhile. */
+  private async dumpWithoutQueueing(task: CopyTask): Promise<void> {
+    const { ledger, authority } = this.mirror.context;
+    let failure = '';
+    let replies: Reply[] = [];
+    try {
+      const dump = [authority.wireName('DUMP'), task.key];
+      replies = await readWithoutQueueing(this.lane(task.db), [dump], [this.expireTimeName, task.key]);
+    } catch (error) {
+      if (error instanceof LaneLost) {
+        this.sourceLost(task);
+        return;
+      }
+      failure = (error as Error).message;
+    }
+    const fault = replies.find((reply) => reply instanceof ReplyFault);
+    if (fault !== undefined) failure = (fault as ReplyFault).message;
+    this.taken(task);
+    if (failure === '') {
+      const deadlineMs = this.deadlineFrom(Number(replies[1]));
+      const payload = Buffer.isBuffer(replies[0]) && deadlineMs !== -2 ? replies[0] : null;
+      this.appendState(task, payload, payload === null ? 0 : deadlineMs);
+    }
+    ledger.replied(task);
+    if (failure !== '') this.over(task, failure);
   }
 
   private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {

@@ -66,8 +66,6 @@ export class Mirror implements DerivationOutput {
   readonly lane: WriteLane;
   readonly copies: CopyEngine;
   readonly clock: MirrorClock;
-  /** The longest any operation waited for its acknowledgement lately, ms (decays). */
-  lagMs = 0;
   private readonly d = new Derivation();
   private readonly scripts = new ScriptCache();
   private readonly pool = new MirrorOpPool(this);

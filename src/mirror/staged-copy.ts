@@ -19,6 +19,7 @@ import type { CopyEngine, CopyTask } from './copy.js';
 import type { Args } from './derivation.js';
 import { type LogicalReader, logicalReader } from './logical/reader.js';
 import { STAGING_PREFIX } from './own-keys.js';
+import { readAtOnce } from './read-at-once.js';
 import type { MirrorAck } from './write-lane.js';
 
 const CHUNK_ELEMENTS = 1000;
@@ -114,7 +115,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   for (;;) {
     const reads = reader.nextReads();
     if (reads === null) break;
-    const replies = await callLane(source, isBig ? reads : [...reads, ttlRead], !isBig);
+    const replies = isBig ? await callLane(source, reads) : await readAtOnce(source, reads, ttlRead);
     if (!isBig) deadline = replies.pop();
     for (const args of reader.take(replies)) append(args);
     if (isBig) await engine.roomOnMirror();

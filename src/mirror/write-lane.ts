@@ -9,6 +9,7 @@
  */
 import { handshakeSteps } from '../lanes/handshake.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
+import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
 import { isError } from '../resp/values.js';
@@ -50,6 +51,10 @@ export class WriteLane {
   backlogOps = 0;
   /** Counts the connections: what was appended under another number may be lost. */
   epoch = 0;
+  /** One operation at a time is timed from its append to its acknowledgement. */
+  private timed: Sent | null = null;
+  private timedSinceMs = 0;
+  private lastLagMs = 0;
   private readonly lane: Lane;
   private db = 0;
   /** Acknowledged on the present connection. */
@@ -108,6 +113,11 @@ export class WriteLane {
     return this.lane.state === 'up';
   }
 
+  /** How long an operation waits for the mirror's acknowledgement, ms: the last one timed, or the one that waits. */
+  get lagMs(): number {
+    return this.timed === null ? this.lastLagMs : Math.max(this.lastLagMs, performance.now() - this.timedSinceMs);
+  }
+
   get lastError(): string {
     return this.lane.lastError;
   }
@@ -124,6 +134,10 @@ export class WriteLane {
       this.db = db;
     }
     const sent = this.pool.pop() ?? new Sent(this);
+    if (this.timed === null) {
+      this.timed = sent;
+      this.timedSinceMs = turn.nowMs;
+    }
     sent.ack = ack;
     sent.bytes = end - start;
     this.backlogBytes += sent.bytes;
@@ -132,6 +146,10 @@ export class WriteLane {
   }
 
   release(sent: Sent): void {
+    if (sent === this.timed) {
+      this.lastLagMs = turn.nowMs - this.timedSinceMs;
+      this.timed = null;
+    }
     this.backlogBytes -= sent.bytes;
     this.backlogOps--;
     sent.ack = null;

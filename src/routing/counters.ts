@@ -1,9 +1,12 @@
 /** What Ferry counts on the hot path: plain integers, read by status, metrics and tests. */
 import type { MirrorClass } from '../commands/mirroring.js';
 import type { MirrorCounters } from '../mirror/mirror.js';
+import { LatencyHistogram } from '../observe/histogram.js';
 
 export class Counters implements MirrorCounters {
   commands = 0;
+  /** From a command's bytes to its reply, µs, by the side that answered. */
+  readonly durations = { source: new LatencyHistogram(), target: new LatencyHistogram() };
   /** By command id of the present table. */
   commandsById = new Float64Array(1024);
   /** Errors that Ferry itself answered. */

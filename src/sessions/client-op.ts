@@ -11,6 +11,7 @@
 import { isMiss } from '../commands/misses.js';
 import type { Command } from '../commands/table.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
+import type { SideName } from '../lanes/upstream.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
@@ -48,6 +49,9 @@ export class ClientOp extends Effect implements LaneEntry {
   keyStart = 0;
   keyEnd = 0;
   attempts = 0;
+  /** When its bytes came (turn.nowMs), and the side that answers it. */
+  beganMs = 0;
+  answeredBy: SideName = 'source';
   /** The bytes for the authority where they are not the client's own (wire.ts). */
   wire: Buffer | null = null;
   /** It matters when it was sent. */
@@ -159,6 +163,7 @@ export class ClientOp extends Effect implements LaneEntry {
     session.sourceReadBegins(this.bucket);
     this.fallsBack = true;
     this.route = PASS;
+    this.answeredBy = session.board.rules.authority;
     this.lane = session.authorityLane();
     if (this.lane === null) session.close('the authority is not reachable');
     else this.transmit(this.lane);
@@ -305,6 +310,8 @@ export class ClientOp extends Effect implements LaneEntry {
     this.bucket = -2;
     this.keyStart = this.keyEnd = 0;
     this.attempts = 0;
+    this.beganMs = 0;
+    this.answeredBy = 'source';
     this.wire = null;
     this.elements = null;
     this.probes = null;

@@ -43,6 +43,10 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
     return true;
   }
   if (command === null || !command.exists || isBareContainer(command, argc)) {
+    if (command === null && isHttp(scanner)) {
+      session.close('a browser is made to speak to Ferry');
+      return true;
+    }
     return refuse(session, unknownError(scanner, command));
   }
   if (!arityOk(command, argc)) return refuse(session, wrongArity(command.name));
@@ -66,6 +70,11 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
 
 function opensLogin(command: Command | null): boolean {
   return command !== null && (command.name === 'auth' || command.name === 'hello' || command.name === 'quit');
+}
+
+/** Redis closes at once on these: some web page makes a browser talk to it (cross-protocol scripting). */
+function isHttp({ frame, starts, ends }: RequestScanner): boolean {
+  return ends[0]! - starts[0]! < 6 && /^(post|host:)$/i.test(frame.toString('latin1', starts[0]!, ends[0]!));
 }
 
 function isBareContainer(command: Command, argc: number): boolean {
@@ -116,6 +125,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   }
   const op = begin(session, command, scanner);
   op.route = TARGET;
+  op.answeredBy = board.follower.side;
   op.bucket = bucket;
   op.keyStart = starts[argument]!;
   op.keyEnd = ends[argument]!;
@@ -172,6 +182,7 @@ function usable(session: Session, lane: Lane | null): Lane | null {
 function begin(session: Session, command: Command, scanner: RequestScanner): ClientOp {
   const op = session.begin();
   op.command = command;
+  op.answeredBy = session.board.rules.authority;
   op.db = session.db;
   op.frame = scanner.frame;
   op.frameStart = scanner.frameStart;

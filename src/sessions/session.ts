@@ -76,6 +76,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.scanner.authenticated = !board.authority.requiresLogin;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
+      turn.nowMs = performance.now();
       this.scanner.push(chunk);
       this.pump();
     });
@@ -190,6 +191,7 @@ export class Session implements Resumable, Flushable, Gated {
 
   begin(): ClientOp {
     const op = takeOp(this);
+    op.beganMs = turn.nowMs;
     if (this.back === null) this.front = op;
     else this.back.next = op;
     this.back = op;
@@ -233,7 +235,7 @@ export class Session implements Resumable, Flushable, Gated {
   finishFront(op: ClientOp): void {
     this.leaveQueue(op);
     let next = this.front;
-    while (next !== null && next.done) {
+    while (next?.done) {
       if (next.stash !== null) this.write(next.stash, 0, next.stash.length);
       next.stash = null;
       this.leaveQueue(next);
@@ -250,6 +252,7 @@ export class Session implements Resumable, Flushable, Gated {
     op.delivered = true;
     this.inFlight--;
     this.board.answered();
+    if (op.route !== LOCAL) this.board.counters.durations[op.answeredBy].record((turn.nowMs - op.beganMs) * 1000);
     if (op.settledDone) this.recycle(op);
   }
 
@@ -359,7 +362,7 @@ export class Session implements Resumable, Flushable, Gated {
       parked.done = true;
     }
     // from the front: local answers and stashed ones go; the others leave when their replies arrive
-    while (this.front !== null && this.front.done) this.leaveQueue(this.front);
+    while (this.front?.done) this.leaveQueue(this.front);
     this.transaction = null;
     this.outbox.clear();
     this.onClose(this);

@@ -22,7 +22,7 @@ export function unknownCommand(argc: number, arg: (i: number) => Buffer): Buffer
   }
   const name = arg(0).toString('latin1').slice(0, SHOWN_BYTES);
   return Buffer.from(
-    `-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ') + '\r\n',
+    `${`-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ')}\r\n`,
     'latin1',
   );
 }

@@ -104,6 +104,7 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.command = session.board.table.byName('exec') ?? transaction.queued[0]!.command;
   op.db = session.db;
   op.lane = lane;
+  op.answeredBy = session.board.rules.authority;
   op.laneId = lane.id;
   op.elements = transaction.queued.map(
     (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end, wireOf(session, q)),

@@ -91,11 +91,9 @@ describe('ways to diverge 29: the mirror refuses', () => {
       const { s, client } = await begin();
       await refusal.begin(s.target.direct);
       expect(errorsIn(await sendAll(client, WRITES))).toEqual([]);
-      await s.until('keys are dirty', () => s.board.dirty.size > 5);
-      expect(await s.differences()).not.toEqual([]);
+      await s.until('it has refused', () => s.board.counters.mirrorErrors > 5);
       await refusal.recover(s.target.direct);
       expect(await s.outcome()).toEqual([]);
-      expect(s.board.counters.mirrorErrors).toBeGreaterThan(5);
     });
 
     it('29: in the middle of a pipeline of several clients, again and again', async () => {

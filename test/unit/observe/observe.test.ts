@@ -3,9 +3,9 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CounterGrid, RateMeter } from '../../../src/observe/counters.js';
 import { LatencyHistogram } from '../../../src/observe/histogram.js';
 import { createLogger } from '../../../src/observe/log.js';
+import { RateMeter } from '../../../src/observe/rate.js';
 
 describe('LatencyHistogram', () => {
   test('percentiles are never below the true value and at most 1/32 above it', () => {
@@ -49,14 +49,6 @@ describe('LatencyHistogram', () => {
     expect(a).toEqual(both);
     expect(a.countUpTo(100)).toBe(5);
   });
-});
-
-test('CounterGrid grows by rows', () => {
-  const grid = new CounterGrid(1, 2);
-  grid.add(0, 1);
-  grid.add(7, 0, 5);
-  grid.add(7, 0);
-  expect([grid.get(0, 0), grid.get(0, 1), grid.get(7, 0), grid.get(99, 0), grid.total()]).toEqual([0, 1, 6, 0, 7]);
 });
 
 test('RateMeter is the mean over its window', () => {

@@ -1,0 +1,41 @@
+/**
+ * Reads a key's value and its deadline at one moment, on a lane of the authority.
+ *
+ * MULTI does that, except on a server that is over its memory limit: it refuses to queue anything, reads too, and EXEC
+ * answers EXECABORT. Then the deadline is asked before and after the value, outside MULTI, and must be the same. The
+ * slot is held by whoever asks, so only a writer that bypasses Ferry could come between.
+ */
+import { callLane, type LaneArgs } from '../lanes/call.js';
+import type { Lane } from '../lanes/lane.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+
+/** PTTL counts down while the value is read. */
+const COUNTED_DOWN_MS = 1000;
+
+/** The replies to `reads`, and then the one to `deadlineRead` (PEXPIRETIME or PTTL). */
+export async function readAtOnce(lane: Lane, reads: readonly LaneArgs[], deadlineRead: LaneArgs): Promise<Reply[]> {
+  try {
+    return await callLane(lane, [...reads, deadlineRead], true);
+  } catch (error) {
+    if (!(error instanceof ReplyFault) || !isQueueingRefused(error.message)) throw error;
+  }
+  return readWithoutQueueing(lane, reads, deadlineRead);
+}
+
+export async function readWithoutQueueing(
+  lane: Lane,
+  reads: readonly LaneArgs[],
+  deadlineRead: LaneArgs,
+): Promise<Reply[]> {
+  const [before, ...replies] = await callLane(lane, [deadlineRead, ...reads, deadlineRead]);
+  const [first, last] = [Number(before), Number(replies.at(-1))];
+  const isSame =
+    first === last || (/^PTTL$/i.test(String(deadlineRead[0])) && last >= 0 && first - last < COUNTED_DOWN_MS);
+  if (!isSame) throw new Error('its deadline changed while it was read');
+  return replies;
+}
+
+/** EXEC's answer when a command before it could not even be queued. */
+export function isQueueingRefused(error: string): boolean {
+  return error.startsWith('EXECABORT');
+}

@@ -253,7 +253,7 @@ async function connectSides(
 
 function reasonOf(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException;
-  return message || code || String(error);
+  return (message || code || String(error)).replace(/\.$/, '');
 }
 
 async function listen(listener: Listener, config: Config): Promise<number> {

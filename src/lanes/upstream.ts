@@ -40,6 +40,8 @@ export class Upstream {
   /** Connections lost and not yet known to be dead on the node. */
   unfenced = 0;
   readonly control: Redis;
+  /** What the control connection met last: `connect` itself only says that it was closed. */
+  private controlError: Error | null = null;
   private readonly lanes = new Map<string, Lane>();
   private readonly fences = new Map<number, Promise<void>>();
   private closed = false;
@@ -69,8 +71,9 @@ export class Upstream {
       disableClientInfo: true,
       retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 6), 1000),
     });
-    this.control.on('error', () => {
+    this.control.on('error', (error: Error) => {
       this.state = 'down';
+      this.controlError = error;
     });
     this.control.on('close', () => {
       this.state = 'down';
@@ -127,8 +130,13 @@ export class Upstream {
 
   /** First contact: throws when the server cannot be reached or refuses Ferry's login. */
   async connect(): Promise<void> {
-    await this.control.connect();
-    await this.refresh();
+    this.controlError = null;
+    try {
+      await this.control.connect();
+      await this.refresh();
+    } catch (error) {
+      throw this.controlError ?? error;
+    }
     await this.probeAnonymous();
     this.state = 'up';
   }

@@ -20,7 +20,7 @@ import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } f
 import { keySlot } from '../topology/crc16.js';
 import type { Effect } from './effect.js';
 import type { Mirror } from './mirror.js';
-import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
+import { type DeadlineRead, isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
 import { copyStaged, StagingKeys } from './staged-copy.js';
 import type { MirrorAck } from './write-lane.js';
 
@@ -264,6 +264,10 @@ export class CopyEngine {
     return this.options.hasExpireTime ? authority.wireName('PEXPIRETIME') : authority.wireName('PTTL');
   }
 
+  deadlineRead(key: Buffer): DeadlineRead {
+    return { args: [this.expireTimeName, key], countsDown: !this.options.hasExpireTime };
+  }
+
   /** PEXPIRETIME's or PTTL's answer as a deadline on the authority's clock: 0 none, -2 no such key. */
   deadlineFrom(answer: number): number {
     if (answer === -1) return 0;
@@ -309,7 +313,7 @@ export class CopyEngine {
     let replies: Reply[] = [];
     try {
       const dump = [authority.wireName('DUMP'), task.key];
-      replies = await readWithoutQueueing(this.lane(task.db), [dump], [this.expireTimeName, task.key]);
+      replies = await readWithoutQueueing(this.lane(task.db), [dump], this.deadlineRead(task.key));
     } catch (error) {
       if (error instanceof LaneLost) {
         this.sourceLost(task);

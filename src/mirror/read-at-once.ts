@@ -9,28 +9,33 @@ import { callLane, type LaneArgs } from '../lanes/call.js';
 import type { Lane } from '../lanes/lane.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 
-/** PTTL counts down while the value is read. */
+/** How much a PTTL may have counted down while the value was read. */
 const COUNTED_DOWN_MS = 1000;
 
-/** The replies to `reads`, and then the one to `deadlineRead` (PEXPIRETIME or PTTL). */
-export async function readAtOnce(lane: Lane, reads: readonly LaneArgs[], deadlineRead: LaneArgs): Promise<Reply[]> {
+/** How the deadline is asked: PEXPIRETIME, or PTTL, which counts down. */
+export interface DeadlineRead {
+  readonly args: LaneArgs;
+  readonly countsDown: boolean;
+}
+
+/** The replies to `reads`, and then the one about the deadline. */
+export async function readAtOnce(lane: Lane, reads: readonly LaneArgs[], deadline: DeadlineRead): Promise<Reply[]> {
   try {
-    return await callLane(lane, [...reads, deadlineRead], true);
+    return await callLane(lane, [...reads, deadline.args], true);
   } catch (error) {
     if (!(error instanceof ReplyFault) || !isQueueingRefused(error.message)) throw error;
   }
-  return readWithoutQueueing(lane, reads, deadlineRead);
+  return readWithoutQueueing(lane, reads, deadline);
 }
 
 export async function readWithoutQueueing(
   lane: Lane,
   reads: readonly LaneArgs[],
-  deadlineRead: LaneArgs,
+  deadline: DeadlineRead,
 ): Promise<Reply[]> {
-  const [before, ...replies] = await callLane(lane, [deadlineRead, ...reads, deadlineRead]);
+  const [before, ...replies] = await callLane(lane, [deadline.args, ...reads, deadline.args]);
   const [first, last] = [Number(before), Number(replies.at(-1))];
-  const isSame =
-    first === last || (/^PTTL$/i.test(String(deadlineRead[0])) && last >= 0 && first - last < COUNTED_DOWN_MS);
+  const isSame = first === last || (deadline.countsDown && last >= 0 && first - last < COUNTED_DOWN_MS);
   if (!isSame) throw new Error('its deadline changed while it was read');
   return replies;
 }

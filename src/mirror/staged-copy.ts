@@ -110,12 +110,12 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
     features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
   });
   append(['DEL', staging]);
-  const ttlRead: Args = [engine.expireTimeName, task.key];
+  const deadlineRead = engine.deadlineRead(task.key);
   let deadline: Reply | undefined;
   for (;;) {
     const reads = reader.nextReads();
     if (reads === null) break;
-    const replies = isBig ? await callLane(source, reads) : await readAtOnce(source, reads, ttlRead);
+    const replies = isBig ? await callLane(source, reads) : await readAtOnce(source, reads, deadlineRead);
     if (!isBig) deadline = replies.pop();
     for (const args of reader.take(replies)) append(args);
     if (isBig) await engine.roomOnMirror();
@@ -132,7 +132,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
       return abandon(append, staging);
     }
   }
-  if (deadline === undefined) [deadline] = await callLane(source, [ttlRead]);
+  if (deadline === undefined) [deadline] = await callLane(source, [deadlineRead.args]);
   if (deadline instanceof ReplyFault) throw deadline;
   swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline)), append, failed, epoch);
   return true;

@@ -12,7 +12,7 @@ export class Listener {
   private readonly server: Server;
 
   constructor(private readonly board: Switchboard) {
-    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket));
   }
 
   /** Resolves to the port taken. */

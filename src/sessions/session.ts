@@ -46,6 +46,7 @@ export class Session implements Resumable, Flushable, Gated {
   busy = false;
   /** After QUIT or a protocol error: close once everything was answered. */
   private closing = false;
+  private inputEnded = false;
 
   /** Databases that could not be proven for mirroring, with the reason. */
   readonly unprovable = new Map<number, string>();
@@ -83,7 +84,11 @@ export class Session implements Resumable, Flushable, Gated {
     socket.on('drain', () => this.pump());
     socket.on('error', () => this.close('socket error'));
     socket.on('close', () => this.close('closed by the client'));
-    socket.on('end', () => this.close('ended by the client'));
+    // what it has sent is still served: a client may write everything, close its side and read
+    socket.on('end', () => {
+      this.inputEnded = true;
+      this.pump();
+    });
   }
 
   get remote(): string {
@@ -105,7 +110,10 @@ export class Session implements Resumable, Flushable, Gated {
       if (this.socket.writableLength + this.outbox.pendingBytes > OUTPUT_PAUSE_BYTES) break;
       if (!this.held) {
         const found = scanner.next();
-        if (found === NEED_MORE) break;
+        if (found === NEED_MORE) {
+          if (this.inputEnded) this.closeWhenAnswered();
+          break;
+        }
         if (found === PROTOCOL_ERROR) {
           this.replyNow(errorReply(scanner.error));
           this.closeWhenAnswered();
@@ -236,9 +244,10 @@ export class Session implements Resumable, Flushable, Gated {
     this.leaveQueue(op);
     let next = this.front;
     while (next?.done) {
-      if (next.stash !== null) this.write(next.stash, 0, next.stash.length);
+      const reply = next.stash;
       next.stash = null;
-      this.leaveQueue(next);
+      this.leaveQueue(next); // first: the write may end the session, and with it the queue
+      if (reply !== null) this.write(reply, 0, reply.length);
       next = this.front;
     }
     if (this.front === null && this.closing) this.end();

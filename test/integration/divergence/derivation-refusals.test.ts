@@ -89,6 +89,8 @@ describe('ways to diverge 29: the mirror refuses', () => {
   describe.each(REFUSALS)('$name', (refusal) => {
     it('29: from the first write on, then it recovers', async () => {
       const { s, client } = await begin();
+      await sendAll(client, WRITES);
+      await s.settled();
       await refusal.begin(s.target.direct);
       expect(errorsIn(await sendAll(client, WRITES))).toEqual([]);
       await s.until('it has refused', () => s.board.counters.mirrorErrors > 5);

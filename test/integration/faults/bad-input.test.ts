@@ -123,7 +123,7 @@ describe('malformed input', () => {
 
 describe('limits', () => {
   test('a client that never reads is disconnected at the limit, whatever it asked, and nobody else notices', async () => {
-    const stage = await Stage.open({ config: { limits: { clientOutputBytes: 1024 * KIB } } });
+    const stage = await Stage.open({ relays: true, config: { limits: { clientOutputBytes: 1024 * KIB } } });
     try {
       await stage.goTo('dual-write');
       const big = 'x'.repeat(300 * KIB);
@@ -149,9 +149,12 @@ describe('limits', () => {
           deaf.once('close', () => resolve(true));
           setTimeout(() => resolve(false), 10_000).unref();
         });
+        // no reply before everything was asked
+        stage.relay('source').hold('client');
+        deaf.pause();
         deaf.write(encode(commands));
         await sleep(300);
-        deaf.pause();
+        stage.relay('source').release('client');
         await stage.until(`a client with ${what} is gone`, ({ clients }) => clients.connected === 4, 10_000);
         deaf.resume();
         expect(await end, what).toBe(true);

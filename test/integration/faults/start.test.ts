@@ -40,7 +40,8 @@ interface Given {
 function serve(given: Given = {}): Promise<Ran> {
   const stateDir = given.stateDir ?? join(dir, `state-${++runs}`);
   const sides = ['--source', given.source ?? source.url, '--target', given.target ?? target.url];
-  const rest = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-level', 'silent'];
+  const rest = ['--admin', '127.0.0.1:0', '--log-level', 'silent'];
+  if (given.more?.[0] !== '--listen') rest.push('--listen', '127.0.0.1:0');
   return runFerry(['serve', ...sides, '--state-dir', stateDir, ...rest, ...(given.more ?? [])]);
 }
 
@@ -103,14 +104,15 @@ describe('a wrong configuration is exit code 2', () => {
     ['--listen', 'nowhere', /--listen: expected an address/],
     ['--phase', 'both', /--phase: expected one of source-only/],
     ['--big-key-bytes', 'big', /--big-key-bytes: expected a size/],
-    ['--no-such-option', 'x', /no-such-option/],
+    ['--sorce', 'redis://localhost', /sorce/],
   ])('%s %s', async (name, value, says) => {
-    expectRefusal(await serve({ more: [name, value] }), 2, says);
+    const given = { '--source': { source: value }, '--target': { target: value } }[name] ?? { more: [name, value] };
+    expectRefusal(await serve(given), 2, says);
   });
 
   test('one server for both sides, an unknown verb, no source, an unknown key in the file', async () => {
     const file = join(dir, 'ferry.yaml');
-    writeFileSync(file, `source: ${source.url}\nlissten: 1\n`);
+    writeFileSync(file, `source: ${source.url}\nstate_dir: x\n`);
     const [same, verb, missing, key] = await Promise.all([
       serve({ target: source.url }),
       runFerry(['servee']),
@@ -119,9 +121,9 @@ describe('a wrong configuration is exit code 2', () => {
     ]);
     expectRefusal(same, 2, /the same server/);
     expect(verb).toMatchObject({ code: 2, stdout: '' });
-    expect(verb.stderr).toMatch(/servee/);
+    expect(verb.stderr).toMatch(/serve/);
     expectRefusal(missing, 2, /No source is given/);
-    expectRefusal(key, 2, /unknown key 'lissten' \(did you mean 'listen'\?\)/);
+    expectRefusal(key, 2, /unknown key 'state_dir' \(did you mean 'state-dir'\?\)/);
   });
 
   test('a state directory of another migration, a damaged one, and one that is a file', async () => {

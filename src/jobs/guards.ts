@@ -17,6 +17,7 @@ export interface GuardedJobs {
 const FORCEABLE = new Set([
   'backfill-incomplete',
   'not-verified',
+  'keys-missing',
   'verification-running',
   'target-evicts',
   'scripts-missing',
@@ -34,7 +35,7 @@ export function isForceable(blocker: Blocker, step: StepName): boolean {
 
 export function blockersOf(step: StepName, jobs: GuardedJobs): Blocker[] {
   if (step === 'cutover') return cutoverBlockers(jobs);
-  if (step === 'rollback') return swapBlockers(jobs);
+  if (step === 'rollback') return [...swapBlockers(jobs), ...notVouched(jobs)];
   if (step === 'finalize') return jobs.verify.isRunning ? [VERIFYING] : [];
   return [];
 }
@@ -71,8 +72,27 @@ function swapBlockers({ migration, verify }: GuardedJobs): Blocker[] {
   return blockers;
 }
 
+/** No clean verification, or something that can hide a difference happened since it began. */
+function notVouched({ migration, verify }: GuardedJobs): Blocker[] {
+  if (verify.vouches) return [];
+  const since = migration.lastHazard === '' ? '' : ` since: ${migration.lastHazard}`;
+  const message = `There is no clean verification${since}. Run ferry verify --repair --wait, then ferry verify --wait.`;
+  return [{ code: 'not-verified', message }];
+}
+
+/**
+ * A last look at how many keys both sides have: a target that somebody emptied after the verification shows here.
+ * Counts may differ by keys that expired and were not yet removed, so only a large shortfall speaks.
+ */
+export function shortfall(authorityKeys: number, followerKeys: number, follower: string): Blocker[] {
+  const missing = authorityKeys - followerKeys;
+  if (missing <= 100 || missing <= authorityKeys * 0.05) return [];
+  const message = `The ${follower} has ${followerKeys} keys and the other side ${authorityKeys}: verify again (ferry verify --wait).`;
+  return [{ code: 'keys-missing', message }];
+}
+
 function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
-  const { migration, backfill, verify } = jobs;
+  const { migration, backfill } = jobs;
   const blockers = swapBlockers(jobs);
   if (!backfill.isDone) {
     blockers.push({
@@ -80,13 +100,7 @@ function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
       message: 'The backfill is not complete: start it and wait for its end (ferry backfill start --wait).',
     });
   }
-  if (!verify.vouches) {
-    const since = migration.lastHazard === '' ? '' : ` since: ${migration.lastHazard}`;
-    blockers.push({
-      code: 'not-verified',
-      message: `There is no clean verification${since}. Run ferry verify --repair --wait, then ferry verify --wait.`,
-    });
-  }
+  blockers.push(...notVouched(jobs));
   const { target } = migration.board;
   if (/lru|lfu|random|ttl/.test(target.maxmemoryPolicy) && target.maxmemoryBytes > 0) {
     blockers.push({

@@ -56,7 +56,7 @@ export class PhaseSwap implements Swapping {
     if (!board.rules.mirrored) return;
     for (const db of (await usedDatabases(board.authority)).keys()) {
       await board.databases
-        .prove(db)
+        .admit(db, board.follower)
         .catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
     }
     board.mirror = this.makeMirror(board.authority, board.follower);
@@ -171,6 +171,10 @@ export class PhaseSwap implements Swapping {
         hashFieldTtl: has(authority, 'hpexpiretime'),
         entriesRead: has(follower, 'pexpiretime'), // both came with 7.0
       },
+      onMismatch: () => {
+        this.log.warn({ side: follower.side }, 'the mirror does not hold what it was given: somebody else changes it');
+        this.doubtMirror(`the ${follower.side} answered a write otherwise than the ${authority.side}`);
+      },
       onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
       onDown: (reason) =>
         reason !== 'closed' &&
@@ -208,14 +212,20 @@ export class PhaseSwap implements Swapping {
     return table;
   }
 
+  /** The two sides may differ anywhere, until a verification says otherwise. */
+  private doubtMirror(why: string): void {
+    const { board } = this.migration;
+    this.migration.hazard(why);
+    board.known.forget();
+    board.targetProven = false;
+    void this.migration.update({ targetProven: false });
+  }
+
   private newProcess(upstream: Upstream): void {
     const { board } = this.migration;
     if (!board.rules.mirrored) return;
     this.log.warn({ side: upstream.side }, 'another server process answers now');
-    this.migration.hazard(`the ${upstream.side} is another process`);
-    board.targetProven = false;
-    void this.migration.update({ targetProven: false });
-    board.known.forget();
+    this.doubtMirror(`the ${upstream.side} is another process`);
     this.verify.stop();
     if (upstream === board.authority || board.phase === 'target-first') board.dirty.markAll();
     else this.backfill.restart(`the ${upstream.side} is another process`);

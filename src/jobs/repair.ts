@@ -76,6 +76,7 @@ export class Repair {
   private async round(): Promise<boolean> {
     const { board } = this.migration;
     const window = new CopyWindow(WINDOW);
+    if (board.databases.awaited.size > 0) await this.proveAwaited();
     for (const mark of [...board.dirty.entries()].slice(0, 10_000)) {
       if (!this.mayRun) break;
       board.counters.repairs++;
@@ -86,6 +87,15 @@ export class Repair {
     }
     await window.settled();
     return window.failedKeys > 0;
+  }
+
+  /** The mirror is back: databases that came into use while it was away can be proven now. */
+  private async proveAwaited(): Promise<void> {
+    const { databases, mirror } = this.migration.board;
+    for (const db of [...databases.awaited]) {
+      await databases.prove(db);
+      await mirror?.lane.selectProven(db);
+    }
   }
 
   private async sweepSlots(window: CopyWindow): Promise<void> {

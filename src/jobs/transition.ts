@@ -11,7 +11,7 @@
  */
 import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
 import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
-import { blockersOf, type GuardedJobs, isForceable } from './guards.js';
+import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
 import type { Blocker } from './migration.js';
 import type { Repair } from './repair.js';
 import { usedDatabases } from './scan.js';
@@ -90,9 +90,10 @@ export class Transitions {
     if (step === 'cutover') await board.target.refresh().catch(() => {}); // is it still one that does not evict?
     let blockers = blocking();
     if (blockers.length > 0) return { ok: false, error: `${request.to} is not possible now`, blockers };
-    blockers = [...(await this.forward(request.to)), ...(await this.swapping.prepare(request.to))].filter(
-      (b) => !(request.force === true && isForceable(b, step)),
-    );
+    blockers = [...(await this.forward(request.to)), ...(await this.counts(step))];
+    const stands = (b: Blocker): boolean => !(request.force === true && isForceable(b, step));
+    blockers = blockers.filter(stands);
+    if (blockers.length === 0) blockers = (await this.swapping.prepare(request.to)).filter(stands);
     if (blockers.length > 0) {
       this.swapping.unprepare();
       return { ok: false, error: `${request.to} is not possible now`, blockers };
@@ -163,6 +164,18 @@ export class Transitions {
       return [{ code: 'database-unusable', message: `${sentence((error as Error).message)}` }];
     }
     return [];
+  }
+
+  private async counts(step: StepName): Promise<Blocker[]> {
+    if (step !== 'cutover' && step !== 'rollback') return [];
+    const { authority, follower } = this.jobs.migration.board;
+    const keysOf = async (side: typeof authority): Promise<number> =>
+      [...(await usedDatabases(side)).values()].reduce((sum, keys) => sum + keys, 0);
+    try {
+      return shortfall(await keysOf(authority), await keysOf(follower), follower.side);
+    } catch {
+      return []; // a side that does not answer is another blocker's business
+    }
   }
 
   /** Mirroring begins: nothing is known, and the target is proven only if it is empty. */

@@ -80,6 +80,8 @@ export class Lane {
   /** How often a connection was lost or could not be made since it was last up. */
   failures = 0;
   lastError = '';
+  /** When it was closed for good, by performance.now(). */
+  closedAtMs = 0;
   flushQueued = false;
 
   private socket: Socket | null = null;
@@ -140,6 +142,7 @@ export class Lane {
     if (this.state === 'closed') return;
     const wasDown = this.state === 'down';
     this.state = 'closed';
+    this.closedAtMs = performance.now();
     if (this.timer !== null) clearTimeout(this.timer);
     this.socket?.destroy();
     this.socket = null;

@@ -20,6 +20,7 @@ export type UpstreamState = 'up' | 'down';
 
 const CLOCK_SAMPLES = 3;
 const FENCE_RETRY_MS = 200;
+const REFUSED_RETRY_MS = 1000;
 
 export interface UpstreamEvents {
   /** The process behind the address is another one than before: its data may be anything. */
@@ -98,7 +99,7 @@ export class Upstream {
 
   /** The number of a logical database on this side. */
   dbHere(db: number): number {
-    return db === this.mappedDb ? this.endpoint.db : db;
+    return this.mappedDb >= 0 && db === this.mappedDb ? this.endpoint.db : db;
   }
 
   /** The logical number of this side's database `here`, -1 when it has none (it would be another one's). */
@@ -234,6 +235,13 @@ export class Upstream {
     });
     this.lanes.set(key, lane);
     return lane;
+  }
+
+  /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */
+  readLane(identity: Identity, db: number): Lane {
+    const lane = this.lanes.get(`client\n${identity.name}\n${db}`);
+    if (lane?.state === 'closed' && performance.now() - lane.closedAtMs < REFUSED_RETRY_MS) return lane;
+    return this.lane(identity, db);
   }
 
   /** A lane for a job under Ferry's own identity. */

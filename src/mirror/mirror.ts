@@ -55,6 +55,8 @@ export interface MirrorContext {
   readonly counters: MirrorCounters;
   /** Test hook: told which class each command was mirrored with. */
   readonly onMirrored: ((command: string, mirrorClass: MirrorClass) => void) | null;
+  /** What the mirror holds is not what it was given. */
+  onMismatch(): void;
   onUp(): void;
   onDown(reason: string): void;
 }
@@ -85,6 +87,11 @@ export class Mirror implements DerivationOutput {
         context.onUp();
       },
       onDown: (reason) => context.onDown(reason),
+      onWrongDatabase: () => {
+        // which keys of which database were hit, only a sweep of both sides can tell
+        context.known.forget();
+        context.dirty.markAll();
+      },
     });
     this.copies = new CopyEngine(this, context.copy);
     this.d.output = this;
@@ -143,6 +150,17 @@ export class Mirror implements DerivationOutput {
       if (this.failedKeys.written[i] === 0) continue;
       this.markKeyDirty(e.db, args.arg(this.failedKeys.index[i]!));
     }
+  }
+
+  /**
+   * A key that was believed to be the same there is not. Unless its mark is older than that, somebody else changes the
+   * mirror, or emptied it: nothing about it is sure any more (divergence 10).
+   */
+  mismatched(e: Effect): void {
+    const { dirty } = this.context;
+    const marksBefore = dirty.size;
+    this.markDirty(e);
+    if (dirty.size > marksBefore) this.context.onMismatch();
   }
 
   isPast(deadlineMs: number): boolean {
@@ -210,7 +228,10 @@ export class Mirror implements DerivationOutput {
       this.markDirty(e);
       return;
     }
-    if (!e.command!.onMirror) return;
+    if (!e.command!.onMirror) {
+      if (/^flush/.test(e.command!.name)) this.markDirty(e); // taken away there: key by key, by the repair
+      return;
+    }
     if (e.command!.name === 'script|flush') this.scripts.clear();
     if (/^flush/.test(e.command!.name)) {
       this.copies.changedAll();

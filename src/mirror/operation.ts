@@ -14,6 +14,8 @@ const KEPT_BYTES = 48;
 /** What an operation needs from its mirror. */
 export interface OperationOwner {
   markDirty(e: Effect): void;
+  /** The mirror answered otherwise than the authority. */
+  mismatched(e: Effect): void;
   /** Has the moment passed on the authority's clock, or is it about to? */
   isPast(deadlineMs: number): boolean;
   readonly context: { readonly counters: { mirrorErrors: number; selfCheckMismatches: number } };
@@ -46,12 +48,11 @@ export class MirrorOp implements MirrorAck {
 
   acknowledged(buf: Buffer, start: number, end: number): void {
     const effect = this.effect!;
+    const differs = this.expectedLength >= 0 && !this.matches(buf, start, end);
+    if (differs) this.owner.context.counters.selfCheckMismatches++;
     // it may have run on the mirror after the key had died there, and made another one (divergence 9)
     if (this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs)) this.owner.markDirty(effect);
-    if (this.expectedLength >= 0 && !this.matches(buf, start, end)) {
-      this.owner.context.counters.selfCheckMismatches++;
-      this.owner.markDirty(effect);
-    }
+    else if (differs) this.owner.mismatched(effect);
     this.recycle();
     effect.partSettled();
   }

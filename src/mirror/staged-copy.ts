@@ -95,7 +95,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
 
   const failed = { error: null as string | null };
   const append = (args: Args): void => {
-    if (lane.epoch !== epoch || !lane.isUp) throw new Interrupted('the mirror connection was lost');
+    if (lane.epoch !== epoch || !lane.canTake(task.db, 0)) throw new Interrupted('the mirror connection was lost');
     const wire = context.mirror.wireName(String(args[0]));
     const frame = encodeCommand([wire, ...args.slice(1)]);
     task.sizeBytesSent += frame.length;

@@ -3,7 +3,7 @@
  *
  * It carries all databases. A database is used only after one SELECT of it was acknowledged on this very
  * connection; later SELECTs are pipelined, and an error of one closes the connection (else the next write would
- * land in the wrong database). While it is down nothing is queued: the caller marks keys dirty instead.
+ * land in the wrong database; for those already behind it, see `onWrongDatabase`). While it is down nothing is queued: the caller marks keys dirty instead.
  *
  * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first.
  */
@@ -19,6 +19,13 @@ export interface MirrorAck {
   acknowledged(buf: Buffer, start: number, end: number): void;
   /** Refused by the mirror (error text), or lost with the connection (null). */
   failed(error: string | null): void;
+}
+
+export interface WriteLaneEvents {
+  onUp(): void;
+  onDown(reason: string): void;
+  /** A SELECT of a usable database was refused: what was pipelined behind it ran in another one. */
+  onWrongDatabase(): void;
 }
 
 /** A slot of the lane's ring: pooled, because one is used per mirrored command. */
@@ -69,13 +76,15 @@ export class WriteLane {
     /** The databases in use, proven distinct on this side: selected at every connect. */
     private readonly usedDbs: ReadonlySet<number>,
     private readonly backlogLimitBytes: number,
-    events: { onUp(): void; onDown(reason: string): void },
+    events: WriteLaneEvents,
   ) {
     const owner = this;
     this.onSelectReply = {
       streams: false,
       onReply(buf, start, end) {
-        if (isError(buf, start)) owner.lane.drop(`SELECT refused: ${buf.toString('latin1', start + 1, end - 2)}`);
+        if (!isError(buf, start)) return;
+        events.onWrongDatabase();
+        owner.lane.drop(`SELECT refused: ${buf.toString('latin1', start + 1, end - 2)}`);
       },
       onPiece() {},
       onLost() {},
@@ -85,7 +94,8 @@ export class WriteLane {
         this.usable.clear();
         const dbs = [...this.usedDbs];
         this.db = dbs.at(-1) ?? 0;
-        if (dbs.length === 0 || (dbs.length === 1 && dbs[0] === 0)) this.usable.add(0);
+        // a connection begins in database 0, and a handshake that needs no other one does not select it
+        if (dbs.length === 1 && upstream.dbHere(dbs[0]!) === 0) this.usable.add(dbs[0]!);
         return handshakeSteps(lane, {
           credentials: upstream.endpoint,
           connectionName: upstream.nameFor('mirror'),
@@ -98,6 +108,8 @@ export class WriteLane {
       },
       onUp: () => {
         this.epoch++;
+        // those that came into use during the handshake
+        for (const db of this.usedDbs) void this.selectProven(db);
         events.onUp();
       },
       onDown: (_lane, reason) => {

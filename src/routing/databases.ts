@@ -13,6 +13,11 @@ const PROBE_TTL_MS = 10_000;
 export class Databases {
   /** Proven ones, in order of their first use; logical numbers (the source's). */
   readonly used = new Set<number>();
+  /**
+   * Those that clients began to use while the side that follows was away. Nothing of them is mirrored or read there,
+   * and what is written becomes dirty, until the repair has proven them.
+   */
+  readonly awaited = new Set<number>();
   private proving = new Map<number, Promise<void>>();
 
   constructor(
@@ -33,10 +38,21 @@ export class Databases {
     return proof;
   }
 
+  /** As `prove`, for a client: that the follower is away must not keep it from working. */
+  async admit(db: number, follower: Upstream): Promise<void> {
+    try {
+      await this.prove(db);
+    } catch (error) {
+      if (follower.state === 'up') throw error;
+      this.awaited.add(db);
+    }
+  }
+
   private async proveOn(db: number): Promise<void> {
     const [other] = this.used;
     for (const side of this.sides) await proveDistinct(side, db, other ?? 0);
     this.used.add(db);
+    this.awaited.delete(db);
   }
 }
 

@@ -16,6 +16,7 @@ import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
+import { markCursor } from './cursors.js';
 import type { Session } from './session.js';
 
 export const PASS = 0;
@@ -56,6 +57,8 @@ export class ClientOp extends Effect implements LaneEntry {
   wire: Buffer | null = null;
   /** It matters when it was sent. */
   isTimed = false;
+  /** A scan of the target: the cursor in its reply is to be marked (cursors.ts). */
+  marksCursor = false;
   /** A transaction: one element per queued command. */
   elements: ElementEffect[] | null = null;
   /** Reads sent right behind the write; derived when the last was answered. */
@@ -69,7 +72,8 @@ export class ClientOp extends Effect implements LaneEntry {
 
   /** A big reply may pass in pieces while it is this op's turn to answer. */
   get streams(): boolean {
-    return this.passing || (this.route === PASS && this.session !== null && this.session.isFront(this));
+    if (this.route !== PASS || this.marksCursor) return this.passing;
+    return this.passing || this.session?.isFront(this) === true;
   }
 
   // ── towards the server
@@ -141,7 +145,10 @@ export class ClientOp extends Effect implements LaneEntry {
     const session = this.session!;
     session.sourceReadOver(this.bucket);
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
-    session.deliver(this, buf, start, end);
+    if (this.marksCursor) {
+      const marked = markCursor(buf, start, end);
+      session.deliver(this, marked, 0, marked.length);
+    } else session.deliver(this, buf, start, end);
   }
 
   private targetAnswered(buf: Buffer, start: number, end: number): void {
@@ -298,6 +305,7 @@ export class ClientOp extends Effect implements LaneEntry {
     this.waits = 0;
     this.sentMs = 0;
     this.isTimed = false;
+    this.marksCursor = false;
     this.session = null;
     this.lane = null;
     this.route = PASS;

@@ -6,12 +6,19 @@
  * the database must be one there as well. https://redis.io/commands/hello
  */
 import type { Command } from '../commands/table.js';
-import { ANONYMOUS, identityOf } from '../lanes/identity.js';
+import { ANONYMOUS, credentialsOn, identityOf } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, NULL_BULK, OK, PONG } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
-import { DISCARD_WITHOUT_MULTI, EXEC_WITHOUT_MULTI, NOT_AN_INTEGER, SYNTAX, wrongArity } from './texts.js';
+import {
+  DISCARD_WITHOUT_MULTI,
+  EXEC_WITHOUT_MULTI,
+  HELLO_NOAUTH,
+  NOT_AN_INTEGER,
+  SYNTAX,
+  wrongArity,
+} from './texts.js';
 import { beginTransaction } from './transaction.js';
 
 /** Answers the command; false when it must wait for the replies before it. */
@@ -121,8 +128,8 @@ function select(session: Session, text: string): boolean {
     const error = await board.authority.tryLane(session.identity, db);
     if (error !== null) return errorReply(error);
     if (board.rules.mirrored) {
-      await board.databases.prove(db);
-      await board.mirror?.lane.selectProven(db);
+      await board.databases.admit(db, board.follower);
+      if (board.databases.used.has(db)) await board.mirror?.lane.selectProven(db);
     }
     session.db = db;
     session.forgetLanes();
@@ -133,9 +140,14 @@ function select(session: Session, text: string): boolean {
 function login(session: Session, username: string | null, password: string, success: () => Buffer): boolean {
   return afterReplies(session, async () => {
     const { board } = session;
-    const refusal = await board.authority.verifyLogin(username, password);
-    if (refusal !== null) return errorReply(refusal);
-    session.identity = identityOf(username, password);
+    const identity = identityOf(username, password);
+    // the account of the other side's connection string is this side's account here (lanes/identity.ts)
+    const own = credentialsOn(identity, board.authority.endpoint, board.follower.endpoint);
+    if (own.password !== null) {
+      const refusal = await board.authority.verifyLogin(own === identity ? username : own.username, own.password);
+      if (refusal !== null) return errorReply(refusal);
+    }
+    session.identity = identity;
     session.scanner.authenticated = true;
     session.forgetLanes();
     return success();
@@ -180,12 +192,7 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   };
   if (password !== null) return login(session, username, password, welcome);
   if (session.board.authority.requiresLogin && session.identity === ANONYMOUS) {
-    return refuse(
-      session,
-      errorReply(
-        'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
-      ),
-    );
+    return refuse(session, HELLO_NOAUTH);
   }
   session.replyNow(welcome());
   return true;

@@ -24,10 +24,11 @@ import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { type ClientOp, PASS, TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
+import { isScan, sendCursor } from './cursors.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
-import { NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
+import { EXEC_NOAUTH, NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
 import { wireFor } from './wire.js';
 
@@ -38,10 +39,6 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   const { board } = session;
   const { frame, argc, starts, ends } = scanner;
   const command = board.table.lookup(frame, argc, starts, ends);
-  if (board.authority.requiresLogin && session.identity.password === null && !opensLogin(command)) {
-    session.replyNow(NOAUTH);
-    return true;
-  }
   if (command === null || !command.exists || isBareContainer(command, argc)) {
     if (command === null && isHttp(scanner)) {
       session.close('a browser is made to speak to Ferry');
@@ -50,6 +47,9 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
     return refuse(session, unknownError(scanner, command));
   }
   if (!arityOk(command, argc)) return refuse(session, wrongArity(command.name));
+  if (board.authority.requiresLogin && session.identity.password === null && !opensLogin(command)) {
+    return refuse(session, command.name === 'exec' ? EXEC_NOAUTH : NOAUTH);
+  }
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
   if (session.transaction !== null) return queueInTransaction(session, command, scanner);
@@ -68,8 +68,8 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   }
 }
 
-function opensLogin(command: Command | null): boolean {
-  return command !== null && (command.name === 'auth' || command.name === 'hello' || command.name === 'quit');
+function opensLogin(command: Command): boolean {
+  return command.name === 'auth' || command.name === 'hello' || command.name === 'quit';
 }
 
 /** Redis closes at once on these: some web page makes a browser talk to it (cross-protocol scripting). */
@@ -168,6 +168,7 @@ function pass(session: Session, command: Command, scanner: RequestScanner, bucke
   op.route = PASS;
   op.bucket = bucket;
   op.lane = lane;
+  if (command.miss === 'never' && isScan(command)) sendCursor(op);
   session.sourceReadBegins(bucket);
   op.transmit(lane);
   return true;

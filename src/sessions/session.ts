@@ -173,11 +173,13 @@ export class Session implements Resumable, Flushable, Gated {
     return lane;
   }
 
+  /** The lane for target reads; null while the database is not proven there. */
   followerLane(): Lane | null {
     if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
     let lane = this.follower;
     if (lane === null || lane.state === 'closed') {
-      lane = this.board.follower.lane(this.identity, this.db);
+      const { databases, follower } = this.board;
+      lane = databases.used.has(this.db) ? follower.readLane(this.identity, this.db) : null;
       this.follower = lane;
     }
     return lane;

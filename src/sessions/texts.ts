@@ -8,6 +8,10 @@ export const WATCH_INSIDE_MULTI = errorReply('ERR WATCH inside MULTI is not allo
 export const EXECABORT = errorReply('EXECABORT Transaction discarded because of previous errors.');
 export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
 export const NOAUTH = errorReply('NOAUTH Authentication required.');
+export const EXEC_NOAUTH = errorReply('EXECABORT Transaction discarded because of: NOAUTH Authentication required.');
+export const HELLO_NOAUTH = errorReply(
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+);
 export const SYNTAX = errorReply('ERR syntax error');
 
 const SHOWN_BYTES = 128;

@@ -62,7 +62,7 @@ export interface Furthest<State, Call, Reply> {
   readonly stuck: readonly Operation<Call, Reply>[];
 }
 
-export const VISIT_LIMIT = 400_000;
+export const VISIT_LIMIT = 60_000;
 
 export function checkHistory<State, Call, Reply>(
   model: Model<State, Call, Reply>,

@@ -37,6 +37,8 @@ export interface Outcome {
 }
 
 const QUIET_TIMEOUT_MS = 20_000;
+const SEED_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
 const DATABASES = [0, 1];
 const CLIENTS = 8;
 const BURSTS = 30;
@@ -77,13 +79,15 @@ class Migrating {
     try {
       await this.begin(stateDir);
       try {
-        await this.meanwhile();
-        await this.judge();
+        await within(SEED_TIMEOUT_MS, 'the clients and the operator', this.meanwhile());
+        await within(SEED_TIMEOUT_MS, 'the judgement', this.judge());
       } catch (error) {
         this.wrong.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
       }
       const counters = { ...this.ferry.counters };
-      await this.ferry.stop();
+      await within(STOP_TIMEOUT_MS, 'stopping Ferry', this.ferry.stop()).catch((error: Error) => {
+        this.wrong.push(error.message);
+      });
       return {
         seed: this.seed,
         wrong: this.wrong,
@@ -129,7 +133,7 @@ class Migrating {
       },
       logLevel: 'silent',
     });
-    this.ferry = await startFerry(config, { hooks: this.hooks });
+    this.ferry = await within(STOP_TIMEOUT_MS, 'starting Ferry', startFerry(config, { hooks: this.hooks }));
   }
 
   /** Clients and operator side by side, until the clients are done. */
@@ -312,6 +316,13 @@ async function killOne(port: number, address: string | null): Promise<void> {
   const server = await directly(port, 0);
   await server.ask([['CLIENT', 'KILL', 'ADDR', address]]);
   server.drop();
+}
+
+function within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${what}: not done after ${limitMs} ms`)), limitMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,26 +1,18 @@
-import { writeSync } from 'node:fs';
+import { writeSync, appendFileSync } from 'node:fs';
 import { it } from 'vitest';
-import { startRedis } from '../support/redis.js';
-import { addUsers, loadScripts } from './judge.js';
-import { runSeed } from './migration.js';
+import { Tracks } from './batch.js';
 
 it('one', async () => {
-  const source = await startRedis();
-  const target = await startRedis();
-  await addUsers(source.port);
-  await addUsers(target.port);
-  await loadScripts(source.port);
   const first = Number(process.env.FIRST ?? 1);
   const count = Number(process.env.SEEDS ?? 1);
-  for (let seed = first; seed < first + count; seed++) {
-    const t = performance.now();
-    const o = await runSeed(seed, { source: source.port, target: target.port }, JSON.parse(process.env.HOOKS ?? '{}'));
-    writeSync(
-      1,
-      `SEED ${seed} ${(performance.now() - t).toFixed(0)}ms ${o.wrong.length} wrong ${o.commands} cmds ${JSON.stringify(o.counters)} ${o.steps.join(' ')}\n`,
-    );
+  const tracks = new Tracks();
+  await tracks.start(Number(process.env.TRACKS ?? 1));
+  await tracks.run(first, count, JSON.parse(process.env.HOOKS ?? '{}'), (o) => {
+    const c = o.counters;
+    writeSync(1, `SEED ${o.seed} ${o.wrong.length} wrong ${o.commands} cmds closes ${o.closes} parked ${c.parked} joined ${c.joinedCopies} fb ${c.fallbacks} casc ${c.cascades} stalls ${c.stalls} rep ${c.repairs} chunk ${c.chunkedCopies} tr ${c.targetReads} sc ${c.selfCheckMismatches} | ${o.steps.join(' ')}\n`);
+    for (const w of o.wrong) appendFileSync('/tmp/wrong.txt', `SEED ${o.seed} WRONG ${w}\n`);
     for (const w of o.wrong.slice(0, 12)) writeSync(1, `   WRONG ${w}\n`);
-  }
-  await source.stop();
-  await target.stop();
+    return false;
+  });
+  await tracks.stop();
 });

@@ -109,7 +109,7 @@ function xreadgroup(d: Derivation): void {
   const { first, count } = streamsOf(d);
   let noAck = false;
   for (let i = 4; i < first - 1; i++) if (d.option(i) === 'NOACK') noAck = true;
-  if (count === 0 || d.probed.length !== count) {
+  if (count === 0 || d.probed.length !== count || hasTwins(d, first, count)) {
     d.copyKeys();
     return;
   }
@@ -137,6 +137,12 @@ function xreadgroup(d: Derivation): void {
       d.send(['XCLAIM', key, group, consumer, 0, ...ids, 'TIME', Math.round(d.nowMs + d.shiftMs)]);
     }
   }
+}
+
+/** A stream named twice is answered under one name twice, and nobody can tell which answer is whose. */
+function hasTwins(d: Derivation, first: number, count: number): boolean {
+  if (count === 1) return false;
+  return new Set(Array.from({ length: count }, (_, i) => d.args.text(first + i))).size < count;
 }
 
 interface Delivered {

@@ -75,7 +75,12 @@ async function writeAll(client: Wire): Promise<void> {
     client,
     Object.values(CASES).flatMap(([, ...thenDo]) => thenDo),
   );
-  const transaction = [['MULTI'], ['HSET', 'in a transaction', 'b', '1'], ['HINCRBY', 'in a transaction', 'a', '1'], ['EXEC']];
+  const transaction = [
+    ['MULTI'],
+    ['HSET', 'in a transaction', 'b', '1'],
+    ['HINCRBY', 'in a transaction', 'a', '1'],
+    ['EXEC'],
+  ];
   await Promise.all(transaction.map((args) => client.send(...args)));
 }
 

@@ -8,7 +8,14 @@ import type { Wire } from '../write-commands/wire.js';
 import { pause, Scenario, type ScenarioOptions, type Servers, startServers, stopServers, texts } from './scenario.js';
 
 /** Blocks of other sizes in streams, and other encodings of everything small. */
-const OTHER_LAYOUT = ['--stream-node-max-entries', '7', '--set-max-intset-entries', '3', '--hash-max-listpack-entries', '4'];
+const OTHER_LAYOUT = [
+  '--stream-node-max-entries',
+  '7',
+  '--set-max-intset-entries',
+  '3',
+  '--hash-max-listpack-entries',
+  '4',
+];
 
 let servers: Servers;
 let scenario: Scenario | null = null;
@@ -48,7 +55,8 @@ async function replayedByHand(lines: readonly string[]): Promise<string[]> {
   return found;
 }
 
-const times = (count: number, line: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => line(i));
+const times = (count: number, line: (i: number) => string): string[] =>
+  Array.from({ length: count }, (_, i) => line(i));
 
 const PENDING = [
   ...times(12, (i) => `XADD s ${i + 1}-1 f v`),
@@ -57,22 +65,45 @@ const PENDING = [
   'XREADGROUP GROUP g bob COUNT 4 STREAMS s >',
 ];
 
-const THEMES: readonly { readonly name: string; readonly given: readonly string[]; readonly lines: readonly string[] }[] = [
-  { name: 'XADD with ids of the server', given: [], lines: [...times(30, () => 'XADD s * f v'), 'XADD s 99999999999999-* f v'] },
+const THEMES: readonly {
+  readonly name: string;
+  readonly given: readonly string[];
+  readonly lines: readonly string[];
+}[] = [
+  {
+    name: 'XADD with ids of the server',
+    given: [],
+    lines: [...times(30, () => 'XADD s * f v'), 'XADD s 99999999999999-* f v'],
+  },
   {
     name: 'XADD MAXLEN ~',
     given: times(250, (i) => `XADD s ${i + 1}-1 f v`),
-    lines: [...times(40, (i) => `XADD s MAXLEN ~ 100 * f ${i}`), 'XADD s MAXLEN ~ 90 LIMIT 50 * f v', 'XADD s MAXLEN 95 * f v'],
+    lines: [
+      ...times(40, (i) => `XADD s MAXLEN ~ 100 * f ${i}`),
+      'XADD s MAXLEN ~ 90 LIMIT 50 * f v',
+      'XADD s MAXLEN 95 * f v',
+    ],
   },
   {
     name: 'XADD MINID ~',
     given: times(250, (i) => `XADD s ${i + 1}-1 f v`),
-    lines: [...times(20, (i) => `XADD s MINID ~ ${i * 10} * f ${i}`), 'XADD s MINID = 200 * f v', 'XADD s NOMKSTREAM MINID ~ 240 * f v'],
+    lines: [
+      ...times(20, (i) => `XADD s MINID ~ ${i * 10} * f ${i}`),
+      'XADD s MINID = 200 * f v',
+      'XADD s NOMKSTREAM MINID ~ 240 * f v',
+    ],
   },
   {
     name: 'XTRIM ~',
     given: times(350, (i) => `XADD s ${i + 1}-1 f v`),
-    lines: ['XTRIM s MAXLEN ~ 320', 'XTRIM s MAXLEN ~ 333', 'XTRIM s MINID ~ 123', 'XTRIM s MAXLEN ~ 100 LIMIT 100', 'XTRIM s MAXLEN = 95'],
+    lines: [
+      'XTRIM s MAXLEN ~ 320',
+      'XTRIM s MAXLEN ~ 333',
+      'XTRIM s MINID ~ 123',
+      'XTRIM s MAXLEN ~ 100 LIMIT 100',
+      'XTRIM s MAXLEN = 95',
+      'XTRIM s MAXLEN ~ 44',
+    ],
   },
   {
     name: 'XADD ~ on entries that were deleted in between',
@@ -88,12 +119,23 @@ const THEMES: readonly { readonly name: string; readonly given: readonly string[
       ...['XREADGROUP GROUP g ann STREAMS s 0', 'XREADGROUP GROUP g eve NOACK COUNT 4 STREAMS s >'],
       ...['XREADGROUP GROUP g ann STREAMS s >', 'XREADGROUP GROUP g ann STREAMS s >', 'XACK s g 1-1 2-1'],
       ...['XREADGROUP GROUP late ann STREAMS s >', 'XADD s 50-1 f v', 'XREADGROUP GROUP late ann STREAMS s >'],
-      ...['XREADGROUP GROUP g nobody STREAMS s 0', 'XREADGROUP GROUP late ann STREAMS s s 0 >'],
+      ...[
+        'XREADGROUP GROUP g nobody STREAMS s 0',
+        'XREADGROUP GROUP late ann STREAMS s s 0 >',
+        'XADD s 60-1 f v',
+        'XREADGROUP GROUP late ann STREAMS s s > 0',
+      ],
     ],
   },
   {
     name: 'XREADGROUP on several streams',
-    given: ['XADD {a}1 1-1 f v', 'XADD {b}2 1-1 f v', 'XADD {b}2 2-1 f v', 'XGROUP CREATE {a}1 g 0', 'XGROUP CREATE {b}2 g 0'],
+    given: [
+      'XADD {a}1 1-1 f v',
+      'XADD {b}2 1-1 f v',
+      'XADD {b}2 2-1 f v',
+      'XGROUP CREATE {a}1 g 0',
+      'XGROUP CREATE {b}2 g 0',
+    ],
     lines: ['XREADGROUP GROUP g c COUNT 1 STREAMS {a}1 {b}2 > >', 'XREADGROUP GROUP g c STREAMS {a}1 {b}2 0 >'],
   },
   {
@@ -117,7 +159,16 @@ const THEMES: readonly { readonly name: string; readonly given: readonly string[
   {
     name: 'SPOP',
     given: [`SADD set ${times(200, (i) => `m${i}`).join(' ')}`, `SADD ints ${times(100, (i) => `${i}`).join(' ')}`],
-    lines: [...times(20, () => 'SPOP set'), 'SPOP set 30', 'SPOP ints 40', 'SPOP ints 0', 'SPOP none', 'SPOP none 5', 'SPOP ints 1000', 'SPOP set'],
+    lines: [
+      ...times(20, () => 'SPOP set'),
+      'SPOP set 30',
+      'SPOP ints 40',
+      'SPOP ints 0',
+      'SPOP none',
+      'SPOP none 5',
+      'SPOP ints 1000',
+      'SPOP set',
+    ],
   },
   {
     name: 'INCRBYFLOAT and HINCRBYFLOAT',
@@ -136,7 +187,11 @@ const THEMES: readonly { readonly name: string; readonly given: readonly string[
     ],
     lines: [
       ...['SORT set BY nosort STORE out1', 'SORT set BY nosort LIMIT 5 7 STORE out2', 'SORT list ALPHA STORE out3'],
-      ...['SORT list BY w_* STORE out4', 'SORT list BY w_* GET # GET obj_*->f GET w_* STORE out5', 'SORT z BY nosort DESC STORE out6'],
+      ...[
+        'SORT list BY w_* STORE out4',
+        'SORT list BY w_* GET # GET obj_*->f GET w_* STORE out5',
+        'SORT z BY nosort DESC STORE out6',
+      ],
       ...['SORT none STORE out3', 'SORT list BY nosort STORE list'],
     ],
   },
@@ -144,10 +199,34 @@ const THEMES: readonly { readonly name: string; readonly given: readonly string[
     name: 'conditions, and values that were there before',
     given: ['SET a 1', 'SET b 2 EX 1000', 'RPUSH list x'],
     lines: [
-      ...['SETNX a 9', 'SETNX c 9', 'SET a 5 NX', 'SET a 6 XX', 'SET d 6 XX', 'SET b 7 GET', 'SET e 1 NX GET', 'SET e 2 NX GET'],
+      ...[
+        'SETNX a 9',
+        'SETNX c 9',
+        'SET a 5 NX',
+        'SET a 6 XX',
+        'SET d 6 XX',
+        'SET b 7 GET',
+        'SET e 1 NX GET',
+        'SET e 2 NX GET',
+      ],
       ...['SET b 8 XX GET KEEPTTL', 'SET f 8 XX GET', 'MSETNX a 0 g 1', 'MSETNX h 0 g 1', 'GETSET a 3', 'GETSET i 3'],
-      ...['GETDEL i', 'GETDEL none', 'GETEX b PERSIST', 'GETEX none EX 5', 'SET list text', 'RENAMENX a b', 'RENAMENX a j'],
-      ...['COPY b j', 'COPY b j REPLACE', 'COPY none j REPLACE', 'SMOVE none x m', 'ZADD z NX 1 m', 'ZADD z GT CH 0 m 5 n'],
+      ...[
+        'GETDEL i',
+        'GETDEL none',
+        'GETEX b PERSIST',
+        'GETEX none EX 5',
+        'SET list text',
+        'RENAMENX a b',
+        'RENAMENX a j',
+      ],
+      ...[
+        'COPY b j',
+        'COPY b j REPLACE',
+        'COPY none j REPLACE',
+        'SMOVE none x m',
+        'ZADD z NX 1 m',
+        'ZADD z GT CH 0 m 5 n',
+      ],
     ],
   },
 ];
@@ -179,7 +258,10 @@ describe('ways to diverge 30: effects that a server chooses', () => {
       const { s, client } = await begin({ before: given.map((line) => line.split(' ')), phase: 'target-read' });
       await s.ferry.control.backfill('start');
       const half = lines.length >> 1;
-      await sendAll(client, lines.slice(0, half).flatMap((line) => ['MULTI', line, 'EXEC']));
+      await sendAll(
+        client,
+        lines.slice(0, half).flatMap((line) => ['MULTI', line, 'EXEC']),
+      );
       await s.settled();
       expect(await s.verified()).toBe(true);
       expect(await s.ferry.control.changePhase({ to: 'target-first' })).toMatchObject({ ok: true });
@@ -189,10 +271,13 @@ describe('ways to diverge 30: effects that a server chooses', () => {
     });
   });
 
-  it.each(['XADD MAXLEN ~', 'SPOP', 'SORT … STORE, BY nosort and others'])('30: the fault: %s replayed by hand', async (name) => {
-    const { given, lines } = THEMES.find((theme) => theme.name === name)!;
-    expect((await replayedByHand([...given, ...lines])).length).toBeGreaterThan(0);
-  });
+  it.each(['XADD with ids of the server', 'XADD MAXLEN ~', 'XTRIM ~', 'SPOP'])(
+    '30: the fault: %s replayed by hand',
+    async (name) => {
+      const { given, lines } = THEMES.find((theme) => theme.name === name)!;
+      expect((await replayedByHand([...given, ...lines])).length).toBeGreaterThan(0);
+    },
+  );
 
   it('30: three clients at once, each in a hurry', async () => {
     const { s } = await begin();
@@ -202,7 +287,11 @@ describe('ways to diverge 30: effects that a server chooses', () => {
     const lines = [
       ...['XADD s MAXLEN ~ 50 * f v', 'XADD s * f v', 'XREADGROUP GROUP g ann COUNT 2 STREAMS s >', 'SPOP set 2'],
       ...['XAUTOCLAIM s g bob 0 0 COUNT 3', 'XREADGROUP GROUP g bob COUNT 2 STREAMS s 0', 'INCRBYFLOAT f 0.1'],
-      ...['XTRIM s MAXLEN ~ 40', 'XREADGROUP GROUP g eve COUNT 1 STREAMS s >', 'SORT set BY nosort LIMIT 0 9 STORE sorted'],
+      ...[
+        'XTRIM s MAXLEN ~ 40',
+        'XREADGROUP GROUP g eve COUNT 1 STREAMS s >',
+        'SORT set BY nosort LIMIT 0 9 STORE sorted',
+      ],
       ...['XCLAIM s g ann 0 1-1', 'XADD s NOMKSTREAM MAXLEN ~ 45 * f v', 'SET x v GET', 'SETNX y v', 'GETDEL y'],
     ];
     await Promise.all(

@@ -93,7 +93,10 @@ describe('case 10: the mirror restarts empty', () => {
     const load = (async () => {
       for (let i = 0; running; i++) {
         await buildOnAll(client, `field ${i % 20}`);
-        expect(texts([await client.send('HGET', 'hash', 'a'), await client.send('GET', 'untouched')])).toEqual(['1', 'value']);
+        expect(texts([await client.send('HGET', 'hash', 'a'), await client.send('GET', 'untouched')])).toEqual([
+          '1',
+          'value',
+        ]);
       }
     })();
     for (let i = 0; i < 2; i++) {
@@ -130,6 +133,8 @@ describe('case 10: the mirror is emptied beside Ferry', () => {
     const client = await play({ phase: 'target-read' });
     await scenario.backfilled();
     expect(await scenario.verified()).toBe(true);
+    await client.send('GET', 'elsewhere'); // opens the lane to the target
+    await pause(20);
     await empty(scenario.target.direct);
     return client;
   }
@@ -138,8 +143,10 @@ describe('case 10: the mirror is emptied beside Ferry', () => {
     const client = await emptied(async (target) => {
       await target.send('FLUSHALL');
     });
+    await client.send('HSET', 'hash', 'b', '2'); // 1 on both, but one field there
     await client.send('INCR', 'counter'); // 6 here, 1 there
     await scenario.settled();
+    expect(texts([await client.send('HLEN', 'hash')])).toEqual(['2']); // no longer asked there
     expect(scenario.ferry.counters.selfCheckMismatches).toBe(1);
     // the one key is right again; that the others may be gone is remembered
     expect(names(await scenario.differences())).not.toContain('counter');
@@ -157,7 +164,10 @@ describe('case 10: the mirror is emptied beside Ferry', () => {
     const client = await emptied(async (target) => {
       await target.send('FLUSHALL');
     });
-    expect(texts([await client.send('GET', 'untouched'), await client.send('HGET', 'hash', 'a')])).toEqual(['value', '1']);
+    expect(texts([await client.send('GET', 'untouched'), await client.send('HGET', 'hash', 'a')])).toEqual([
+      'value',
+      '1',
+    ]);
     await scenario.settled();
     expect(texts([await scenario.target.direct.send('GET', 'untouched')])).toEqual(['value']); // read repair
   });

@@ -25,7 +25,11 @@ export interface StageOptions {
   readonly ferry?: boolean;
   /** Ferry reaches both servers through relays. */
   readonly relays?: boolean;
+  /** `user:password` of Ferry's own login on each side. */
+  readonly logins?: Partial<Record<Side, string>>;
 }
+
+type Side = 'source' | 'target';
 
 const WAIT_MS = 20_000;
 
@@ -36,7 +40,7 @@ export class Stage {
   private constructor(
     readonly source: RedisServer,
     readonly target: RedisServer,
-    private readonly relays: Readonly<Record<'source' | 'target', Relay>> | null,
+    private readonly relays: Readonly<Record<Side, Relay>> | null,
     readonly stateDir: string,
     private readonly overrides: ConfigOverrides,
   ) {}
@@ -49,7 +53,13 @@ export class Stage {
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-stage-'));
     const relays =
       options.relays === true ? { source: await Relay.open(source.port), target: await Relay.open(target.port) } : null;
-    const stage = new Stage(source, target, relays, stateDir, options.config ?? {});
+    const urlOf = (side: Side): string => {
+      const login = options.logins?.[side];
+      const { port } = relays?.[side] ?? { source, target }[side];
+      return `redis://${login === undefined ? '' : `${login}@`}127.0.0.1:${port}`;
+    };
+    const sides = { source: urlOf('source'), target: urlOf('target') };
+    const stage = new Stage(source, target, relays, stateDir, { ...sides, ...options.config });
     if (options.ferry !== false) await stage.start();
     return stage;
   }
@@ -59,7 +69,7 @@ export class Stage {
     return this.running;
   }
 
-  relay(side: 'source' | 'target'): Relay {
+  relay(side: Side): Relay {
     if (this.relays === null) throw new Error('no relays stand on this stage');
     return this.relays[side];
   }
@@ -71,8 +81,6 @@ export class Stage {
   /** Starts Ferry; again after `stop`, with the same state directory. */
   async start(more: ConfigOverrides = {}): Promise<void> {
     const config = defaultConfig({
-      source: (this.relays?.source ?? this.source).url,
-      target: (this.relays?.target ?? this.target).url,
       listen: { host: '127.0.0.1', port: 0 },
       admin: { port: 0 },
       stateDir: this.stateDir,

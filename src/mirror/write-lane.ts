@@ -3,7 +3,8 @@
  *
  * It carries all databases. A database is used only after one SELECT of it was acknowledged on this very
  * connection; later SELECTs are pipelined, and an error of one closes the connection (else the next write would
- * land in the wrong database; for those already behind it, see `onWrongDatabase`). While it is down nothing is queued: the caller marks keys dirty instead.
+ * land in the wrong database; for those already behind it, see `onWrongDatabase`). While it is down nothing is queued:
+ * the caller marks keys dirty instead.
  *
  * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first.
  */

@@ -18,6 +18,7 @@ import { encodeCommand, errorReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
 import { markCursor } from './cursors.js';
 import type { Session } from './session.js';
+import { NO_BUCKET } from './slot-reads.js';
 
 export const PASS = 0;
 export const TARGET = 1;
@@ -45,8 +46,8 @@ export class ClientOp extends Effect implements LaneEntry {
   settledDone = true;
   /** An earlier target read of the session fell back on the slot, so this one must too. */
   fallsBack = false;
-  /** The read's bucket in the session's per-slot counters, -1 when it counts for all, -2 when for none. */
-  bucket = -2;
+  /** The read's bucket in the session's counters (slot-reads.ts). */
+  bucket = NO_BUCKET;
   keyStart = 0;
   keyEnd = 0;
   attempts = 0;
@@ -136,14 +137,14 @@ export class ClientOp extends Effect implements LaneEntry {
     this.passing = !last;
     session.writePiece(buf, start, end);
     if (last) {
-      session.sourceReadOver(this.bucket);
+      session.reads.sourceOver(this.bucket);
       session.finishFront(this);
     }
   }
 
   private readAnswered(buf: Buffer, start: number, end: number): void {
     const session = this.session!;
-    session.sourceReadOver(this.bucket);
+    session.reads.sourceOver(this.bucket);
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
     if (this.marksCursor) {
       const marked = markCursor(buf, start, end);
@@ -167,7 +168,7 @@ export class ClientOp extends Effect implements LaneEntry {
     else if (first) session.board.counters.fallbacks++;
     session.cascade(this);
     session.targetReadOver(this.bucket);
-    session.sourceReadBegins(this.bucket);
+    session.reads.sourceBegins(this.bucket);
     this.fallsBack = true;
     this.route = PASS;
     this.answeredBy = session.board.rules.authority;
@@ -258,7 +259,7 @@ export class ClientOp extends Effect implements LaneEntry {
     if (this.passing) {
       this.passing = false;
       session.close('the server went away in the middle of a reply');
-      session.sourceReadOver(this.bucket);
+      session.reads.sourceOver(this.bucket);
       session.finishFront(this);
       return;
     }
@@ -288,7 +289,7 @@ export class ClientOp extends Effect implements LaneEntry {
       }
       board.ledger.replied(this);
       if (this.settledDone) board.ledger.finish(this);
-    } else if (this.route === PASS) session.sourceReadOver(this.bucket);
+    } else if (this.route === PASS) session.reads.sourceOver(this.bucket);
     if (isLost && board.config.onUncertain === 'close') session.close('the server went away');
     session.deliver(this, reply, 0, reply.length);
   }
@@ -315,7 +316,7 @@ export class ClientOp extends Effect implements LaneEntry {
     this.delivered = false;
     this.settledDone = true;
     this.fallsBack = false;
-    this.bucket = -2;
+    this.bucket = NO_BUCKET;
     this.keyStart = this.keyEnd = 0;
     this.attempts = 0;
     this.beganMs = 0;

@@ -12,6 +12,7 @@
  * `dispatch` returns false when the command must wait: nothing was done, and it is tried again with the same
  * scanner contents.
  */
+
 import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
 import { arityOk, type Command } from '../commands/table.js';
 import type { Lane } from '../lanes/lane.js';
@@ -28,6 +29,7 @@ import { isScan, sendCursor } from './cursors.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
+import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXEC_NOAUTH, NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
 import { wireFor } from './wire.js';
@@ -97,16 +99,16 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   if (command.name === 'xread' && hasBlockOption(scanner.frame, scanner.argc, scanner.starts, scanner.ends)) {
     return refuse(session, errorReply('FERRY XREAD with BLOCK is not supported yet: it blocks'));
   }
-  if (!board.rules.readsTarget) return pass(session, command, scanner, -2);
+  if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
     // several keys, or no miss to tell: the authority, and after all unanswered target reads
-    if (session.unresolvedTotal > 0) return stall(session);
-    return pass(session, command, scanner, -1);
+    if (session.reads.targetTotal > 0) return stall(session);
+    return pass(session, command, scanner, ANY_BUCKET);
   }
   const { frame, starts, ends } = scanner;
   const slot = keySlot(frame, starts[argument]!, ends[argument]!);
-  const bucket = session.bucketOf(slot);
+  const bucket = session.reads.bucketOf(slot);
   const lane = session.followerLane();
   const decision = decideRead(
     board,
@@ -116,11 +118,11 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
     starts[argument]!,
     ends[argument]!,
     slot,
-    session.sourceReadsOn(slot),
+    session.reads.sourceReadsOn(slot),
     lane !== null && lane.state === 'up',
   );
   if (decision !== TO_TARGET) {
-    if (session.unresolvedOn(slot) > 0) return stall(session);
+    if (session.reads.targetReadsOn(slot) > 0) return stall(session);
     return pass(session, command, scanner, bucket);
   }
   const op = begin(session, command, scanner);
@@ -130,7 +132,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   op.keyStart = starts[argument]!;
   op.keyEnd = ends[argument]!;
   op.lane = lane;
-  session.targetReadBegins(bucket);
+  session.reads.targetBegins(bucket);
   board.counters.targetReads++;
   const wire = wireFor(board.follower, command, scanner);
   if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd);
@@ -157,7 +159,7 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
     const section = scanner.frame.toString('latin1', scanner.starts[1]!, scanner.ends[1]!).toLowerCase();
     if (section === 'ferry') return sessionCommand(session, command, scanner);
   }
-  return pass(session, command, scanner, -2);
+  return pass(session, command, scanner, NO_BUCKET);
 }
 
 /** To the authority's lane as it is. */
@@ -169,7 +171,7 @@ function pass(session: Session, command: Command, scanner: RequestScanner, bucke
   op.bucket = bucket;
   op.lane = lane;
   if (command.miss === 'never' && isScan(command)) sendCursor(op);
-  session.sourceReadBegins(bucket);
+  session.reads.sourceBegins(bucket);
   op.transmit(lane);
   return true;
 }
@@ -206,8 +208,8 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     if (verdict !== null) return refuse(session, verdict);
   }
   if (!board.rules.mirrored) {
-    if (session.unresolvedTotal > 0) return stall(session);
-    return pass(session, command, scanner, -2);
+    if (session.reads.targetTotal > 0) return stall(session);
+    return pass(session, command, scanner, NO_BUCKET);
   }
   slots.clear();
   const told = slots.addWrite(command, frame, argc, starts, ends);
@@ -215,10 +217,10 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     const name = command.name.toUpperCase().replace('|', ' ');
     return refuse(session, errorReply(`FERRY ${name} is refused: its keys cannot be determined (allow-unknown-keys)`));
   }
-  if (session.unresolvedTotal > 0) {
+  if (session.reads.targetTotal > 0) {
     // its own unanswered target reads there come first; a write over several slots waits for all of them
     const several = slots.first < 0 || slots.more !== null;
-    if (several || session.unresolvedOn(slots.first) > 0) return stall(session);
+    if (several || session.reads.targetReadsOn(slots.first) > 0) return stall(session);
   }
   const lane = usable(session, session.authorityLane());
   if (lane === null) return true;

@@ -21,13 +21,13 @@ import { NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { dispatch } from './dispatch.js';
+import { SlotReads } from './slot-reads.js';
 import type { Transaction } from './transaction.js';
 
 /** Stop parsing while so much of the client's output is unread, and go on below. */
 const OUTPUT_PAUSE_BYTES = 1024 * 1024;
 /** Stop reading the socket while so much input waits. */
 const INPUT_PAUSE_BYTES = 1024 * 1024;
-const BUCKETS = 256;
 
 let nextSessionId = 1;
 
@@ -61,11 +61,8 @@ export class Session implements Resumable, Flushable, Gated {
   private authority: Lane | null = null;
   private follower: Lane | null = null;
 
-  // Unanswered reads by slot & 255: a collision only makes a command wait that need not.
-  private unresolved: Uint16Array | null = null;
-  private onSource: Uint16Array | null = null;
-  unresolvedTotal = 0;
-  private onSourceWide = 0;
+  /** The session's unanswered reads, by slot. */
+  readonly reads = new SlotReads();
 
   constructor(
     readonly board: Switchboard,
@@ -285,48 +282,14 @@ export class Session implements Resumable, Flushable, Gated {
 
   // ── reads in target-read
 
-  /** Unanswered target reads on (at least) this slot. */
-  unresolvedOn(slot: number): number {
-    return this.unresolved === null ? 0 : this.unresolved[slot & (BUCKETS - 1)]!;
-  }
-
-  sourceReadsOn(slot: number): number {
-    return this.onSourceWide + (this.onSource === null ? 0 : this.onSource[slot & (BUCKETS - 1)]!);
-  }
-
-  bucketOf(slot: number): number {
-    return slot & (BUCKETS - 1);
-  }
-
-  targetReadBegins(bucket: number): void {
-    this.unresolved ??= new Uint16Array(BUCKETS);
-    this.unresolved[bucket]!++;
-    this.unresolvedTotal++;
-  }
-
   targetReadOver(bucket: number): void {
-    this.unresolved![bucket]!--;
-    this.unresolvedTotal--;
+    this.reads.targetOver(bucket);
     if (this.held) turn.resumeLater(this);
-  }
-
-  /** bucket -1: a read that may concern any slot; -2: one that is not counted. */
-  sourceReadBegins(bucket: number): void {
-    if (bucket === -1) this.onSourceWide++;
-    else if (bucket >= 0) {
-      this.onSource ??= new Uint16Array(BUCKETS);
-      this.onSource[bucket]!++;
-    }
-  }
-
-  sourceReadOver(bucket: number): void {
-    if (bucket === -1) this.onSourceWide--;
-    else if (bucket >= 0) this.onSource![bucket]!--;
   }
 
   /** `op` fell back: so must the session's later target reads on the slot. */
   cascade(op: ClientOp): void {
-    if (this.unresolved === null || this.unresolved[op.bucket]! <= 1) return;
+    if (!this.reads.hasOtherTargetReads(op.bucket)) return;
     for (let later = op.next; later !== null; later = later.next) {
       if (later.route === TARGET && later.bucket === op.bucket) later.fallsBack = true;
     }

@@ -5,6 +5,7 @@
  * refuse (NOPERM, OOM) shows at EXEC, as EXECABORT too. Commands that change the connection's state cannot be part
  * of a transaction on a shared lane and spoil it with -FERRY.
  */
+
 import { hasBlockOption } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
 import { ElementEffect } from '../mirror/effect.js';
@@ -15,6 +16,7 @@ import { type ClientOp, PASS, WRITE } from './client-op.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
+import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
 import { wireFor } from './wire.js';
 
@@ -89,7 +91,7 @@ function execute(session: Session, transaction: Transaction): boolean {
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
   }
-  if (session.unresolvedTotal > 0) {
+  if (session.reads.targetTotal > 0) {
     session.board.counters.stalls++;
     return false;
   }
@@ -112,8 +114,8 @@ function execute(session: Session, transaction: Transaction): boolean {
   const writes = transaction.queued.some((q) => q.command.kind === 'write' || q.command.kind === 'keyless-write');
   if (!writes || !session.board.rules.mirrored) {
     op.route = PASS;
-    op.bucket = session.board.rules.readsTarget ? -1 : -2;
-    session.sourceReadBegins(op.bucket);
+    op.bucket = session.board.rules.readsTarget ? ANY_BUCKET : NO_BUCKET;
+    session.reads.sourceBegins(op.bucket);
     op.transmit(lane);
     return true;
   }

@@ -260,7 +260,7 @@ describe('case 5: a read waits on its way to the source, the next one of the key
     await reader.send('GET', 'key');
     await reader.send('SET', 'elsewhere', '1'); // opens the lanes to both
     await pause(20);
-    if (!withRule) for (const session of scenario.sessions) session.sourceReadsOn = () => 0;
+    if (!withRule) for (const session of scenario.sessions) session.reads.sourceReadsOn = () => 0;
     const mirrored = target.relay.hold('mirror', 'requests');
     await writer.send('SET', 'key', 'old');
     const behindBigReplies = source.relay.hold('client/ann', 'requests');

@@ -36,6 +36,11 @@ export class Relay {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** How many connections of that purpose there are. */
+  count(purpose: string): number {
+    return this.of(purpose).length;
+  }
+
   /** Replies on connections of that purpose wait, until `release`. */
   hold(purpose: string): void {
     this.held.add(purpose);

@@ -281,7 +281,10 @@ describe('ways to diverge 31: an input that the mirror does not have, or has in 
     expect(await s.differences()).toEqual([]);
     for (const one of CASES) {
       await deny(s, [one.change.split(' ')[0]!]);
+      // so that the refusal is not known yet when the second reply comes
+      const held = s.target.relay.hold('mirror', 'replies');
       const replies = await sendAll(client, lines(one, one.change, one.reads));
+      held.release();
       expect(
         replies.filter((reply) => reply.startsWith('-')),
         one.name,

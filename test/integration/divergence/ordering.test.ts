@@ -115,7 +115,7 @@ describe('case 2: a read overtakes the mirrored write on the way to the target',
     await writer.send('SET', 'key', 'old');
     await scenario.settled();
     for (const client of [writer, reader]) await client.send('GET', 'key'); // opens their lanes to the target
-    await pause(20);
+    await targetLanesUp();
     const mirrored = target.relay.hold('mirror', 'requests');
     expect(texts([await writer.send('SET', 'key', 'new')])).toEqual(['OK']);
     await mirrored.reached();
@@ -206,7 +206,7 @@ describe('case 4: of two pipelined reads the first falls back to the source', ()
     const [reader, writer] = [await scenario.client('ann'), await scenario.client('bob')];
     await reader.send('GET', 'elsewhere'); // opens the lane to the target
     await scenario.until('a target lane', () => target.relay.connections.some(({ label }) => label === 'client/ann'));
-    await pause(20);
+    await targetLanesUp();
     if (!withRule) for (const session of scenario.sessions) session.cascade = () => {};
     const asked = target.relay.hold('client/ann', 'requests');
     const answered = target.relay.hold('client/ann', 'replies');
@@ -239,7 +239,7 @@ describe('case 4: of two pipelined reads the first falls back to the source', ()
     const { source, target } = await play({ phase: 'target-read', before: [['SET', 'key', '1']] });
     const client = await scenario.client('ann');
     await client.send('GET', 'elsewhere');
-    await pause(20);
+    await targetLanesUp();
     const answered = target.relay.hold('client/ann', 'replies');
     const pipeline = [client.send('GET', 'key'), client.send('INCR', 'key'), client.send('GET', 'key')];
     await answered.reached();
@@ -259,7 +259,7 @@ describe('case 5: a read waits on its way to the source, the next one of the key
     await scenario.settled();
     await reader.send('GET', 'key');
     await reader.send('SET', 'elsewhere', '1'); // opens the lanes to both
-    await pause(20);
+    await targetLanesUp();
     if (!withRule) for (const session of scenario.sessions) session.reads.sourceReadsOn = () => 0;
     const mirrored = target.relay.hold('mirror', 'requests');
     await writer.send('SET', 'key', 'old');
@@ -290,20 +290,27 @@ describe('case 5: a read waits on its way to the source, the next one of the key
     await writer.send('SET', 'key', 'old');
     await scenario.settled();
     await reader.send('GET', 'key');
-    await pause(20);
+    await targetLanesUp();
     const asked = target.relay.hold('client/ann', 'requests');
     const single = reader.send('GET', 'key');
     await asked.reached();
     const several = reader.send('MGET', 'key', 'other');
     await pause(20);
     await writer.send('SET', 'key', 'new');
-    await pause(20);
+    await scenario.until('the mirror has caught up', () => scenario.board.ledger.openTotal === 0);
     asked.release();
     const seen = texts([await single, ...((await several) as Buffer[])]);
     expect(seen).toEqual(['new', 'new', 'null']);
     expect(await scenario.outcome()).toEqual([]);
   });
 });
+
+/** Reads may go to the target once its lanes are there. */
+function targetLanesUp(): Promise<void> {
+  return scenario.until('the lanes to the target are up', () =>
+    scenario.board.target.clientLanes().every((lane) => lane.state === 'up'),
+  );
+}
 
 /** Counters that never count. */
 const ZEROES = new Proxy(new Uint32Array(0), { get: () => 0, set: () => true });

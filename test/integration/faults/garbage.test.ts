@@ -44,7 +44,7 @@ describe('garbage from the target', () => {
     const load = new Load(stage.ferry.port);
     let injected = 0;
     try {
-      for (const purpose of ['mirror', 'client', 'control', 'copy']) injected += await disturb('target', purpose, load);
+      for (const purpose of ['mirror', 'client', 'control']) injected += await disturb('target', purpose, load);
       await load.more(10);
     } finally {
       await load.stop();

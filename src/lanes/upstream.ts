@@ -19,6 +19,8 @@ export type SideName = 'source' | 'target';
 export type UpstreamState = 'up' | 'down';
 
 const CLOCK_SAMPLES = 3;
+/** A connection may die under a login's question; a dead server is told apart by its persistence. */
+const LOGIN_ATTEMPTS = 4;
 const FENCE_RETRY_MS = 200;
 const REFUSED_RETRY_MS = 1000;
 
@@ -169,11 +171,14 @@ export class Upstream {
   /** Opens the lane of (identity, db) and waits for it. Null when it is up, else the server's error. */
   async tryLane(identity: Identity, db: number): Promise<string | null> {
     const lane = this.lane(identity, db);
-    try {
-      await callLane(lane, [['PING']]);
-      return null;
-    } catch {
-      return lane.lastError === '' ? 'FERRY the server is not reachable' : lane.lastError;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await callLane(lane, [['PING']]);
+        return null;
+      } catch {
+        if (lane.state === 'closed' && lane.lastError !== '') return lane.lastError;
+        if (attempt === LOGIN_ATTEMPTS) return 'FERRY the server is not reachable';
+      }
     }
   }
 
@@ -191,6 +196,7 @@ export class Upstream {
   private tryLogin(command: Buffer): Promise<string | null> {
     return new Promise((resolve) => {
       let answer: string | null = 'FERRY the server is not reachable';
+      let answered = false;
       const lane = new Lane({
         name: `${this.side}:login`,
         address: this.endpoint,
@@ -199,12 +205,14 @@ export class Upstream {
           {
             command,
             accept(reply) {
+              answered = true;
               answer = reply instanceof ReplyFault ? reply.message : null;
               throw new LaneRefused(answer ?? 'verified'); // one question was all there was to ask
             },
           },
         ],
         onDown: () => {
+          if (!answered && lane.failures < LOGIN_ATTEMPTS) return; // the lane connects again by itself
           lane.close();
           resolve(answer);
         },

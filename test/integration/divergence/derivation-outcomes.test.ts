@@ -47,6 +47,7 @@ async function replayedByHand(lines: readonly string[]): Promise<string[]> {
   const { s } = await begin();
   for (const line of lines) {
     await s.source.direct.send(...line.split(' '));
+    if (line.includes('*')) await pause(2); // another millisecond, another id
     await s.target.direct.send(...line.split(' '));
   }
   const found = await s.differences();
@@ -97,12 +98,8 @@ const THEMES: readonly {
     name: 'XTRIM ~',
     given: times(350, (i) => `XADD s ${i + 1}-1 f v`),
     lines: [
-      'XTRIM s MAXLEN ~ 320',
-      'XTRIM s MAXLEN ~ 333',
-      'XTRIM s MINID ~ 123',
-      'XTRIM s MAXLEN ~ 100 LIMIT 100',
-      'XTRIM s MAXLEN = 95',
-      'XTRIM s MAXLEN ~ 44',
+      ...['XTRIM s MAXLEN = 340', 'XTRIM s MAXLEN ~ 320', 'XTRIM s MINID ~ 123', 'XTRIM s MAXLEN ~ 120'],
+      ...['XTRIM s MAXLEN ~ 10 LIMIT 100', 'XTRIM s MAXLEN ~ 45'],
     ],
   },
   {

@@ -17,8 +17,6 @@ import { sweepExtras } from './sweep.js';
 const WINDOW = 512;
 const SAVE_EVERY_MS = 1000;
 const RATE_SLICE_MS = 20;
-const DATABASES_ATTEMPTS = 5;
-const DATABASES_RETRY_MS = 50;
 
 export interface BackfillProgress {
   readonly state: BackfillState['state'];
@@ -204,14 +202,12 @@ export class Backfill {
   /** A side that is away is waited for, as everywhere in a backfill; what it refuses is a failure. */
   private async databases(run: number): Promise<number[]> {
     const { board } = this.migration;
-    for (let refusals = 0; ; ) {
+    for (;;) {
       await this.turn(run);
       try {
         return await databasesToVisit(board);
       } catch (error) {
-        const areUp = board.source.state === 'up' && board.target.state === 'up';
-        if (areUp && ++refusals === DATABASES_ATTEMPTS) throw error;
-        await sleep(DATABASES_RETRY_MS);
+        if (board.source.state === 'up' && board.target.state === 'up') throw error;
       }
     }
   }

@@ -1,5 +1,5 @@
 /** Asks for copies with at most `window` of them under way, and counts how they went. Used by backfill, repair, verify. */
-import type { CopyWatcher } from '../mirror/copy.js';
+import type { CopyWatcher } from '../mirror/copy-task.js';
 import type { Mirror } from '../mirror/mirror.js';
 
 export class CopyWindow implements CopyWatcher {

@@ -14,6 +14,8 @@ export interface ScanBatch {
 }
 
 const RETRY_MS = 50;
+/** How long a control connection may be away before a job gives up. */
+const PATIENCE_MS = 2000;
 
 /**
  * Yields the batches from `cursor` on. A lost connection is waited out and the batch asked again (the server's cursor
@@ -55,9 +57,22 @@ export async function usedDatabases(side: Upstream): Promise<Map<number, number>
 
 /**
  * Every database that a job must visit, in order: those that clients use, and those that either side has keys in,
- * whoever put them there. Each is proven and usable on the mirror's connection. Throws when one cannot be.
+ * whoever put them there. Each is proven and usable on the mirror's connection. Throws when one cannot be, or a side
+ * stays away.
  */
 export async function databasesToVisit(board: Switchboard): Promise<number[]> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await provenDatabases(board);
+    } catch (error) {
+      if (performance.now() > untilMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+async function provenDatabases(board: Switchboard): Promise<number[]> {
   for (const side of [board.authority, board.follower]) {
     for (const db of (await usedDatabases(side)).keys()) {
       if (board.databases.used.has(db)) continue;

@@ -21,6 +21,8 @@ export type UpstreamState = 'up' | 'down';
 const CLOCK_SAMPLES = 3;
 /** A connection may die under a login's question; a dead server is told apart by its persistence. */
 const LOGIN_ATTEMPTS = 4;
+/** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
+const CONTROL_TIMEOUT_MS = 5000;
 const FENCE_RETRY_MS = 200;
 const REFUSED_RETRY_MS = 1000;
 
@@ -70,6 +72,7 @@ export class Upstream {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: 3000,
+      socketTimeout: CONTROL_TIMEOUT_MS,
       enableReadyCheck: false,
       disableClientInfo: true,
       retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 6), 1000),

@@ -234,7 +234,7 @@ export class Mirror implements DerivationOutput {
     }
     if (e.command!.name === 'script|flush') this.scripts.clear();
     if (/^flush/.test(e.command!.name)) {
-      this.copies.changedAll();
+      this.copies.pending.markAllChanged();
       if (!known.allKnown) known.forget();
     }
     // the library may be there already, from a copy of all functions
@@ -292,7 +292,7 @@ export class Mirror implements DerivationOutput {
 
   private joinsCopy(db: number): boolean {
     const { keys, args } = this.d;
-    if (this.copies.pending === 0) return false;
+    if (this.copies.pending.count === 0) return false;
     for (let i = 0; i < keys.count; i++) {
       if (keys.written[i] === 1 && this.copies.isPending(db, args.arg(keys.index[i]!))) return true;
     }

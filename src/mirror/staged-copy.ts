@@ -15,7 +15,8 @@ import { callLane, LaneLost } from '../lanes/call.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { tagForSlot } from '../topology/crc16.js';
-import type { CopyEngine, CopyTask } from './copy.js';
+import type { CopyEngine } from './copy.js';
+import type { CopyTask } from './copy-task.js';
 import type { Args } from './derivation.js';
 import { type LogicalReader, logicalReader } from './logical/reader.js';
 import { STAGING_PREFIX } from './own-keys.js';
@@ -164,7 +165,7 @@ function swap(
     : encodeCommand([context.mirror.wireName('RENAME'), staging, task.key]);
   engine.noteKnown(task, gone ? 0 : deadlineMs);
   engine.taken(task);
-  lane.append(new SwapAck(task, failed, staging), task.db, last, 0, last.length);
+  lane.append(new SwapAck(engine, task, failed, staging), task.db, last, 0, last.length);
   context.ledger.replied(task);
 }
 
@@ -188,18 +189,19 @@ class PartAck implements MirrorAck {
 
 class SwapAck implements MirrorAck {
   constructor(
+    private readonly engine: CopyEngine,
     private readonly task: CopyTask,
     private readonly failedParts: { error: string | null },
     private readonly staging: Buffer,
   ) {}
 
   acknowledged(): void {
-    this.task.engine.staging.gone(this.staging);
-    if (this.failedParts.error !== null) this.task.engine.over(this.task, this.failedParts.error);
+    this.engine.staging.gone(this.staging);
+    if (this.failedParts.error !== null) this.engine.over(this.task, this.failedParts.error);
     else this.task.acknowledged();
   }
 
   failed(error: string | null): void {
-    this.task.engine.over(this.task, this.failedParts.error ?? error ?? 'the mirror connection was lost');
+    this.engine.over(this.task, this.failedParts.error ?? error ?? 'the mirror connection was lost');
   }
 }

@@ -1,7 +1,13 @@
-import { writeSync, appendFileSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import { it } from 'vitest';
 import { Tracks } from './batch.js';
 
+import { CopyWindow } from '../../src/jobs/copy-window.js';
+const was = CopyWindow.prototype.copyFailed;
+CopyWindow.prototype.copyFailed = function (this: CopyWindow, reason: string) {
+  writeSync(1, `COPYFAILED ${reason}\n`);
+  was.call(this, reason);
+};
 it('one', async () => {
   const first = Number(process.env.FIRST ?? 1);
   const count = Number(process.env.SEEDS ?? 1);
@@ -9,7 +15,10 @@ it('one', async () => {
   await tracks.start(Number(process.env.TRACKS ?? 1));
   await tracks.run(first, count, JSON.parse(process.env.HOOKS ?? '{}'), (o) => {
     const c = o.counters;
-    writeSync(1, `SEED ${o.seed} ${o.wrong.length} wrong ${o.commands} cmds closes ${o.closes} parked ${c.parked} joined ${c.joinedCopies} fb ${c.fallbacks} casc ${c.cascades} stalls ${c.stalls} rep ${c.repairs} chunk ${c.chunkedCopies} tr ${c.targetReads} sc ${c.selfCheckMismatches} | ${o.steps.join(' ')}\n`);
+    writeSync(
+      1,
+      `SEED ${o.seed} ${o.wrong.length} wrong ${o.commands} cmds closes ${o.closes} parked ${c.parked} joined ${c.joinedCopies} fb ${c.fallbacks} casc ${c.cascades} stalls ${c.stalls} rep ${c.repairs} chunk ${c.chunkedCopies} tr ${c.targetReads} sc ${c.selfCheckMismatches} | ${o.steps.join(' ')}\n`,
+    );
     for (const w of o.wrong) appendFileSync('/tmp/wrong.txt', `SEED ${o.seed} WRONG ${w}\n`);
     for (const w of o.wrong.slice(0, 12)) writeSync(1, `   WRONG ${w}\n`);
     return false;

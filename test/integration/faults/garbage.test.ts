@@ -14,6 +14,8 @@ const GARBAGE = [
   ':1x\r\n',
   '+OK\r\n',
 ];
+/** What the control connection's parser, which is more patient, does not take for the beginning of a reply either. */
+const PLAIN_GARBAGE = GARBAGE.slice(0, 2);
 
 let stage: Stage;
 afterEach(() => stage?.close());
@@ -25,10 +27,10 @@ async function open(): Promise<void> {
 }
 
 /** Garbage on every connection of that purpose, form by form, at any moment, each once the last was dealt with. */
-async function disturb(side: 'source' | 'target', purpose: string, load: Load): Promise<number> {
+async function disturb(side: 'source' | 'target', purpose: string, load: Load, forms = GARBAGE): Promise<number> {
   const relay = stage.relay(side);
   let injected = 0;
-  for (const [i, bytes] of [...GARBAGE, ...GARBAGE].entries()) {
+  for (const [i, bytes] of [...forms, ...forms].entries()) {
     await load.more(3);
     for (let waitedMs = 0; relay.count(purpose) === 0 && waitedMs < 1000; waitedMs += 5) await sleep(5);
     await sleep(i / 2);
@@ -44,7 +46,8 @@ describe('garbage from the target', () => {
     const load = new Load(stage.ferry.port);
     let injected = 0;
     try {
-      for (const purpose of ['mirror', 'client', 'control']) injected += await disturb('target', purpose, load);
+      for (const purpose of ['mirror', 'client']) injected += await disturb('target', purpose, load);
+      injected += await disturb('target', 'control', load, PLAIN_GARBAGE);
       await load.more(10);
     } finally {
       await load.stop();
@@ -90,7 +93,8 @@ describe('garbage from the source', () => {
     await stage.readyForCutover();
     const load = new Load(stage.ferry.port, { mayClose: true });
     try {
-      for (const purpose of ['client', 'control', 'copy']) await disturb('source', purpose, load);
+      for (const purpose of ['client', 'copy']) await disturb('source', purpose, load);
+      await disturb('source', 'control', load, PLAIN_GARBAGE);
       await load.more(10);
     } finally {
       await load.stop();
@@ -112,6 +116,24 @@ describe('garbage from the source', () => {
     expect(text(await client.ask('GET', 'k'))).toBe('v');
     client.close();
   });
+});
+
+test('a control connection that falls silent is made anew, and what waits for it goes on', async () => {
+  await open();
+  await stage.readyForCutover();
+  const load = new Load(stage.ferry.port, { clients: 2, pauseMs: 5 });
+  await load.more(5);
+  stage.relay('target').hold('control');
+  stage.relay('target').cut('mirror'); // the lost connection must be fenced, by the control connection
+  await sleep(1000);
+  expect(stage.status.mirror.uncertain).toBe(1);
+  await stage.until('it is made anew', () => stage.relay('target').seen.control! > 1, 10_000);
+  stage.relay('target').release('control');
+  await load.more(5);
+  await load.stop();
+  expect(load.complaints).toEqual([]);
+  await stage.settled();
+  expect(await stage.differences()).toEqual([]);
 });
 
 describe('a connection of the source that is cut', () => {

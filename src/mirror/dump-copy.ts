@@ -1,0 +1,123 @@
+/**
+ * The plain form of a copy: MULTI; DUMP K; PEXPIRETIME K; EXEC on the authority → RESTORE K abs payload REPLACE ABSTTL,
+ * or DEL K, appended to the write lane in the moment of the reply. https://redis.io/commands/restore
+ */
+import { LaneLost } from '../lanes/call.js';
+import type { LaneEntry } from '../lanes/lane.js';
+import { encodeCommand } from '../resp/encode.js';
+import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
+import type { CopyEngine } from './copy.js';
+import type { CopyTask } from './copy-task.js';
+import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
+
+const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
+const MULTI = encodeCommand(['MULTI']);
+const EXEC = encodeCommand(['EXEC']);
+
+export class DumpCopy {
+  private readonly spans: number[] = [];
+
+  constructor(private readonly engine: CopyEngine) {}
+
+  /** The task was admitted: its slot is held until the reply. */
+  send(task: CopyTask): void {
+    const { authority } = this.engine.mirror.context;
+    task.mark = this.engine.markToClear(task);
+    const lane = this.engine.lane(task.db);
+    const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
+    const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
+    lane.send(IGNORED, MULTI, 0, MULTI.length);
+    lane.send(IGNORED, dump, 0, dump.length);
+    lane.send(IGNORED, ttl, 0, ttl.length);
+    lane.send(task, EXEC, 0, EXEC.length);
+  }
+
+  /** EXEC's reply. */
+  answered(task: CopyTask, buf: Buffer, start: number, end: number): void {
+    const { ledger } = this.engine.mirror.context;
+    const spans = this.spans;
+    if (isError(buf, start) && isQueueingRefused(buf.toString('latin1', start + 1, end))) {
+      void this.dumpWithoutQueueing(task);
+      return;
+    }
+    if (isError(buf, start) || elementSpans(buf, start, end, spans) !== 2) {
+      this.engine.taken(task);
+      ledger.replied(task);
+      this.engine.over(task, isError(buf, start) ? buf.toString('latin1', start + 1, end - 2) : 'EXEC answered nil');
+      return;
+    }
+    const [payloadStart, payloadEnd, ttlStart, ttlEnd] = spans as [number, number, number, number];
+    this.engine.taken(task);
+    if (isError(buf, payloadStart) || isError(buf, ttlStart)) {
+      ledger.replied(task);
+      this.engine.over(
+        task,
+        `DUMP or ${this.engine.expireTimeName}: ${buf.toString('latin1', payloadStart + 1, payloadEnd - 2)}`,
+      );
+      return;
+    }
+    const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd));
+    const gone = isNull(buf, payloadStart) || deadlineMs === -2;
+    const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
+    this.appendState(task, payload, gone ? 0 : deadlineMs);
+    ledger.replied(task);
+  }
+
+  /** The authority takes no MULTI now (read-at-once.ts). The slot stays held meanwhile. */
+  private async dumpWithoutQueueing(task: CopyTask): Promise<void> {
+    const { ledger, authority } = this.engine.mirror.context;
+    let failure = '';
+    let replies: Reply[] = [];
+    try {
+      const dump = [authority.wireName('DUMP'), task.key];
+      replies = await readWithoutQueueing(this.engine.lane(task.db), [dump], this.engine.deadlineRead(task.key));
+    } catch (error) {
+      if (error instanceof LaneLost) {
+        this.engine.sourceLost(task);
+        return;
+      }
+      failure = (error as Error).message;
+    }
+    const fault = replies.find((reply) => reply instanceof ReplyFault);
+    if (fault !== undefined) failure = (fault as ReplyFault).message;
+    this.engine.taken(task);
+    if (failure === '') {
+      const deadlineMs = this.engine.deadlineFrom(Number(replies[1]));
+      const payload = Buffer.isBuffer(replies[0]) && deadlineMs !== -2 ? replies[0] : null;
+      this.appendState(task, payload, payload === null ? 0 : deadlineMs);
+    }
+    ledger.replied(task);
+    if (failure !== '') this.engine.over(task, failure);
+  }
+
+  private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {
+    const { lane, clock, context } = this.engine.mirror;
+    const bytes = (payload?.length ?? 0) + task.key.length + 64;
+    if (!lane.canTake(task.db, bytes)) {
+      // the ledger must hear `replied` first
+      queueMicrotask(() => this.engine.over(task, 'the mirror is not connected or its backlog is full'));
+      return;
+    }
+    const { mirror } = context;
+    const frame =
+      payload === null
+        ? encodeCommand([mirror.wireName('DEL'), task.key])
+        : encodeCommand([
+            mirror.wireName('RESTORE'),
+            task.key,
+            deadlineMs === 0 ? 0 : Math.max(1, Math.round(deadlineMs + clock.shiftMs)),
+            payload,
+            'REPLACE',
+            'ABSTTL',
+          ]);
+    task.sizeBytesSent = frame.length;
+    this.engine.noteKnown(task, deadlineMs);
+    lane.append(task, task.db, frame, 0, frame.length);
+  }
+}
+
+/** The body of a bulk reply. */
+function bulkBody(buf: Buffer, start: number, end: number): Buffer {
+  const lineEnd = buf.indexOf(13, start);
+  return buf.subarray(lineEnd + 2, end - 2);
+}

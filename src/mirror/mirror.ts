@@ -25,6 +25,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
 import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
+import { MirrorBase } from './base.js';
 import { CLOCK_TOLERANCE_MS, isTimed, MirrorClock, PROMPT_REPLY_MS } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
@@ -68,18 +69,18 @@ export class Mirror implements DerivationOutput {
   readonly lane: WriteLane;
   readonly copies: CopyEngine;
   readonly clock: MirrorClock;
+  private readonly base: MirrorBase;
   private readonly d = new Derivation();
   private readonly scripts = new ScriptCache();
   private readonly pool = new MirrorOpPool(this);
   private readonly spans: number[] = [];
   private readonly failedArgs = new ArgReader();
   private readonly failedKeys = new KeyList();
-  /** The earliest deadline among the keys that the present command builds on, 0 when none has one. */
-  private baseDeadlineMs = 0;
   /** The effect being derived. */
   private current: Effect | null = null;
 
   constructor(readonly context: MirrorContext) {
+    this.base = new MirrorBase(context.known, context.dirty, context.ledger);
     this.clock = new MirrorClock(context.authority, context.mirror);
     this.lane = new WriteLane(context.mirror, context.usedDbs, context.backlogLimitBytes, {
       onUp: () => {
@@ -205,7 +206,7 @@ export class Mirror implements DerivationOutput {
     d.shiftMs = this.clock.shiftMs;
     d.deadlineMs = rule.ttl === 'clears' ? 0 : TTL_UNCHANGED;
     d.outcome = 'nothing';
-    this.baseDeadlineMs = 0;
+    this.base.deadlineMs = 0;
 
     if (command.kind === 'keyless-write') this.deriveKeyless(e);
     else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
@@ -257,7 +258,7 @@ export class Mirror implements DerivationOutput {
       tooBig ||
       this.isLate(e, command) ||
       this.joinsCopy(e.db) ||
-      !this.hasBase(e, command, inExec)
+      !this.base.isSame(e, command, d, inExec)
     ) {
       d.copyKeys();
       this.copyOtherDb(command);
@@ -268,7 +269,7 @@ export class Mirror implements DerivationOutput {
       if (command.name === 'copy' && d.argc > 3 && this.copyOtherDb(command)) return;
       d.verbatim();
     } else deriverOf(command)!(d);
-    if (d.outcome === 'replay' || d.outcome === 'derived') this.noteKnown(e, command);
+    if (d.outcome === 'replay' || d.outcome === 'derived') this.base.note(e, command, d);
   }
 
   /** The reply was too long on its way to tell when the command ran (clock.ts). */
@@ -299,55 +300,6 @@ export class Mirror implements DerivationOutput {
     return false;
   }
 
-  /** May the command run on the mirror as it is: is everything it builds on the same there? */
-  private hasBase(e: Effect, command: Command, inExec: boolean): boolean {
-    const needs = command.mirroring.needs;
-    this.baseDeadlineMs = 0;
-    if (needs === 'none' || (needs === 'whole' && !keepsTtl(command, this.d))) return true;
-    if (needs === 'inputs' && (inExec || !this.isQuiet(e))) return false;
-    const { keys, args } = this.d;
-    for (let i = 0; i < keys.count; i++) {
-      const isInput = keys.written[i] === 0;
-      if (needs === 'inputs' && !isInput && !command.mirroring.destinationBase && !movesFrom(command, i)) continue;
-      const at = keys.index[i]!;
-      const { frame, starts, ends } = args;
-      if (!this.isSure(e.db, frame, starts[at]!, ends[at]!)) return false;
-    }
-    return true;
-  }
-
-  private isSure(db: number, frame: Buffer, start: number, end: number): boolean {
-    const { known, dirty } = this.context;
-    if (!known.isKnown(db, frame, start, end, this.d.nowMs)) return false;
-    const deadlineMs = known.askedDeadlineMs;
-    if (deadlineMs > 0 && (this.baseDeadlineMs === 0 || deadlineMs < this.baseDeadlineMs))
-      this.baseDeadlineMs = deadlineMs;
-    return dirty.isClean || !dirty.has(db, frame.subarray(start, end), keySlot(frame, start, end));
-  }
-
-  /** Nobody else's mirror op on its slots is unacknowledged (a refused one would make the inputs differ). */
-  private isQuiet(e: Effect): boolean {
-    const { open } = this.context.ledger;
-    if (e.slot >= 0 && open[e.slot]! > 1) return false;
-    if (e.moreSlots !== null) for (const s of e.moreSlots) if (open[s]! > 1) return false;
-    return true;
-  }
-
-  private noteKnown(e: Effect, command: Command): void {
-    const d = this.d;
-    const { known } = this.context;
-    const { needs, ttl } = command.mirroring;
-    if (needs === 'none' || (needs === 'base' && d.deadlineMs === TTL_UNCHANGED)) return;
-    const { frame, starts, ends } = d.args;
-    const moved = ttl === 'moves' ? known.deadlineOf(e.db, frame, starts[1]!, ends[1]!) : 0;
-    for (let i = 0; i < d.keys.count; i++) {
-      if (d.keys.written[i] === 0) continue;
-      const at = d.keys.index[i]!;
-      const deadlineMs = ttl === 'moves' ? (at === 1 ? 0 : moved) : d.deadlineMs;
-      known.add(e.db, frame, starts[at]!, ends[at]!, deadlineMs, d.nowMs);
-    }
-  }
-
   private loadScript(db: number, body: Buffer): void {
     if (!this.scripts.isNew(body)) return;
     this.appendArgs(null, db, ['SCRIPT', 'LOAD', body]);
@@ -374,7 +326,7 @@ export class Mirror implements DerivationOutput {
 
   private take(e: Effect): MirrorOp {
     const op = this.pool.take(e);
-    op.deadlineMs = this.baseDeadlineMs;
+    op.deadlineMs = this.base.deadlineMs;
     return op;
   }
 
@@ -414,18 +366,6 @@ export class Mirror implements DerivationOutput {
 function isAtLeast(version: string, major: number, minor: number): boolean {
   const [a = 0, b = 0] = version.split('.').map(Number);
   return a > major || (a === major && b >= minor);
-}
-
-/** SET … KEEPTTL overwrites the value but builds on the TTL. */
-function keepsTtl(command: Command, d: Derivation): boolean {
-  if (command.name !== 'set') return false;
-  for (let i = 3; i < d.argc; i++) if (d.option(i) === 'KEEPTTL') return true;
-  return false;
-}
-
-/** RENAME's source is written (it goes), and read as well. */
-function movesFrom(command: Command, keyNumber: number): boolean {
-  return command.mirroring.ttl === 'moves' && keyNumber === 0;
 }
 
 /** RENAMENX, COPY: 0 means that nothing happened. */

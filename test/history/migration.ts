@@ -41,6 +41,7 @@ const QUIET_TIMEOUT_MS = 20_000;
 /** Ferry's own log on stderr, to see why a seed fails */
 const LOG_LEVEL = process.env.FERRY_HISTORY_LOG ?? 'silent';
 const SEED_TIMEOUT_MS = 60_000;
+const TIDY_TIMEOUT_MS = 3000;
 const STOP_TIMEOUT_MS = 15_000;
 const DATABASES = [0, 1];
 const CLIENTS = 8;
@@ -232,8 +233,8 @@ class Migrating {
 
   private async sabotage(): Promise<void> {
     const { random } = this;
-    for (let left = random.between(1, 4); left > 0 && this.working; left--) {
-      await sleep(random.between(5, 120));
+    for (let left = random.between(1, 6); left > 0 && this.working; left--) {
+      await sleep(random.between(5, 90));
       if (!this.working) return;
       const onSource = random.oneIn(2);
       const wire = onSource ? this.sourceWire : this.targetWire;
@@ -295,23 +296,29 @@ function isFerrys(key: string): boolean {
   return key.startsWith('__ferry:');
 }
 
-/** Ferry's own keys, a moment after the last need of them. */
+/** Ferry's own keys that stay: not the lease, and not those that end by themselves. */
 async function leftOver(pair: Pair): Promise<string[]> {
-  await sleep(50);
+  const deadlineMs = performance.now() + TIDY_TIMEOUT_MS;
+  for (;;) {
+    const found = [...(await ownKeys('source', pair.source)), ...(await ownKeys('target', pair.target))];
+    if (found.length === 0 || performance.now() > deadlineMs) return found;
+    await sleep(50);
+  }
+}
+
+async function ownKeys(side: string, port: number): Promise<string[]> {
   const found: string[] = [];
-  for (const side of ['source', 'target'] as const) {
-    for (const db of DATABASES) {
-      const server = await directly(pair[side], db);
-      const [keys] = await server.ask([['KEYS', '__ferry:*']]);
-      for (const key of keys as string[]) {
-        const [type, ttl] = await server.ask([
-          ['TYPE', key],
-          ['PTTL', key],
-        ]);
-        if (key !== '__ferry:lease') found.push(`${key} (${type}, PTTL ${ttl}) in db ${db} of the ${side}`);
-      }
-      server.drop();
+  for (const db of DATABASES) {
+    const server = await directly(port, db);
+    const [keys] = await server.ask([['KEYS', '__ferry:*']]);
+    for (const key of keys as string[]) {
+      const [type, ttl] = await server.ask([
+        ['TYPE', key],
+        ['PTTL', key],
+      ]);
+      if (key !== '__ferry:lease' && ttl === -1) found.push(`${key} (${type}) in db ${db} of the ${side}`);
     }
+    server.drop();
   }
   return found;
 }

@@ -1,8 +1,8 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { it } from 'vitest';
+import { CopyWindow } from '../../src/jobs/copy-window.js';
 import { Tracks } from './batch.js';
 
-import { CopyWindow } from '../../src/jobs/copy-window.js';
 const was = CopyWindow.prototype.copyFailed;
 CopyWindow.prototype.copyFailed = function (this: CopyWindow, reason: string) {
   writeSync(1, `COPYFAILED ${reason}\n`);

@@ -302,7 +302,7 @@ describe('ways to diverge 31: an input that the mirror does not have, or has in 
 
   it('31: the fault without the rule: replayed although the input was not acknowledged', async () => {
     const s = await begin();
-    (s.mirror as unknown as { isQuiet: () => boolean }).isQuiet = () => true;
+    (s.mirror as unknown as { base: { isQuiet: () => boolean } }).base.isQuiet = () => true;
     // nor does a difference that shows make everything unknown
     s.mirror.mismatched = (effect) => s.mirror.markDirty(effect);
     await refusedThenRead(s);

@@ -2,15 +2,11 @@
  * Ways to diverge 34: SELECT is refused on the mirror's side, and a write lands in the wrong database. It must not; and
  * what is mirrored from several databases must arrive in each of them.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Ferry, startFerry } from '../../../src/app.js';
-import { defaultConfig, type PhaseName } from '../../../src/config/config.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { stateOf } from '../write-commands/state.js';
 import { Wire } from '../write-commands/wire.js';
+import { until, withFerry } from './plain-ferry.js';
 import { pause, Scenario, type ScenarioOptions, texts } from './scenario.js';
 
 const ONE_DATABASE = ['--databases', '1'];
@@ -87,31 +83,18 @@ describe('ways to diverge 34: a target that has one database', () => {
     expect(await s.outcome()).toEqual([]);
   });
 
+  const USES_TWO = ['SET a 1', 'SELECT 3', 'SET b 2'];
+
   it('34: a source that uses more of them cannot enter dual-write', async () => {
-    await withFerry(
-      source,
-      single,
-      'source-only',
-      [
-        ['SET', 'a', '1'],
-        ['SELECT', '3'],
-        ['SET', 'b', '2'],
-      ],
-      async (ferry) => {
-        const outcome = await ferry.control.changePhase({ to: 'dual-write' });
-        expect(outcome).toMatchObject({ ok: false, blockers: [{ code: 'database-unusable' }] });
-        expect(ferry.control.status().phase).toBe('source-only');
-      },
-    );
+    await withFerry({ source, target: single, phase: 'source-only', onSource: USES_TWO }, async ({ ferry }) => {
+      const outcome = await ferry.control.changePhase({ to: 'dual-write' });
+      expect(outcome).toMatchObject({ ok: false, blockers: [{ code: 'database-unusable' }] });
+      expect(ferry.control.status().phase).toBe('source-only');
+    });
   });
 
   it('34: nor be cut over, when it was started there', async () => {
-    const data = [
-      ['SET', 'a', '1'],
-      ['SELECT', '3'],
-      ['SET', 'b', '2'],
-    ];
-    await withFerry(source, single, 'target-read', data, async (ferry) => {
+    await withFerry({ source, target: single, phase: 'target-read', onSource: USES_TWO }, async ({ ferry }) => {
       await ferry.control.backfill('start');
       await until(() => ferry.control.status().backfill.state !== 'running');
       await ferry.control.verify({ repair: false });
@@ -119,7 +102,9 @@ describe('ways to diverge 34: a target that has one database', () => {
       expect(ferry.control.status()).toMatchObject({ backfill: { state: 'failed' }, verify: { state: 'failed' } });
       const outcome = await ferry.control.changePhase({ to: 'target-first' });
       if (outcome.ok) throw new Error('database 3 would be lost');
-      expect(outcome.blockers.map(({ code }) => code).sort()).toEqual(['backfill-incomplete', 'not-verified']);
+      expect(outcome.blockers.map(({ code }) => code)).toEqual(
+        expect.arrayContaining(['backfill-incomplete', 'not-verified']),
+      );
     });
   });
 });
@@ -274,79 +259,21 @@ describe('ways to diverge 34: several databases', () => {
   });
 
   it('34: a home database of another number, and one that it would cover is refused', async () => {
-    const data = [
-      ['SELECT', '2'],
-      ['SET', 'home', 'old'],
-      ['RPUSH', 'list', 'a'],
-    ];
-    await withFerry(
-      source,
-      target,
-      'dual-write',
-      data,
-      async (ferry, wires) => {
-        const client = await Wire.open(ferry.port);
-        const replies = await sendAll(client, [
-          'SELECT 2',
-          'SET home 1',
-          'RPUSH list b',
-          'SELECT 4',
-          'SET four 1',
-          'SELECT 0',
-          'INCR home',
-        ]);
-        expect(replies[5]).toMatch(/^-FERRY /);
-        expect(replies[6]).not.toMatch(/^-/);
-        await until(() => ferry.control.status().mirror.backlogOps === 0);
-        await ferry.control.backfill('start');
-        await until(() => ferry.control.status().backfill.state !== 'running');
-        client.close();
-        const [there, here] = [await stateOf(wires.target), await stateOf(wires.source)];
-        const renamed = [...here.keys].map(([name, key]) => [name.replace(/^2 /, '0 '), key.value]);
-        expect(Object.fromEntries([...there.keys].map(([name, key]) => [name, key.value]))).toEqual(
-          Object.fromEntries(renamed),
-        );
-        expect([...there.keys.keys()].sort()).toEqual(['0 home', '0 list', '4 four', '4 home']);
-      },
-      2,
-    );
+    const onSource = ['SELECT 2', 'SET home old', 'RPUSH list a'];
+    await withFerry({ source, target, phase: 'dual-write', onSource, homeDb: 2 }, async (running) => {
+      const { ferry, client } = running;
+      const lines = ['SELECT 2', 'SET home 1', 'RPUSH list b', 'SELECT 4', 'SET four 1', 'SELECT 0', 'INCR home'];
+      const replies = await sendAll(client, lines);
+      expect(replies[5]).toMatch(/^-FERRY /);
+      expect(replies[6]).toBe('1');
+      await ferry.control.backfill('start');
+      await until(() => ferry.control.status().backfill.state !== 'running');
+      const { backlogOps, dirtyKeys, dirtySlots } = ferry.control.status().mirror;
+      expect([backlogOps, dirtyKeys, dirtySlots]).toEqual([0, 0, 0]);
+      const [there, here] = [await stateOf(running.target), await stateOf(running.source)];
+      expect([...here.keys.keys()].sort()).toEqual(['2 home', '2 list', '4 four', '4 home']);
+      const renamed = [...here.keys].map(([name, key]) => [name.replace(/^2 /, '0 '), key]);
+      expect(Object.fromEntries(there.keys)).toEqual(Object.fromEntries(renamed));
+    });
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let ms = 0; !condition(); ms++) {
-    if (ms > 5000) throw new Error('not within 5 s');
-    await pause(1);
-  }
-}
-
-/** A Ferry between two emptied servers, the first of them with some data. */
-async function withFerry(
-  from: RedisServer,
-  to: RedisServer,
-  phase: PhaseName,
-  data: readonly (readonly string[])[],
-  use: (ferry: Ferry, wires: { source: Wire; target: Wire }) => Promise<void>,
-  homeDb = 0,
-): Promise<void> {
-  const [sourceWire, targetWire] = await Promise.all([Wire.open(from.port), Wire.open(to.port)]);
-  const stateDir = mkdtempSync(join(tmpdir(), 'ferry-divergence-'));
-  try {
-    await Promise.all([sourceWire.send('FLUSHALL'), targetWire.send('FLUSHALL')]);
-    for (const args of data) await sourceWire.send(...args);
-    const anywhere = { host: '127.0.0.1', port: 0 };
-    const config = defaultConfig({
-      source: `${from.url}/${homeDb}`,
-      target: to.url,
-      stateDir,
-      phase,
-      listen: anywhere,
-      admin: anywhere,
-    });
-    const ferry = await startFerry(config);
-    await use(ferry, { source: sourceWire, target: targetWire }).finally(() => ferry.stop());
-  } finally {
-    for (const wire of [sourceWire, targetWire]) wire.close();
-    rmSync(stateDir, { recursive: true, force: true });
-  }
-}

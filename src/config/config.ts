@@ -31,8 +31,6 @@ export interface Config {
   readonly ack: 'authority' | 'both';
   /** what a client gets for a write whose outcome is unknown: a closed connection, or -UNCERTAIN */
   readonly onUncertain: 'close' | 'error';
-  /** whether MGET may be served by the target in `target-read` */
-  readonly multiKeyReads: 'authority' | 'target';
   /** copy a key that a read in `target-read` missed on the target */
   readonly readRepair: boolean;
   /** canonical command name → the name it was renamed to on that side, both lower case; '' means disabled there */
@@ -90,7 +88,6 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   adopt: false,
   ack: 'authority',
   onUncertain: 'close',
-  multiKeyReads: 'authority',
   readRepair: true,
   rename: { source: {}, target: {} },
   allowUnknownKeys: false,

@@ -50,7 +50,6 @@ describe('loadConfig', () => {
       phase: 'dual-write',
       ack: 'both',
       'on-uncertain': 'error',
-      'multi-key-reads': 'target',
       'rename-source': 'FLUSHALL=gone,KEYS=',
       'rename-target': 'config=c',
       'client-output-bytes': '3MiB',

@@ -107,7 +107,7 @@ export class Transitions {
     let cutover: CutoverRecord | null = null;
     board.closeGate();
     try {
-      if (!(await board.drained(limitMs))) {
+      if (!(await this.drained(limitMs))) {
         this.swapping.unprepare();
         return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
       }
@@ -147,6 +147,15 @@ export class Transitions {
       board.openGate();
       if (cutover !== null) await migration.update({ lastCutover: cutover });
     }
+  }
+
+  /** Drains, and takes along what failed copies left on the mirror: it may be the authority in a moment. */
+  private async drained(limitMs: number): Promise<boolean> {
+    const { board } = this.jobs.migration;
+    if (!(await board.drained(limitMs))) return false;
+    const copies = board.mirror?.copies;
+    if (copies === undefined || !copies.staging.deleteLeftovers(copies)) return true;
+    return board.drained(limitMs);
   }
 
   /** What a mirrored phase needs of both sides before it begins. */

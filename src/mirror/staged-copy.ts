@@ -50,15 +50,16 @@ export class StagingKeys {
     this.keys.delete(key.toString('latin1'));
   }
 
-  /** While no copy is under way, whatever is left is left behind: deletes it. */
-  deleteLeftovers(engine: CopyEngine): void {
+  /** While no copy is under way, whatever is left is left behind: deletes it. True when there was something. */
+  deleteLeftovers(engine: CopyEngine): boolean {
     const { lane, context } = engine.mirror;
-    if (this.keys.size === 0 || engine.active > 0) return;
+    if (this.keys.size === 0 || engine.active > 0) return false;
     for (const { db, key } of this.keys.values()) {
       if (!lane.canTake(db, 0)) continue;
       const frame = encodeCommand([context.mirror.wireName('DEL'), key]);
       lane.append({ acknowledged: () => this.gone(key), failed() {} }, db, frame, 0, frame.length);
     }
+    return true;
   }
 }
 

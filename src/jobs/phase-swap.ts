@@ -53,7 +53,10 @@ export class PhaseSwap implements Swapping {
     await this.learnCommands(board.authority, true);
     await this.learnCommands(board.follower, false);
     board.table = this.tableFor(board.authority, board.follower);
-    if (!board.rules.mirrored) return;
+    if (!board.rules.mirrored) {
+      await this.migration.update({ clean: false }); // it is carried into the mirrored phases
+      return;
+    }
     for (const db of (await usedDatabases(board.authority)).keys()) {
       await board.databases
         .admit(db, board.follower)

@@ -23,6 +23,8 @@ const CLOCK_SAMPLES = 3;
 const LOGIN_ATTEMPTS = 4;
 /** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
 const CONTROL_TIMEOUT_MS = 5000;
+/** How long a question waits for the control connection to be made anew. */
+const CONTROL_WAIT_MS = 1000;
 const FENCE_RETRY_MS = 200;
 const REFUSED_RETRY_MS = 1000;
 
@@ -115,23 +117,44 @@ export class Upstream {
 
   /** Sends one command over the control connection. */
   async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
-    return this.control.callBuffer(this.wireName(command), ...args);
+    return this.overControl(() => this.control.callBuffer(this.wireName(command), ...args));
+  }
+
+  /**
+   * What goes over the control connection may be asked again: it is waited for while it is being made anew, for a
+   * moment, so that a connection that died does not fail what a live server would have answered.
+   */
+  private async overControl<T>(ask: () => Promise<T>): Promise<T> {
+    const until = performance.now() + CONTROL_WAIT_MS;
+    for (;;) {
+      while (this.control.status !== 'ready' && performance.now() < until && !this.closed) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      try {
+        return await ask();
+      } catch (error) {
+        const isLost = /Stream isn't writeable|Connection is closed|ECONNRESET|EPIPE|max retries per request/i.test(
+          String(error),
+        );
+        if (!isLost || this.closed || performance.now() >= until) throw error;
+      }
+    }
   }
 
   /** As `call`, inside a database: SELECT and the commands go in one transaction of the one control connection. */
   async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<unknown[]> {
-    const pipeline = this.control.pipeline();
-    pipeline.call('SELECT', this.dbHere(db));
-    for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(String(name)), ...(args as string[]));
-    pipeline.call('SELECT', 0);
-    const results = (await pipeline.exec()) ?? [];
-    return results
-      .slice(0, -1)
-      .map(([error, value]) => {
+    return this.overControl(async () => {
+      const pipeline = this.control.pipeline();
+      pipeline.call('SELECT', this.dbHere(db));
+      for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(String(name)), ...(args as string[]));
+      pipeline.call('SELECT', 0);
+      const results = (await pipeline.exec()) ?? [];
+      const values = results.map(([error, value]) => {
         if (error !== null) throw error;
         return value;
-      })
-      .slice(1);
+      });
+      return values.slice(1, -1);
+    });
   }
 
   /** First contact: throws when the server cannot be reached or refuses Ferry's login. */

@@ -137,6 +137,7 @@ export class Upstream {
           String(error),
         );
         if (!isLost || this.closed || performance.now() >= until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10));
       }
     }
   }

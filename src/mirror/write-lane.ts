@@ -137,7 +137,11 @@ export class WriteLane {
 
   /** May an operation of `bytes` in `db` be appended now? False: its keys become dirty. */
   canTake(db: number, bytes: number): boolean {
-    return this.lane.state === 'up' && this.usable.has(db) && this.backlogBytes + bytes <= this.backlogLimitBytes;
+    if (this.lane.state !== 'up' || this.backlogBytes + bytes > this.backlogLimitBytes) return false;
+    if (this.usable.has(db)) return true;
+    // it came into use while this connection was being made: from the next time on it may be
+    if (this.usedDbs.has(db) && !this.proofs.some((proof) => proof.db === db)) void this.selectProven(db);
+    return false;
   }
 
   /** Appends one command; the frame's bytes are copied or never change. */

@@ -1,7 +1,7 @@
 /** Many seeds, several at a time: each track has two servers of its own and runs one seed after the other. */
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { addUsers, loadScripts } from './judge.js';
-import { type Outcome, type Pair, runSeed, type TestHooks } from './migration.js';
+import { type Outcome, type Pair, type Profile, runSeed, type TestHooks } from './migration.js';
 
 export class Tracks {
   private readonly servers: RedisServer[] = [];
@@ -26,6 +26,7 @@ export class Tracks {
   async run(
     first: number,
     count: number,
+    profile: Profile = 'varied',
     hooks: TestHooks = {},
     enough: (outcome: Outcome) => boolean = () => false,
   ): Promise<Outcome[]> {
@@ -33,7 +34,7 @@ export class Tracks {
     let next = first;
     const track = async (pair: Pair): Promise<void> => {
       while (next < first + count) {
-        const outcome = await runSeed(next++, pair, hooks);
+        const outcome = await runSeed(next++, pair, profile, hooks);
         outcomes.push(outcome);
         if (enough(outcome)) next = first + count;
       }
@@ -48,14 +49,14 @@ const SHOWN_LINES = 6;
 
 /** Empty if nothing is wrong; else what is, seed by seed, and how to see it again. */
 export function report(outcomes: readonly Outcome[]): string {
-  const bad = outcomes.filter((outcome) => outcome.wrong.length > 0);
+  const bad = outcomes.filter(({ violations, faults }) => violations.length + faults.length > 0);
   if (bad.length === 0) return '';
   const lines = bad
     .slice(0, SHOWN_SEEDS)
-    .flatMap(({ seed, wrong, steps }) => [
+    .flatMap(({ seed, violations, faults, steps }) => [
       `seed ${seed} (FERRY_HISTORY_FIRST=${seed} FERRY_HISTORY_SEEDS=1), ${steps.join(', ')}:`,
-      ...wrong.slice(0, SHOWN_LINES).map((line) => `  ${line}`),
-      ...(wrong.length > SHOWN_LINES ? [`  and ${wrong.length - SHOWN_LINES} more`] : []),
+      ...violations.slice(0, SHOWN_LINES).map((line) => `  ${line}`),
+      ...faults.slice(0, SHOWN_LINES).map((line) => `  ${line}`),
     ]);
   return [`${bad.length} of ${outcomes.length} seeds: ${bad.map(({ seed }) => seed).join(' ')}`, ...lines].join('\n');
 }

@@ -28,7 +28,11 @@ describe('the workload against one Redis', () => {
       await fill(server.port, workload);
       await workload.run(server.port);
       expect({ seed, wrong: await judge(workload, server.port) }).toEqual({ seed, wrong: [] });
-      expect({ seed, closes: workload.closes }).toEqual({ seed, closes: 0 });
+      expect({ seed, complaints: workload.complaints, closes: workload.closes }).toEqual({
+        seed,
+        complaints: [],
+        closes: 0,
+      });
       expect(await differences(server.port, server.port, [0, 1], () => false)).toEqual([]);
     }
   });

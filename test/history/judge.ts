@@ -42,7 +42,7 @@ export async function fill(port: number, workload: Workload): Promise<void> {
   }
 }
 
-/** Everything that is wrong with what the clients saw; `authority` is the server whose state their writes made. */
+/** Every violation in what the clients saw; `authority` is the server whose state their writes made. */
 export async function judge(workload: Workload, authority: number): Promise<string[]> {
   const last = new Map<ObjectName, State>();
   const wrong: string[] = [];
@@ -60,5 +60,5 @@ export async function judge(workload: Workload, authority: number): Promise<stri
     if (verdict.kind === 'violation') wrong.push(explain(object, verdict.furthest));
     if (verdict.kind === 'too-hard') wrong.push(`object ${object}: no verdict after ${verdict.visited} states`);
   }
-  return [...workload.complaints, ...wrong];
+  return [...workload.violations, ...wrong];
 }

@@ -1,6 +1,8 @@
 /**
  * The logs: one list per hash tag that all clients only push to, so that it keeps the order of all writes to its slot
  * for ever. LPUSH answers the length, which says where its element must be found at the end, counted from the tail.
+ * Beside it a board of two fields that all clients write over and over: HSET answers 0 whatever order it ran in, so that
+ * only the last value tells, on each server.
  */
 import type { Exchange } from './client.js';
 import type { Args } from './model.js';
@@ -13,6 +15,10 @@ export function logKeys(): string[] {
 
 export function pushToLog(random: Random, token: string): Args {
   return ['LPUSH', random.pick(logKeys()), token];
+}
+
+export function writeOnBoard(random: Random, token: string): Args {
+  return ['HSET', `w:board{${random.pick(TAGS)}}`, random.pick(['f', 'g']), token];
 }
 
 export function isLogPush(args: Args): boolean {

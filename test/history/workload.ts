@@ -11,7 +11,7 @@
 
 import type { Operation } from './checker.js';
 import { ClientComplaint, Clock, type Exchange, type Identity, RawClient } from './client.js';
-import { isLogPush, judgeLog, logKeys, pushToLog } from './logs.js';
+import { isLogPush, judgeLog, logKeys, pushToLog, writeOnBoard } from './logs.js';
 import type { Args, Call, State } from './model.js';
 import {
   deniedWrite,
@@ -93,6 +93,7 @@ export class Workload {
   private readonly members: Member[] = [];
   private readonly sent: Sent[] = [];
   private readonly found: string[] = [];
+  private readonly silences: string[] = [];
   private readonly first = new Map<ObjectName, Args[]>();
   private sessions = 0;
   private pairs = 0;
@@ -129,9 +130,23 @@ export class Workload {
     return this.members.reduce((sum, member) => sum + member.client.closes, 0);
   }
 
-  /** What nobody should have seen, so far: replies out of place, pairs in the wrong order, silence. */
+  /** What no Redis would have done: pairs in the wrong order, transactions that took effect and should not have. */
+  get violations(): readonly string[] {
+    return this.found;
+  }
+
+  /** What else no client should have seen: errors of Ferry's own, silence. */
   get complaints(): readonly string[] {
-    return [...this.found, ...this.members.flatMap((member) => member.client.complaints)];
+    const aborted = this.sent.filter(({ item, exchanges }) => {
+      if (item.kind !== 'multi' || item.spoiled || item.end === 'DISCARD') return false;
+      const { reply } = exchanges.at(-1)!;
+      return reply instanceof ErrorReply && reply.word === 'EXECABORT';
+    });
+    const aborts = aborted.map(({ exchanges }) => {
+      const refusal = exchanges.find(({ reply }) => reply instanceof ErrorReply)!;
+      return `a transaction was aborted because ${refusal.args.join(' ')} was answered ${show(refusal.reply)}`;
+    });
+    return [...aborts, ...this.silences, ...this.members.flatMap((member) => member.client.complaints)];
   }
 
   /** What to run on an empty source, per database, before the clients start. */
@@ -150,7 +165,7 @@ export class Workload {
           await this.runMember(member, port);
         } catch (error) {
           if (!(error instanceof ClientComplaint)) throw error;
-          this.found.push(error.message);
+          this.silences.push(error.message);
         } finally {
           member.client.drop();
         }
@@ -285,7 +300,7 @@ export class Workload {
     if (this.options.flushes && random.oneIn(60)) {
       return checked(narrow, [random.oneIn(2) || db === 1 ? 'FLUSHDB' : 'FLUSHALL']);
     }
-    const args = random.oneIn(3) ? pushToLog(random, token) : wildWrite(random, token);
+    const args = random.pick([pushToLog, writeOnBoard, wildWrite, wildWrite])(random, token);
     return { kind: 'unchecked', args };
   }
 
@@ -335,6 +350,7 @@ export class Workload {
         .filter((i) => isModelled(item.calls[i]!) && tagOf(item.calls[i]!) === tag);
       if (mine.length === 0) continue;
       const { reply } = last;
+      if (reply instanceof ErrorReply && reply.word === 'EXECABORT') continue; // nothing happened; see `complaints`
       const part = Array.isArray(reply) ? mine.map((i) => reply[i] as Reply) : reply;
       add(`${one.db}:${tag}`, { kind: 'exec', calls: mine.map((i) => item.calls[i]!) }, part);
     }

@@ -97,13 +97,8 @@ describe('a server that cannot be used is exit code 3', () => {
 describe('a wrong configuration is exit code 2', () => {
   test.each([
     ['--source', 'localhost:6379', /--source: 'localhost:6379' is not a connection string/],
-    ['--source', 'http://localhost', /--source: .*scheme/],
     ['--target', `redis://user:${PASSWORD}@127.0.0.1:99999`, /--target: .*99999/],
-    ['--target', 'rediss://localhost', /--target|TLS/],
-    ['--source', 'redis://localhost/x', /--source: .*database 'x'/],
     ['--listen', 'nowhere', /--listen: expected an address/],
-    ['--phase', 'both', /--phase: expected one of source-only/],
-    ['--big-key-bytes', 'big', /--big-key-bytes: expected a size/],
     ['--sorce', 'redis://localhost', /sorce/],
   ])('%s %s', async (name, value, says) => {
     const given = { '--source': { source: value }, '--target': { target: value } }[name] ?? { more: [name, value] };

@@ -79,6 +79,7 @@ export class Load {
       ...own.next(),
       [['INCR', 'load:counter'], (r) => this.raise(Number(text(r)))],
       [['GET', 'load:counter'], (r) => Number(text(r)) > floor],
+      [['SET', `load:once:${n}:${own.round % 500}`, own.round], isOk], // not soon written again: a loss stays
       [['SADD', 'load:set', own.round % 50], isNumber],
       [['LPUSH', 'load:list', own.round], isNumber],
       [['LTRIM', 'load:list', 0, 20], isOk],

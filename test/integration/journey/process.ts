@@ -1,0 +1,101 @@
+/** `ferry serve` as a process of its own, from the build: for what only the end of a process shows. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { PhaseRequest, Status } from '../../../src/admin/control.js';
+import { freePort } from '../../support/redis.js';
+import { sleep } from './stage.js';
+
+const FERRY = fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url));
+const READY_MS = 20_000;
+const WAIT_MS = 30_000;
+
+export class FerryProcess {
+  private child: ChildProcess | null = null;
+  private output = '';
+
+  private constructor(
+    private readonly args: readonly string[],
+    readonly port: number,
+    private readonly adminPort: number,
+  ) {}
+
+  /** The same ports at every start, so that clients find it again. */
+  static async prepare(args: readonly string[]): Promise<FerryProcess> {
+    return new FerryProcess(args, await freePort(), await freePort());
+  }
+
+  /** Resolves when clients can be served. */
+  async start(): Promise<void> {
+    const ports = ['--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${this.adminPort}`];
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FERRY_')));
+    const child = spawn(process.execPath, [FERRY, 'serve', ...this.args, ...ports, '--log-level', 'warn'], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        this.output = (this.output + chunk).slice(-4000);
+      });
+    }
+    const deadline = Date.now() + READY_MS;
+    while ((await this.ask('/readyz'))?.status !== 200) {
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Ferry does not start: ${this.output}`);
+      await sleep(20);
+    }
+  }
+
+  /** SIGKILL: it can do nothing more. */
+  async kill(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (child === null || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  async status(): Promise<Status> {
+    const answer = await this.ask('/api/status');
+    if (answer === null) throw new Error(`Ferry does not answer: ${this.output}`);
+    return (await answer.json()) as Status;
+  }
+
+  async until(what: string, condition: (status: Status) => boolean): Promise<void> {
+    const deadline = Date.now() + WAIT_MS;
+    for (;;) {
+      const status = await this.status();
+      if (condition(status)) return;
+      if (Date.now() > deadline) throw new Error(`waited until ${what}: ${JSON.stringify(status)}\n${this.output}`);
+      await sleep(20);
+    }
+  }
+
+  async phase(request: PhaseRequest): Promise<void> {
+    await this.post('/api/phase', request);
+  }
+
+  async backfill(): Promise<void> {
+    await this.post('/api/backfill', { action: 'start' });
+    await this.until('the backfill is done', ({ backfill }) => backfill.state === 'done');
+  }
+
+  /** A whole verification; how many differences it found. */
+  async verify(): Promise<number> {
+    await this.post('/api/verify', {});
+    await this.until('the verification is over', ({ verify }) => verify.state !== 'running');
+    const { verify } = await this.status();
+    if (verify.state !== 'done') throw new Error(`the verification is ${verify.state}: ${this.output}`);
+    return Object.values(verify.differences).reduce((sum, count) => sum + count, 0);
+  }
+
+  private ask(path: string, init: RequestInit = {}): Promise<Response | null> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, init).catch(() => null);
+  }
+
+  private async post(path: string, body: object): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await this.ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (answer === null || !answer.ok) throw new Error(`${path}: ${await answer?.text()}`);
+  }
+}

@@ -18,7 +18,11 @@ export const cutoverCommand = verb({
   describe: 'make the target the authority',
   flags: {
     ...ADMIN_FLAGS,
-    wait: { type: 'boolean', default: false, describe: 'ask again every second while it is refused' },
+    wait: {
+      type: 'boolean',
+      default: false,
+      describe: 'ask again every second while it is refused for what passes by itself',
+    },
     'dry-run': { type: 'boolean', default: false, describe: 'drain, measure the pause, resume' },
     'max-pause': {
       requiresArg: true,
@@ -38,12 +42,15 @@ export const cutoverCommand = verb({
   },
 });
 
+/** What time alone can clear; anything else somebody must do something about. */
+const PASSING = new Set(['busy', 'dirty', 'drain-timeout', 'mirror-down', 'unfenced', 'verification-running']);
+
 async function askUntilAllowed(client: AdminClient, request: PhaseRequest): Promise<StepAnswer> {
   for (let told = ''; ; ) {
     try {
       return await client.changePhase(request);
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof Refused) || !error.blockers.every(({ code }) => PASSING.has(code))) throw error;
       const text = refusalText(error);
       if (text !== told) tell(text);
       told = text;

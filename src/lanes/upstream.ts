@@ -9,8 +9,8 @@
 import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
 import { encodeCommand } from '../resp/encode.js';
-import { ReplyFault } from '../resp/values.js';
-import { callLane } from './call.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { callLane, LaneLost } from './call.js';
 import { handshakeSteps } from './handshake.js';
 import { credentialsOn, type Identity } from './identity.js';
 import { Lane, type LaneOptions, LaneRefused } from './lane.js';
@@ -142,20 +142,26 @@ export class Upstream {
     }
   }
 
-  /** As `call`, inside a database: SELECT and the commands go in one transaction of the one control connection. */
-  async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<unknown[]> {
-    return this.overControl(async () => {
-      const pipeline = this.control.pipeline();
-      pipeline.call('SELECT', this.dbHere(db));
-      for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(String(name)), ...(args as string[]));
-      pipeline.call('SELECT', 0);
-      const results = (await pipeline.exec()) ?? [];
-      const values = results.map(([error, value]) => {
-        if (error !== null) throw error;
-        return value;
-      });
-      return values.slice(1, -1);
-    });
+  /** Inside a database, on a connection of its own: nothing is sent unless SELECT was accepted. */
+  async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<Reply[]> {
+    for (let attempt = 1; ; attempt++) {
+      const lane = this.open('probe', db, { credentials: this.endpoint, giveUpOnRefusal: true });
+      try {
+        const replies = await callLane(
+          lane,
+          commands.map(([name, ...args]) => [this.wireName(String(name)), ...args]),
+        );
+        const fault = replies.find((reply) => reply instanceof ReplyFault);
+        if (fault !== undefined) throw fault;
+        return replies;
+      } catch (error) {
+        if (!(error instanceof LaneLost)) throw error;
+        if (lane.state === 'closed' && lane.lastError !== '') throw new Error(lane.lastError);
+        if (attempt === LOGIN_ATTEMPTS) throw new Error(lane.lastError || 'not reachable');
+      } finally {
+        lane.close();
+      }
+    }
   }
 
   /** First contact: throws when the server cannot be reached or refuses Ferry's login. */

@@ -17,8 +17,9 @@ export let hashHigh = 0;
 
 /** Hashes (db, key bytes) under the two seeds into `hashLow`, `hashHigh` (murmur3's mixing, two lanes). */
 export function hashKey(seedA: number, seedB: number, db: number, buf: Uint8Array, start: number, end: number): void {
-  let a = (seedA ^ db) | 0;
-  let b = (seedB + db) | 0;
+  // the database is mixed in on its own first: merely added, it would cancel out against the key's first byte
+  let a = mix(seedA ^ Math.imul(db + 1, 0x9e3779b1));
+  let b = mix(seedB + Math.imul(db + 1, 0x7feb352d));
   for (let i = start; i < end; i++) {
     const byte = buf[i]!;
     a = Math.imul(a ^ byte, 0x01000193);
@@ -35,6 +36,14 @@ export function hashKey(seedA: number, seedB: number, db: number, buf: Uint8Arra
   hashLow = (a ^ (a >>> 16)) >>> 0;
   // 0 marks an empty way
   hashHigh = (b ^ (b >>> 16)) >>> 0 || 1;
+}
+
+/** murmur3's finalizer: every bit of the input reaches every bit of the result. */
+function mix(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b | 0);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35 | 0);
+  return h ^ (h >>> 16);
 }
 
 /** A bounded set of 64-bit hashes; the least recently used of a bucket makes room. */

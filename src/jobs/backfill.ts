@@ -160,6 +160,7 @@ export class Backfill {
     const hazards = this.migration.hazards;
     const { authority } = board;
     const window = this.window;
+    await this.save(from.db, from.cursor); // at once: an earlier run's cursor must not be taken for this one's
     const sizes = await usedDatabases(authority);
     this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, 0);
     log.info({ estimated: this.estimated, from: from.cursor }, 'backfill started');

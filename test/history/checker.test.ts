@@ -158,11 +158,14 @@ describe('planted violations', () => {
 
 describe('random histories of a simulated Redis', () => {
   const SEEDS = 100;
+  const PATIENCE = 3_000_000;
 
   it('are accepted', () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { first, operations } = simulate(seed, null);
-      expect({ seed, kind: checkHistory(redisModel, first, operations).kind }).toEqual({ seed, kind: 'linearizable' });
+      // no verdict is no answer here: these histories are right, so the search may take its time
+      const { kind } = checkHistory(redisModel, first, operations, PATIENCE);
+      expect({ seed, kind }).toEqual({ seed, kind: 'linearizable' });
     }
   });
 

@@ -14,6 +14,7 @@ import { databasesToVisit, scanKeys } from './scan.js';
 const WINDOW = 128;
 const COUNT = 500;
 const IDLE_MS = 20;
+const BETWEEN_ROUNDS_MS = 1;
 const BACKOFF_MAX_MS = 2000;
 
 export class Repair {
@@ -68,7 +69,8 @@ export class Repair {
       }
       this.active = false;
       backoffMs = failed ? Math.min(BACKOFF_MAX_MS, backoffMs * 2) : IDLE_MS;
-      if (failed) await sleep(backoffMs);
+      // never straight on: a round may find nothing that it may do, and must not keep the event loop from everybody
+      await sleep(failed ? backoffMs : BETWEEN_ROUNDS_MS);
     }
   }
 

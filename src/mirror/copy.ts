@@ -46,7 +46,7 @@ export class CopyEngine implements CopyHandler {
   active = 0;
   copies = 0;
   /** Staging keys that may exist on the mirror. */
-  readonly staging = new StagingKeys();
+  readonly staging: StagingKeys;
   /** RESTORE was refused, or the options said so: every copy is logical from now on. */
   logical: boolean;
   private inFlightBytes = 0;
@@ -61,6 +61,7 @@ export class CopyEngine implements CopyHandler {
     readonly options: CopyOptions,
   ) {
     this.logical = !options.hasDump;
+    this.staging = StagingKeys.on(mirror.context.mirror);
   }
 
   isPending(db: number, key: Buffer): boolean {

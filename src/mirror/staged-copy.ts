@@ -12,6 +12,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { callLane, LaneLost } from '../lanes/call.js';
+import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { tagForSlot } from '../topology/crc16.js';
@@ -38,9 +39,23 @@ export function isStale(key: Buffer): boolean {
   return text.startsWith(STAGING_PREFIX) && !text.includes(`:${PROCESS}:`);
 }
 
-/** The staging keys of this process that may exist on the mirror, until their end is acknowledged there. */
+/**
+ * The staging keys of this process that may exist on a server, until their end is acknowledged there. They belong to
+ * the server and outlive the mirror that made them (a step to source-only and back).
+ */
 export class StagingKeys {
+  private static readonly byServer = new WeakMap<Upstream, StagingKeys>();
+
   private readonly keys = new Map<string, { readonly db: number; readonly key: Buffer }>();
+
+  static on(server: Upstream): StagingKeys {
+    let keys = StagingKeys.byServer.get(server);
+    if (keys === undefined) {
+      keys = new StagingKeys();
+      StagingKeys.byServer.set(server, keys);
+    }
+    return keys;
+  }
 
   made(db: number, key: Buffer): void {
     this.keys.set(key.toString('latin1'), { db, key });

@@ -357,6 +357,11 @@ export class Upstream {
     lane.clientId = 0;
   }
 
+  private async askRunId(): Promise<string> {
+    const info = String(await this.control.callBuffer(this.wireName('INFO'), 'server'));
+    return /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+  }
+
   /** Kills the connection `clientId` on the node; tried until the node says so or is another process. */
   private fence(clientId: number): void {
     if (clientId === 0 || this.fences.has(clientId) || this.closed) return;
@@ -365,7 +370,9 @@ export class Upstream {
     const done = (async () => {
       while (!this.closed && this.runId === runId) {
         try {
-          await this.call('CLIENT', 'KILL', 'ID', clientId);
+          // ids begin anew with each process: in another one the id is somebody else's
+          if (runId !== '' && (await this.askRunId()) !== runId) break;
+          await this.control.callBuffer(this.wireName('CLIENT'), 'KILL', 'ID', clientId);
           // the node answered: if it is a new process now, the old connection died with the old one
           break;
         } catch (error) {

@@ -65,10 +65,9 @@ test('killed during the backfill: it goes on, and its end is complete', async ()
   await ferry.phase({ to: 'target-read' });
   const load = new Load(ferry.port, { clients: 2, mayClose: true, pauseMs: 2 });
   try {
-    const backfill = ferry.backfill().catch(() => {});
-    await sleep(1300);
+    await ferry.startBackfill();
+    await ferry.until('a part of it is done', ({ backfill }) => backfill.scanned > 2200);
     await ferry.kill();
-    await backfill;
     await ferry.start();
     expect((await ferry.status()).backfill.state).toBe('running');
     await ferry.until('the backfill is done', (status) => status.backfill.state === 'done');

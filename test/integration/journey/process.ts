@@ -1,4 +1,7 @@
-/** `ferry serve` as a process of its own, from the build: for what only the end of a process shows. */
+/**
+ * `ferry serve` as a process of its own, from the build: for what only the end of a process shows. It does not outlive
+ * the process that started it, however that one ends.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +15,7 @@ const WAIT_MS = 30_000;
 
 export class FerryProcess {
   private child: ChildProcess | null = null;
+  private guard: ChildProcess | null = null;
   private output = '';
 
   private constructor(
@@ -34,6 +38,7 @@ export class FerryProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
+    this.guard = guardOver(child.pid);
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         this.output = (this.output + chunk).slice(-4000);
@@ -53,6 +58,7 @@ export class FerryProcess {
     if (child === null || child.exitCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
+    this.guard?.kill('SIGKILL');
   }
 
   async status(): Promise<Status> {
@@ -75,8 +81,12 @@ export class FerryProcess {
     await this.post('/api/phase', request);
   }
 
+  startBackfill(): Promise<void> {
+    return this.post('/api/backfill', { action: 'start' });
+  }
+
   async backfill(): Promise<void> {
-    await this.post('/api/backfill', { action: 'start' });
+    await this.startBackfill();
     await this.until('the backfill is done', ({ backfill }) => backfill.state === 'done');
   }
 
@@ -98,4 +108,12 @@ export class FerryProcess {
     const answer = await this.ask(path, { method: 'POST', headers, body: JSON.stringify(body) });
     if (answer === null || !answer.ok) throw new Error(`${path}: ${await answer?.text()}`);
   }
+}
+
+/** Kills the process when this one is gone, which closes the pipe. */
+function guardOver(pid: number | undefined): ChildProcess {
+  const script = 'read -r line; kill -9 "$0" 2> /dev/null';
+  const guard = spawn('sh', ['-c', script, String(pid)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  guard.unref();
+  return guard;
 }

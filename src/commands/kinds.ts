@@ -123,10 +123,3 @@ export function kindByFlags(name: string, flags: ReadonlySet<string>, fixedKeys:
   if (flags.has('readonly')) return fixedKeys ? READ : SERVER_KIND;
   return WRITE;
 }
-
-/** KEYS and its like walk the whole key space: one place to ask, since they are hidden keys' business too. */
-const KEYSPACE_SCANS: ReadonlySet<string> = new Set(['keys', 'scan', 'randomkey', 'dbsize']);
-
-export function isKeyspaceScan(name: string): boolean {
-  return KEYSPACE_SCANS.has(name);
-}

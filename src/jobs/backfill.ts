@@ -44,7 +44,6 @@ export class Backfill {
   private run = 0;
   private resumeWaiters: (() => void)[] = [];
   private skipped = 0;
-  failure = '';
 
   constructor(private readonly migration: Migration) {
     const saved = migration.state.backfill;
@@ -138,7 +137,6 @@ export class Backfill {
     const run = ++this.run;
     this.wake();
     this.state = 'running';
-    this.failure = '';
     this.window = new CopyWindow(WINDOW);
     this.skipped = 0;
     this.scanned = from.scanned;
@@ -149,7 +147,6 @@ export class Backfill {
     this.work(run, from).catch((error: Error) => {
       if (error instanceof Interrupted || run !== this.run) return;
       this.state = 'failed';
-      this.failure = error.message;
       this.endedMs = performance.now();
       this.migration.log.error({ reason: error.message }, 'the backfill failed');
     });

@@ -4,9 +4,7 @@ import type { Mirror } from '../mirror/mirror.js';
 
 export class CopyWindow implements CopyWatcher {
   copiedKeys = 0;
-  copiedBytes = 0;
   failedKeys = 0;
-  lastFailure = '';
   private underWay = 0;
   private waiter: (() => void) | null = null;
 
@@ -24,15 +22,13 @@ export class CopyWindow implements CopyWatcher {
     while (this.underWay > 0) await this.change();
   }
 
-  copied(bytes: number): void {
+  copied(): void {
     this.copiedKeys++;
-    this.copiedBytes += bytes;
     this.ended();
   }
 
-  copyFailed(reason: string): void {
+  copyFailed(): void {
     this.failedKeys++;
-    this.lastFailure = reason;
     this.ended();
   }
 

@@ -82,7 +82,6 @@ export class Verify {
   private run = 0;
   /** Hazards at the start of the last clean verification, or -1. */
   private cleanAtHazards = -1;
-  failure = '';
 
   constructor(private readonly migration: Migration) {}
 
@@ -121,12 +120,10 @@ export class Verify {
     this.compared = 0;
     this.counts = zeroCounts();
     this.clean = null;
-    this.failure = '';
     this.found = [];
     this.work(run, repair).catch((error: Error) => {
       if (run !== this.run) return;
       this.state = error instanceof Stopped ? 'idle' : 'failed';
-      this.failure = error.message;
       if (this.state === 'failed') this.migration.log.error({ reason: error.message }, 'the verification failed');
     });
   }

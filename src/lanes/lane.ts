@@ -97,21 +97,10 @@ export class Lane {
   private partialUsed = 0;
   private steps: HandshakeStep[] = [];
   private timer: NodeJS.Timeout | null = null;
-  private pausedReading = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
     this.open();
-  }
-
-  /** Requests whose reply has not come. */
-  get inFlight(): number {
-    return this.tail - this.head;
-  }
-
-  /** Bytes that the socket or the outbox still holds. */
-  get unwrittenBytes(): number {
-    return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);
   }
 
   /** Sends frame bytes (never overwritten by their owner: see Outbox.appendStable) and expects one reply for `entry`. */
@@ -149,17 +138,8 @@ export class Lane {
     if (!wasDown) this.fail('closed');
   }
 
-  /** Stops or goes on reading replies (a reader further down is too slow). */
-  pauseReading(paused: boolean): void {
-    if (this.pausedReading === paused || this.socket === null) return;
-    this.pausedReading = paused;
-    if (paused) this.socket.pause();
-    else this.socket.resume();
-  }
-
   private open(): void {
     this.state = 'connecting';
-    this.pausedReading = false;
     this.scanner.reset();
     this.partialUsed = 0;
     const { host, port, path } = this.options.address;

@@ -318,11 +318,6 @@ export class Upstream {
     return `${this.connectionName}:${purpose}`;
   }
 
-  /** Resolves when no lost connection of ours can execute anything any more. */
-  async fenced(): Promise<void> {
-    while (this.fences.size > 0) await Promise.all(this.fences.values());
-  }
-
   close(): void {
     this.closed = true;
     for (const lane of this.lanes.values()) lane.close();

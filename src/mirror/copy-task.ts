@@ -10,8 +10,8 @@ import type { MirrorAck } from './write-lane.js';
 
 /** Who asked for a copy and wants to know how it went. */
 export interface CopyWatcher {
-  copied(bytes: number): void;
-  copyFailed(reason: string): void;
+  copied(): void;
+  copyFailed(): void;
 }
 
 /** Who carries a copy through. */
@@ -44,8 +44,6 @@ export class CopyTask extends Operation implements LaneEntry, MirrorAck {
   sameHash: CopyTask | null = null;
   /** Resolves when admitted, for the asynchronous forms. */
   onLaunch: (() => void) | null = null;
-  /** Bytes appended for it to the write lane. */
-  sizeBytesSent = 0;
 
   constructor(
     private readonly handler: CopyHandler,

@@ -44,7 +44,6 @@ export class CopyEngine implements CopyHandler {
   readonly pending = new PendingCopies();
   /** Tasks not over, taken ones included. */
   active = 0;
-  copies = 0;
   /** Staging keys that may exist on the mirror. */
   readonly staging: StagingKeys;
   /** RESTORE was refused, or the options said so: every copy is logical from now on. */
@@ -145,7 +144,6 @@ export class CopyEngine implements CopyHandler {
 
   private begin(task: CopyTask): void {
     this.inFlightBytes += task.sizeBytes;
-    this.copies++;
     if (task.sizeBytes > this.options.bigKeyBytes) {
       this.mirror.context.counters.chunkedCopies++;
       void copyStaged(this, task, true);
@@ -257,8 +255,8 @@ export class CopyEngine implements CopyHandler {
     this.inFlightBytes -= task.sizeBytes;
     for (const effect of task.waiters) effect.partSettled();
     for (const watcher of task.watchers) {
-      if (failure === null) watcher.copied(task.sizeBytesSent);
-      else watcher.copyFailed(failure);
+      if (failure === null) watcher.copied();
+      else watcher.copyFailed();
     }
     this.pump();
   }

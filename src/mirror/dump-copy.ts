@@ -110,7 +110,6 @@ export class DumpCopy {
             'REPLACE',
             'ABSTTL',
           ]);
-    task.sizeBytesSent = frame.length;
     this.engine.noteKnown(task, deadlineMs);
     lane.append(task, task.db, frame, 0, frame.length);
   }

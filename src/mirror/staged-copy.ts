@@ -115,7 +115,6 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
     if (lane.epoch !== epoch || !lane.canTake(task.db, 0)) throw new Interrupted('the mirror connection was lost');
     const wire = context.mirror.wireName(String(args[0]));
     const frame = encodeCommand([wire, ...args.slice(1)]);
-    task.sizeBytesSent += frame.length;
     lane.append(new PartAck(failed), task.db, frame, 0, frame.length);
   };
 

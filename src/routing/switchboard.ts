@@ -3,9 +3,6 @@
  *
  * Sessions read it for every command; transitions (jobs/transition.ts) change it only while the gate is closed and
  * nothing is in flight. `inFlight` counts client commands sent or parked and not yet answered.
- *
- * Who has authority is asked per slot (`authorityOf`), so that a cutover can one day move some slots first; today
- * all slots agree.
  */
 import type { MirrorClass } from '../commands/mirroring.js';
 import { CommandTable } from '../commands/table.js';
@@ -74,10 +71,6 @@ export class Switchboard {
   /** The side that is not the authority. */
   get follower(): Upstream {
     return this.rules.authority === 'source' ? this.target : this.source;
-  }
-
-  authorityOf(_slot: number): Upstream {
-    return this.authority;
   }
 
   /** Is the slot among those whose reads were moved over? A stable set that only grows with the share. */

@@ -173,8 +173,7 @@ export class ClientOp extends Effect implements LaneEntry {
     this.route = PASS;
     this.answeredBy = session.board.rules.authority;
     this.lane = session.authorityLane();
-    if (this.lane === null) session.close('the authority is not reachable');
-    else this.transmit(this.lane);
+    this.transmit(this.lane);
   }
 
   private probeAnswered(buf: Buffer, start: number, end: number): void {

@@ -15,7 +15,6 @@
 
 import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
 import { arityOk, type Command } from '../commands/table.js';
-import type { Lane } from '../lanes/lane.js';
 import { isTimed } from '../mirror/clock.js';
 import { streamProbes } from '../mirror/derivers/streams.js';
 import { encodeCommand, errorReply } from '../resp/encode.js';
@@ -164,8 +163,7 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
 
 /** To the authority's lane as it is. */
 function pass(session: Session, command: Command, scanner: RequestScanner, bucket: number): boolean {
-  const lane = usable(session, session.authorityLane());
-  if (lane === null) return true;
+  const lane = session.authorityLane();
   const op = begin(session, command, scanner);
   op.route = PASS;
   op.bucket = bucket;
@@ -174,12 +172,6 @@ function pass(session: Session, command: Command, scanner: RequestScanner, bucke
   session.reads.sourceBegins(bucket);
   op.transmit(lane);
   return true;
-}
-
-function usable(session: Session, lane: Lane | null): Lane | null {
-  if (lane !== null && lane.state !== 'closed') return lane;
-  session.replyNow(errorReply(lane === null ? 'FERRY the server is not reachable' : session.refusalText(lane)));
-  return null;
 }
 
 function begin(session: Session, command: Command, scanner: RequestScanner): ClientOp {
@@ -222,8 +214,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     const several = slots.first < 0 || slots.more !== null;
     if (several || session.reads.targetReadsOn(slots.first) > 0) return stall(session);
   }
-  const lane = usable(session, session.authorityLane());
-  if (lane === null) return true;
+  const lane = session.authorityLane();
   const op = begin(session, command, scanner);
   op.route = WRITE;
   op.lane = lane;

@@ -88,10 +88,6 @@ export class Session implements Resumable, Flushable, Gated {
     });
   }
 
-  get remote(): string {
-    return `${this.socket.remoteAddress ?? 'unix'}:${this.socket.remotePort ?? 0}`;
-  }
-
   get hasInFlight(): boolean {
     return this.inFlight > 0;
   }
@@ -100,11 +96,9 @@ export class Session implements Resumable, Flushable, Gated {
 
   /** Admits what can be admitted now. */
   pump(): void {
-    const { board, scanner } = this;
+    const { scanner } = this;
     while (!this.isClosed && !this.closing) {
-      if (board.gateClosed || this.busy || this.parkedOp !== null) break;
-      if (this.inFlight >= board.config.limits.sessionWindow) break;
-      if (this.socket.writableLength + this.outbox.pendingBytes > OUTPUT_PAUSE_BYTES) break;
+      if (this.isHeldBack) break;
       if (!this.held) {
         const found = scanner.next();
         if (found === NEED_MORE) {
@@ -128,6 +122,7 @@ export class Session implements Resumable, Flushable, Gated {
     }
   }
 
+  /** May nothing at all be admitted now? */
   private get isHeldBack(): boolean {
     return (
       this.board.gateClosed ||
@@ -159,8 +154,8 @@ export class Session implements Resumable, Flushable, Gated {
 
   // ── lanes
 
-  /** The lane for writes and source reads; null when this identity is refused there (see `refusalText`). */
-  authorityLane(): Lane | null {
+  /** The lane for writes and source reads. Whether this identity is refused there shows when it is used (`refusalText`). */
+  authorityLane(): Lane {
     if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
     let lane = this.authority;
     if (lane === null || lane.state === 'closed') {

@@ -96,11 +96,6 @@ function execute(session: Session, transaction: Transaction): boolean {
     return false;
   }
   const lane = session.authorityLane();
-  if (lane === null || lane.state === 'closed') {
-    session.transaction = null;
-    session.replyNow(errorReply(lane === null ? 'FERRY the server is not reachable' : session.refusalText(lane)));
-    return true;
-  }
   session.transaction = null;
   const op = session.begin();
   op.command = session.board.table.byName('exec') ?? transaction.queued[0]!.command;

@@ -8,12 +8,14 @@
  * command is its own, read from the kernel. Writes bench/results/latest.json: name, unit, ferry, peer, ratio, bar,
  * reached. Bars are set by the performance work to come; here `bar` is null.
  */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -141,7 +143,7 @@ async function startFerry(
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let i = 0; i < 200; i++) {
     if (await condition().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   throw new Error('a server did not answer within 10 s');
 }

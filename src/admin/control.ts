@@ -4,21 +4,29 @@
  * Nothing here throws for a refusal: a step that is not allowed answers with its blockers, and nothing has changed then.
  * A rejected promise means a fault of Ferry.
  */
+import type { BackfillProgress } from '../jobs/backfill.js';
+import type { StepOutcome, StepRequest } from '../jobs/transition.js';
+import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side } from '../phases/phase.js';
+import type { CutoverRecord } from '../phases/state.js';
 
+export type { Blocker } from '../jobs/migration.js';
+export type { StepOutcome as StepResult, StepRequest as PhaseRequest } from '../jobs/transition.js';
+export type { DifferenceKind } from '../jobs/verify.js';
 export type { Side } from '../phases/phase.js';
+export type { CutoverRecord } from '../phases/state.js';
 
 export interface FerryControl {
   status(): Status;
   ready(): { ok: true } | { ok: false; reason: string };
   /** one step forward or back; cutover, rollback and finalize are such steps too */
-  changePhase(request: PhaseRequest): Promise<StepResult>;
+  changePhase(request: StepRequest): Promise<StepOutcome>;
   /** to the safest phase that can be reached, whatever is going on */
-  abort(): Promise<StepResult>;
+  abort(): Promise<StepOutcome>;
   /** starting one that runs already is no refusal; once this resolves, the status says so */
-  backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult>;
+  backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepOutcome>;
   /** starts a verification of both sides (the status says so once this resolves); `repair` copies what differs */
-  verify(request: { repair: boolean }): Promise<StepResult>;
+  verify(request: { repair: boolean }): Promise<StepOutcome>;
   /** of the last verification, those of a running one included */
   differences(): Iterable<Difference> | AsyncIterable<Difference>;
   /** whether Ferry may be taken out, and where the application should point then */
@@ -46,24 +54,8 @@ export interface Status {
     dirtySlots: number;
     uncertain: number;
   };
-  backfill: {
-    state: 'idle' | 'running' | 'paused' | 'done' | 'failed';
-    scanned: number;
-    copied: number;
-    failed: number;
-    estimated: number;
-    keysPerSecond: number;
-    etaSeconds: number | null;
-  };
-  verify: {
-    state: 'idle' | 'running' | 'done' | 'failed';
-    compared: number;
-    differences: Record<DifferenceKind, number>;
-    /** null: no verification is finished */
-    clean: boolean | null;
-    /** ISO 8601 with milliseconds */
-    finishedAt: string | null;
-  };
+  backfill: BackfillProgress;
+  verify: VerifyProgress;
   lastCutover: CutoverRecord | null;
 }
 
@@ -76,40 +68,8 @@ export interface SideStatus {
   version: string;
 }
 
-/** A swap of the authority, in either direction. */
-export interface CutoverRecord {
-  at: string;
-  from: Phase;
-  to: Phase;
-  pauseMs: number;
-}
-
-export interface PhaseRequest {
-  to: Phase;
-  /** pass the guards that may be passed, and record it */
-  force?: boolean;
-  /** percent of the slots whose reads move, with `target-read` */
-  share?: number;
-  /** drain, measure the pause, resume; nothing changes */
-  dryRun?: boolean;
-  /** give the step up when the pause gets longer */
-  maxPauseMs?: number;
-}
-
-export type StepResult =
-  | { ok: true /** measured, when the step paused the clients */; pauseMs?: number; note?: string }
-  | { ok: false; error: string; blockers: Blocker[] };
-
-export interface Blocker {
-  code: string;
-  message: string;
-}
-
 export const BACKFILL_ACTIONS = ['start', 'pause', 'resume', 'cancel'] as const;
 export type BackfillAction = (typeof BACKFILL_ACTIONS)[number];
-
-export const DIFFERENCE_KINDS = ['missing', 'extra', 'type', 'value', 'ttl'] as const;
-export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
 
 export interface Difference {
   db: number;

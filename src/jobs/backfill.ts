@@ -7,6 +7,7 @@
  * saved once a second, so a restarted Ferry goes on where it was, if the source is still the same process. A new
  * process on the mirror's side means that what was copied may be gone: it begins again by itself.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackfillState } from '../phases/state.js';
 import { NO_BACKFILL } from '../phases/state.js';
 import { CopyWindow } from './copy-window.js';
@@ -260,8 +261,4 @@ export class Backfill {
     const copied = this.progress.copied;
     return this.migration.update({ backfill: { state: this.state, db, cursor, runId, scanned: this.scanned, copied } });
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

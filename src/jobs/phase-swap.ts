@@ -5,6 +5,7 @@
  * may be anything: nothing is known, the backfill begins again. A new process on the authority's side may have lost
  * what the mirror has: everything is dirty until both sides were swept.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandTable } from '../commands/table.js';
 import type { Identity } from '../lanes/identity.js';
 import type { Upstream } from '../lanes/upstream.js';
@@ -239,7 +240,7 @@ async function becomes(condition: () => boolean, withinMs: number): Promise<bool
   const until = performance.now() + withinMs;
   while (!condition()) {
     if (performance.now() > until) return false;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
   return true;
 }

@@ -5,6 +5,7 @@
  * buffered in a dead connection must not execute after the repair, divergence 6). Failures slow it down: the mirror
  * may be refusing everything. A slot's mark is cleared only if nobody marked it again since its sweep began.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SLOTS } from '../ledger/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { CopyWindow } from './copy-window.js';
@@ -132,8 +133,4 @@ export class Repair {
       await this.migration.update({ targetProven: true });
     }
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

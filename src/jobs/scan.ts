@@ -1,4 +1,5 @@
 /** Walks a database's keys by SCAN over a job lane, batch by batch. https://redis.io/commands/scan */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { isOwnKey } from '../mirror/own-keys.js';
@@ -34,7 +35,7 @@ export async function* scanKeys(
     try {
       [reply] = await callLane(side.jobLane(purpose, db), [[side.wireName('SCAN'), at, 'COUNT', count]]);
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
       continue;
     }
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
@@ -67,7 +68,7 @@ export async function databasesToVisit(board: Switchboard): Promise<number[]> {
       return await provenDatabases(board);
     } catch (error) {
       if (performance.now() > untilMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(RETRY_MS);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Finds what only the mirror has (ghosts) and lets a copy delete it: DUMP there is nothing → DEL. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane, LaneLost } from '../lanes/call.js';
 import type { Switchboard } from '../routing/switchboard.js';
 import type { CopyWindow } from './copy-window.js';
@@ -38,7 +39,7 @@ export async function missingOnAuthority(board: Switchboard, db: number, keys: r
       return keys.filter((_, i) => replies[i] === 0);
     } catch (error) {
       if (!(error instanceof LaneLost)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
   }
 }

@@ -18,14 +18,18 @@ import { usedDatabases } from './scan.js';
 
 export interface StepRequest {
   readonly to: Phase;
+  /** pass the guards that may be passed, and record it */
   readonly force?: boolean;
+  /** percent of the slots whose reads move, with `target-read` */
   readonly share?: number;
+  /** drain, measure the pause, resume; nothing changes */
   readonly dryRun?: boolean;
+  /** give the step up when the pause gets longer */
   readonly maxPauseMs?: number;
 }
 
 export type StepOutcome =
-  | { ok: true; pauseMs?: number; note?: string }
+  | { ok: true /** measured, when the step paused the clients */; pauseMs?: number; note?: string }
   | { ok: false; error: string; blockers: Blocker[] };
 
 /** What the app does for a step: building and closing the parts that change with the phase. */

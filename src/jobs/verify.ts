@@ -10,6 +10,7 @@
  *
  * `missing`: the mirror lacks it; `extra`: only the mirror has it. Keys of Ferry's own do not count.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
 import { Operation } from '../ledger/operation.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
@@ -33,7 +34,7 @@ const KEPT_DIFFERENCES = 100_000;
 const CHUNK_ELEMENTS = 1000;
 const CHUNK_BYTES = 256 * 1024;
 
-export const KINDS = ['missing', 'extra', 'type', 'value', 'ttl'] as const;
+const KINDS = ['missing', 'extra', 'type', 'value', 'ttl'] as const;
 export type DifferenceKind = (typeof KINDS)[number];
 
 export interface VerifyDifference {
@@ -48,7 +49,9 @@ export interface VerifyProgress {
   readonly state: 'idle' | 'running' | 'done' | 'failed';
   readonly compared: number;
   readonly differences: Record<DifferenceKind, number>;
+  /** null: no verification is finished */
   readonly clean: boolean | null;
+  /** ISO 8601 with milliseconds */
   readonly finishedAt: string | null;
 }
 
@@ -192,7 +195,7 @@ export class Verify {
     this.compared += open.length;
     open = await this.compareDumps(open);
     for (let round = 2; round <= ROUNDS && open.length > 0; round++) {
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN_ROUNDS_MS));
+      await sleep(BETWEEN_ROUNDS_MS);
       this.check(run);
       open = await this.compareQuiet(open);
     }

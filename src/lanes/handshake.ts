@@ -9,6 +9,7 @@
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import type { Credentials } from './identity.js';
+import { infoField } from './info.js';
 import { type HandshakeStep, type Lane, LaneRefused } from './lane.js';
 
 export interface HandshakeOptions {
@@ -43,8 +44,8 @@ export function handshakeSteps(lane: Lane, options: HandshakeOptions): Handshake
     steps.push({
       command: encodeCommand(['INFO', 'server']),
       accept(reply) {
-        const runId = Buffer.isBuffer(reply) ? /^run_id:(\w+)/m.exec(reply.toString('latin1'))?.[1] : undefined;
-        if (runId !== undefined) told(runId);
+        const runId = Buffer.isBuffer(reply) ? infoField(reply.toString('latin1'), 'run_id') : '';
+        if (runId !== '') told(runId);
         return undefined;
       },
     });

@@ -6,16 +6,18 @@
  * questions: INFO, TIME, COMMAND, CLIENT KILL. Everything about a lost connection that matters for exactness
  * passes here: its id is killed on the node (fenced) before anyone may repair its keys.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
+import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { callLane, LaneLost } from './call.js';
 import { handshakeSteps } from './handshake.js';
 import { credentialsOn, type Identity } from './identity.js';
+import { infoField } from './info.js';
 import { Lane, type LaneOptions, LaneRefused } from './lane.js';
 
-export type SideName = 'source' | 'target';
 export type UpstreamState = 'up' | 'down';
 
 const CLOCK_SAMPLES = 3;
@@ -56,7 +58,7 @@ export class Upstream {
   events: UpstreamEvents | null = null;
 
   constructor(
-    readonly side: SideName,
+    readonly side: Side,
     readonly endpoint: Endpoint,
     private readonly other: Endpoint,
     /** The logical database that this side keeps under another number, or -1. */
@@ -128,7 +130,7 @@ export class Upstream {
     const until = performance.now() + CONTROL_WAIT_MS;
     for (;;) {
       while (this.control.status !== 'ready' && performance.now() < until && !this.closed) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await sleep(10);
       }
       try {
         return await ask();
@@ -137,7 +139,7 @@ export class Upstream {
           String(error),
         );
         if (!isLost || this.closed || performance.now() >= until) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await sleep(10);
       }
     }
   }
@@ -180,11 +182,10 @@ export class Upstream {
   /** Re-reads INFO and the clock. */
   async refresh(): Promise<void> {
     const info = String(await this.call('INFO'));
-    const field = (name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
-    this.version = field('redis_version');
-    this.maxmemoryPolicy = field('maxmemory_policy');
-    this.maxmemoryBytes = Number(field('maxmemory')) || 0;
-    this.sawRunId(field('run_id'));
+    this.version = infoField(info, 'redis_version');
+    this.maxmemoryPolicy = infoField(info, 'maxmemory_policy');
+    this.maxmemoryBytes = Number(infoField(info, 'maxmemory')) || 0;
+    this.sawRunId(infoField(info, 'run_id'));
     await this.sampleClock();
   }
 
@@ -354,7 +355,7 @@ export class Upstream {
 
   private async askRunId(): Promise<string> {
     const info = String(await this.control.callBuffer(this.wireName('INFO'), 'server'));
-    return /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    return infoField(info, 'run_id');
   }
 
   /** Kills the connection `clientId` on the node; tried until the node says so or is another process. */
@@ -372,7 +373,7 @@ export class Upstream {
           break;
         } catch (error) {
           if (/NOPERM|unknown/i.test((error as Error).message)) break;
-          await new Promise((resolve) => setTimeout(resolve, FENCE_RETRY_MS));
+          await sleep(FENCE_RETRY_MS);
         }
       }
     })().finally(() => {

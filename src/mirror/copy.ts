@@ -11,6 +11,7 @@
  * How the state travels: by DUMP and RESTORE (dump-copy.ts); where these cannot be used between the two servers, and for
  * big keys, by type (staged-copy.ts).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from '../lanes/lane.js';
 import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, REPLIED } from '../ledger/operation.js';
@@ -217,7 +218,7 @@ export class CopyEngine implements CopyHandler {
   async roomOnMirror(): Promise<void> {
     const { lane, context } = this.mirror;
     while (lane.isUp && lane.backlogBytes > Math.min(context.backlogLimitBytes / 2, 8 * 1024 * 1024)) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await sleep(2);
     }
   }
 

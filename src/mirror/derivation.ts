@@ -4,11 +4,13 @@
  * One instance is reused for all derivations, so a deriver must not keep it. A deriver calls, in order, `send` for
  * each command of the mirror, or `verbatim`, or `copyKeys`, or nothing at all when nothing happened.
  */
+
 import { KeyList } from '../commands/keys.js';
 import { ArgReader } from '../resp/request.js';
 import { decodeReply, integerReply, isNull, type Reply } from '../resp/values.js';
+import type { Args } from './logical/replies.js';
 
-export type Args = (Buffer | string | number)[];
+export type { Args } from './logical/replies.js';
 
 /** What derivers may ask for; the mirror implements it. */
 export interface DerivationOutput {

@@ -3,16 +3,12 @@
  * or DEL K, appended to the write lane in the moment of the reply. https://redis.io/commands/restore
  */
 import { LaneLost } from '../lanes/call.js';
-import type { LaneEntry } from '../lanes/lane.js';
+import { sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
 import type { CopyTask } from './copy-task.js';
 import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
-
-const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
-const MULTI = encodeCommand(['MULTI']);
-const EXEC = encodeCommand(['EXEC']);
 
 export class DumpCopy {
   private readonly spans: number[] = [];
@@ -26,10 +22,10 @@ export class DumpCopy {
     const lane = this.engine.lane(task.db);
     const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
     const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
-    lane.send(IGNORED, MULTI, 0, MULTI.length);
-    lane.send(IGNORED, dump, 0, dump.length);
-    lane.send(IGNORED, ttl, 0, ttl.length);
-    lane.send(task, EXEC, 0, EXEC.length);
+    sendMulti(lane);
+    sendQueued(lane, dump, 0, dump.length);
+    sendQueued(lane, ttl, 0, ttl.length);
+    sendExec(lane, task);
   }
 
   /** EXEC's reply. */

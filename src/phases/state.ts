@@ -20,6 +20,7 @@ export interface BackfillState {
   readonly copied: number;
 }
 
+/** A swap of the authority, in either direction. */
 export interface CutoverRecord {
   readonly at: string;
   readonly from: Phase;

@@ -11,10 +11,11 @@
 import { isMiss } from '../commands/misses.js';
 import type { Command } from '../commands/table.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
-import type { SideName } from '../lanes/upstream.js';
+import { sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
-import { encodeCommand, errorReply } from '../resp/encode.js';
+import type { Side } from '../phases/phase.js';
+import { errorReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
 import { markCursor } from './cursors.js';
 import type { Session } from './session.js';
@@ -28,9 +29,6 @@ export type OpRoute = 0 | 1 | 2 | 3;
 
 /** How many lost connections a command that was not executed survives before its client is given up. */
 const MAX_ATTEMPTS = 8;
-const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
-const MULTI = encodeCommand(['MULTI']);
-const EXEC = encodeCommand(['EXEC']);
 const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 
 export class ClientOp extends Effect implements LaneEntry {
@@ -53,7 +51,7 @@ export class ClientOp extends Effect implements LaneEntry {
   attempts = 0;
   /** When its bytes came (turn.nowMs), and the side that answers it. */
   beganMs = 0;
-  answeredBy: SideName = 'source';
+  answeredBy: Side = 'source';
   /** The bytes for the authority where they are not the client's own (wire.ts). */
   wire: Buffer | null = null;
   /** It matters when it was sent. */
@@ -95,13 +93,13 @@ export class ClientOp extends Effect implements LaneEntry {
   transmit(lane: Lane): void {
     if (this.elements !== null) {
       const nowMs = performance.now();
-      lane.send(IGNORED, MULTI, 0, MULTI.length);
+      sendMulti(lane);
       for (const e of this.elements) {
         e.sentMs = nowMs;
-        if (e.wire === null) lane.send(IGNORED, e.frame, e.frameStart, e.frameEnd);
-        else lane.send(IGNORED, e.wire, 0, e.wire.length);
+        if (e.wire === null) sendQueued(lane, e.frame, e.frameStart, e.frameEnd);
+        else sendQueued(lane, e.wire, 0, e.wire.length);
       }
-      lane.send(this, EXEC, 0, EXEC.length);
+      sendExec(lane, this);
       return;
     }
     if (this.isTimed) this.sentMs = performance.now();

@@ -14,11 +14,18 @@ import type {
 import type { MetricsSnapshot, MetricsSource } from '../../src/admin/metrics.js';
 import { LatencyHistogram } from '../../src/observe/histogram.js';
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+/** A status that tests may set. */
+type FakeStatus = Omit<Status, 'backfill' | 'verify'> & {
+  backfill: Writable<Status['backfill']>;
+  verify: Writable<Status['verify']>;
+};
+
 export class FakeControl implements FerryControl, MetricsSource {
   readonly asked: unknown[] = [];
   /** the answers of the next steps, in order; when there are none, the step is taken */
   answers: StepResult[] = [];
-  current: Status = freshStatus();
+  current: FakeStatus = freshStatus();
   notReady = '';
   found: Difference[] = [];
   /** how often the status says "running" after a job was started */

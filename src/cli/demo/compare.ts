@@ -4,6 +4,7 @@
  * It is the demo's own judge and shares nothing with Ferry's verification. Nobody may write meanwhile. A key that
  * differs is looked at again after a moment, up to three times, because keys may expire between the two readings.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pipelined, type Reading, readKeys } from './reading.js';
 
@@ -87,7 +88,7 @@ async function compareDb(sides: Sides, options: CompareOptions, result: Comparis
   let keys = [...suspects.values()];
   let differences: Difference[] = [];
   for (let round = 1; round <= ROUNDS && keys.length > 0; round++) {
-    if (round > 1) await new Promise((resolve) => setTimeout(resolve, options.roundPauseMs ?? ROUND_PAUSE_MS));
+    if (round > 1) await sleep(options.roundPauseMs ?? ROUND_PAUSE_MS);
     const found = new Map<Difference, Buffer>();
     for (let from = 0; from < keys.length; from += Number(SCAN_COUNT)) {
       const batch = keys.slice(from, from + Number(SCAN_COUNT));

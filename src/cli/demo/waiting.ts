@@ -1,10 +1,9 @@
 /** Polling, with a deadline that says what was waited for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export { sleep };
 
 export class Timeout extends Error {}
-
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
 
 /** Asks `probe` until it answers something else than undefined or false. */
 export async function until<T>(

@@ -15,7 +15,7 @@ export interface KindAndReason {
 
 /** Answered by the session. */
 const SESSION =
-  'auth hello select ping echo quit multi exec discard unwatch ferry client|setname client|getname client|id client|setinfo';
+  'auth hello select ping echo quit multi exec discard watch unwatch ferry client|setname client|getname client|id client|setinfo';
 
 /** Passed to the authority as they are. Their effects, if any, are about that server and not about data. */
 const SERVER: readonly string[] = [
@@ -67,7 +67,6 @@ const CONNECTION = "it changes or shows the server's connection, which clients s
 const UNSUPPORTED: readonly (readonly [why: string, names: string])[] = [
   [BLOCKS, 'blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop blmovem wait waitaof'],
   [PUBSUB, 'subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe'],
-  ['transactions with WATCH', 'watch'],
   [CACHING, 'client|tracking client|trackinginfo client|caching client|getredir'],
   [CONNECTION, 'reset client|reply client|no-touch client|info client|list client|unblock'],
   // On a shared connection it would wait behind the very script that it should end.

@@ -1,19 +1,21 @@
 /**
  * The steps that make a connection a lane: HELLO (login, name, id), the server's run id, SELECT.
  *
- * One `HELLO 2 AUTH user password SETNAME name` opens a lane for users with narrow rights too, and returns the id
+ * One `HELLO n AUTH user password SETNAME name` opens a lane for users with narrow rights too, and returns the id
  * that fencing needs. A server without HELLO (before 6.0) gets AUTH and CLIENT SETNAME. The run id is read from
  * INFO where the user may call it: a new one means a new process, so what was known about its data is void.
  * https://redis.io/commands/hello
  */
 import { encodeCommand } from '../resp/encode.js';
-import { type Reply, ReplyFault } from '../resp/values.js';
+import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
 import type { Credentials } from './identity.js';
 import { infoField } from './info.js';
 import { type HandshakeStep, type Lane, LaneRefused } from './lane.js';
 
 export interface HandshakeOptions {
   readonly credentials: Credentials;
+  /** The protocol version of the replies; 2 where it is not given. */
+  readonly resp?: Resp;
   /** CLIENT SETNAME: no spaces. */
   readonly connectionName: string;
   /** SELECTed in this order; the last one stays. Empty: database 0. */
@@ -28,10 +30,10 @@ export function handshakeSteps(lane: Lane, options: HandshakeOptions): Handshake
   const { username, password } = options.credentials;
   const login = password === null ? [] : ['AUTH', username ?? 'default', password];
   const hello: HandshakeStep = {
-    command: encodeCommand(['HELLO', '2', ...login, 'SETNAME', options.connectionName]),
+    command: encodeCommand(['HELLO', options.resp ?? 2, ...login, 'SETNAME', options.connectionName]),
     accept(reply) {
       if (reply instanceof ReplyFault) {
-        if (/unknown command|NOPROTO|syntax/i.test(reply.message)) return olderLogin(options);
+        if (options.resp !== 3 && /unknown command|NOPROTO|syntax/i.test(reply.message)) return olderLogin(options);
         throw refusal(reply);
       }
       lane.clientId = helloField(reply, 'id');
@@ -86,7 +88,7 @@ function olderLogin(options: HandshakeOptions): HandshakeStep[] {
 
 /** Errors that the same login will meet again; anything else (LOADING, BUSY …) is worth another attempt. */
 function refusal(fault: ReplyFault): Error {
-  return /^(WRONGPASS|NOAUTH|NOPERM|ERR)/.test(fault.message) && !/max number of clients/.test(fault.message)
+  return /^(WRONGPASS|NOAUTH|NOPERM|NOPROTO|ERR)/.test(fault.message) && !/max number of clients/.test(fault.message)
     ? new LaneRefused(fault.message)
     : new Error(fault.message);
 }

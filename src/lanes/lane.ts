@@ -14,8 +14,9 @@
  * Anything the reply scanner does not understand closes the connection; it never guesses.
  */
 import { connect, type Socket } from 'node:net';
+import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyScanner } from '../resp/reply.js';
-import { decodeReply, type Reply } from '../resp/values.js';
+import type { Reply } from '../resp/values.js';
 import { Outbox } from './outbox.js';
 import { turn } from './turn.js';
 
@@ -63,6 +64,8 @@ export interface LaneOptions {
 
 export class LaneRefused extends Error {}
 
+/** First byte of a RESP3 push. */
+const PUSH = 62;
 const READ_BYTES = 64 * 1024;
 const CONNECT_TIMEOUT_MS = 5000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -97,6 +100,7 @@ export class Lane {
   private partialUsed = 0;
   private steps: HandshakeStep[] = [];
   private timer: NodeJS.Timeout | null = null;
+  private closing = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
@@ -136,6 +140,12 @@ export class Lane {
     this.socket?.destroy();
     this.socket = null;
     if (!wasDown) this.fail('closed');
+  }
+
+  /** As `close`, when everything sent was answered. */
+  closeWhenAnswered(): void {
+    if (this.head === this.tail || this.state !== 'up') this.close();
+    else this.closing = true;
   }
 
   private open(): void {
@@ -197,7 +207,7 @@ export class Lane {
       return;
     }
     try {
-      const more = step.accept(decodeReply(buf, start, end));
+      const more = step.accept(decodeAnyReply(buf, start, end));
       if (more !== undefined) this.steps.unshift(...more);
     } catch (error) {
       if (this.options.giveUpOnRefusal && error instanceof LaneRefused) {
@@ -217,6 +227,10 @@ export class Lane {
       while (at < bytes) {
         const from = at;
         at = this.scanner.scan(buf, at, bytes);
+        if (this.scanner.type === PUSH) {
+          // RESP3: nobody asked on this connection for what a server tells by itself
+          continue;
+        }
         if (!this.scanner.complete) {
           this.keepPartial(buf, from, bytes);
           return;
@@ -259,6 +273,7 @@ export class Lane {
       this.streaming = false;
       entry.onPiece(buf, start, end, true);
     } else entry.onReply(buf, start, end);
+    if (this.closing && this.head === this.tail) this.close();
   }
 
   private keepPartial(buf: Buffer, start: number, end: number): void {

@@ -1,18 +1,40 @@
 /**
  * MULTI … EXEC on a lane, contiguous because nobody else sends in between.
  *
- * The replies to MULTI and to what is queued are not looked at: an error among them makes EXEC answer EXECABORT.
- * https://redis.io/docs/interact/transactions
+ * What is queued is not looked at: an error among it makes EXEC answer EXECABORT. MULTI itself is: a user who may not
+ * call it would have his commands executed one by one. So it is asked once per user whether he may (`probeMulti`), and
+ * `MultiReply` tells when that has changed since. https://redis.io/docs/interact/transactions
  */
 import { encodeCommand } from '../resp/encode.js';
+import { isError } from '../resp/values.js';
 import type { Lane, LaneEntry } from './lane.js';
 
-const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
+export const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
 const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
 
-export function sendMulti(lane: Lane): void {
-  lane.send(IGNORED, MULTI, 0, MULTI.length);
+/** Whoever flushes a transaction hears when MULTI was refused. */
+export interface MultiListener {
+  multiRefused(): void;
+}
+
+/** Pooled by its owner: it is in flight until EXEC's reply, which comes behind it. */
+export class MultiReply implements LaneEntry {
+  readonly streams = false;
+
+  constructor(private readonly listener: MultiListener) {}
+
+  onReply(buf: Buffer, start: number): void {
+    if (isError(buf, start)) this.listener.multiRefused();
+  }
+
+  onPiece(): void {}
+
+  onLost(): void {}
+}
+
+export function sendMulti(lane: Lane, reply: LaneEntry): void {
+  lane.send(reply, MULTI, 0, MULTI.length);
 }
 
 export function sendQueued(lane: Lane, frame: Buffer, start: number, end: number): void {
@@ -22,4 +44,49 @@ export function sendQueued(lane: Lane, frame: Buffer, start: number, end: number
 /** `entry` gets EXEC's reply. */
 export function sendExec(lane: Lane, entry: LaneEntry): void {
   lane.send(entry, EXEC, 0, EXEC.length);
+}
+
+/** Resolves to null when the lane's user may run transactions, else to the server's error; rejects when it is lost. */
+export function probeMulti(lane: Lane): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    let refusal: string | null = null;
+    let opened = false;
+    let lost = false;
+    const onLost = (): void => {
+      if (!lost) reject(new Error(lane.lastError || 'the connection was lost'));
+      lost = true;
+    };
+    const error = (buf: Buffer, start: number, end: number): string => buf.toString('latin1', start + 1, end - 2);
+    lane.send(
+      {
+        streams: false,
+        onReply(buf, start, end) {
+          if (isError(buf, start)) refusal = error(buf, start, end);
+          else opened = true;
+        },
+        onPiece() {},
+        onLost,
+      },
+      MULTI,
+      0,
+      MULTI.length,
+    );
+    lane.send(
+      {
+        streams: false,
+        onReply(buf, start, end) {
+          if (opened && isError(buf, start)) {
+            refusal = error(buf, start, end);
+            lane.drop('EXEC was refused: the connection would stay in MULTI');
+          }
+          resolve(refusal);
+        },
+        onPiece() {},
+        onLost,
+      },
+      EXEC,
+      0,
+      EXEC.length,
+    );
+  });
 }

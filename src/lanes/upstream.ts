@@ -11,12 +11,13 @@ import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
 import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
-import { type Reply, ReplyFault } from '../resp/values.js';
+import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
 import { callLane, LaneLost } from './call.js';
 import { handshakeSteps } from './handshake.js';
 import { credentialsOn, type Identity } from './identity.js';
 import { infoField } from './info.js';
 import { Lane, type LaneOptions, LaneRefused } from './lane.js';
+import { Pins } from './pins.js';
 
 export type UpstreamState = 'up' | 'down';
 
@@ -49,6 +50,10 @@ export class Upstream {
   /** Connections lost and not yet known to be dead on the node. */
   unfenced = 0;
   readonly control: Redis;
+  /** Connections that one client has for itself for a while. */
+  readonly pins = new Pins(this);
+  /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
+  readonly multiRights = new Set<string>();
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
   private readonly lanes = new Map<string, Lane>();
@@ -203,8 +208,8 @@ export class Upstream {
   }
 
   /** Opens the lane of (identity, db) and waits for it. Null when it is up, else the server's error. */
-  async tryLane(identity: Identity, db: number): Promise<string | null> {
-    const lane = this.lane(identity, db);
+  async tryLane(identity: Identity, db: number, resp: Resp = 2): Promise<string | null> {
+    const lane = this.lane(identity, db, resp);
     for (let attempt = 1; ; attempt++) {
       try {
         await callLane(lane, [['PING']]);
@@ -266,24 +271,27 @@ export class Upstream {
     if (isNew) this.events?.onNewProcess(this);
   }
 
-  /** The lane of a client's identity and database, opened at the first call. */
-  lane(identity: Identity, db: number): Lane {
-    const key = `client\n${identity.name}\n${db}`;
+  /** The lane of a client's identity, database and protocol version, opened at the first call. */
+  lane(identity: Identity, db: number, resp: Resp): Lane {
+    const key = clientKey(identity, db, resp);
     let lane = this.lanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
-    lane = this.open('client', db, {
-      credentials: credentialsOn(identity, this.endpoint, this.other),
-      giveUpOnRefusal: true,
-    });
+    lane = this.openFor(identity, db, resp, null);
     this.lanes.set(key, lane);
     return lane;
   }
 
+  /** A connection under a client's identity; whoever asks owns and closes it (see pins.ts). */
+  openFor(identity: Identity, db: number, resp: Resp, onCut: (() => void) | null): Lane {
+    const credentials = credentialsOn(identity, this.endpoint, this.other);
+    return this.open('client', db, { credentials, giveUpOnRefusal: true, resp, onCut });
+  }
+
   /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */
-  readLane(identity: Identity, db: number): Lane {
-    const lane = this.lanes.get(`client\n${identity.name}\n${db}`);
+  readLane(identity: Identity, db: number, resp: Resp): Lane {
+    const lane = this.lanes.get(clientKey(identity, db, resp));
     if (lane?.state === 'closed' && performance.now() - lane.closedAtMs < REFUSED_RETRY_MS) return lane;
-    return this.lane(identity, db);
+    return this.lane(identity, db, resp);
   }
 
   /** A lane for a job under Ferry's own identity. */
@@ -321,6 +329,7 @@ export class Upstream {
 
   close(): void {
     this.closed = true;
+    this.pins.close();
     for (const lane of this.lanes.values()) lane.close();
     this.lanes.clear();
     this.control.disconnect();
@@ -329,7 +338,12 @@ export class Upstream {
   private open(
     purpose: string,
     db: number,
-    login: { credentials: { username: string | null; password: string | null }; giveUpOnRefusal?: boolean },
+    login: {
+      credentials: { username: string | null; password: string | null };
+      giveUpOnRefusal?: boolean;
+      resp?: Resp;
+      onCut?: (() => void) | null;
+    },
   ): Lane {
     return new Lane({
       name: `${this.side}:${purpose}:${db}`,
@@ -338,11 +352,15 @@ export class Upstream {
       handshake: (lane) =>
         handshakeSteps(lane, {
           credentials: login.credentials,
+          resp: login.resp,
           connectionName: this.nameFor(purpose),
           dbs: [this.dbHere(db)],
           onRunId: (runId) => this.sawRunId(runId),
         }),
-      onCut: (lane) => this.laneCut(lane),
+      onCut: (lane) => {
+        this.laneCut(lane);
+        login.onCut?.();
+      },
       onDown: (lane, reason) => this.events?.onLaneDown(this, lane, reason),
     });
   }
@@ -382,6 +400,10 @@ export class Upstream {
     });
     this.fences.set(clientId, done);
   }
+}
+
+function clientKey(identity: Identity, db: number, resp: Resp): string {
+  return `client\n${identity.name}\n${db}\n${resp}`;
 }
 
 /** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */

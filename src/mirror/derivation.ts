@@ -6,8 +6,9 @@
  */
 
 import { KeyList } from '../commands/keys.js';
+import { decodeAnyReply } from '../resp/any-reply.js';
 import { ArgReader } from '../resp/request.js';
-import { decodeReply, integerReply, isNull, type Reply } from '../resp/values.js';
+import { decodeReply, integerReply, isNull, type Reply, type Resp } from '../resp/values.js';
 import type { Args } from './logical/replies.js';
 
 export type { Args } from './logical/replies.js';
@@ -30,6 +31,7 @@ export class Derivation {
   reply: Buffer = Buffer.alloc(0);
   replyStart = 0;
   replyEnd = 0;
+  resp: Resp = 2;
   /** Replies of the trailing probes (see `probes`), decoded; empty when the command had none. */
   probed: Reply[] = [];
   db = 0;
@@ -68,7 +70,9 @@ export class Derivation {
   }
 
   replyValue(): Reply {
-    return decodeReply(this.reply, this.replyStart, this.replyEnd);
+    return this.resp === 3
+      ? decodeAnyReply(this.reply, this.replyStart, this.replyEnd)
+      : decodeReply(this.reply, this.replyStart, this.replyEnd);
   }
 
   send(args: Args): void {

@@ -3,7 +3,7 @@
  * or DEL K, appended to the write lane in the moment of the reply. https://redis.io/commands/restore
  */
 import { LaneLost } from '../lanes/call.js';
-import { sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
+import { IGNORED, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
@@ -22,7 +22,7 @@ export class DumpCopy {
     const lane = this.engine.lane(task.db);
     const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
     const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
-    sendMulti(lane);
+    sendMulti(lane, IGNORED);
     sendQueued(lane, dump, 0, dump.length);
     sendQueued(lane, ttl, 0, ttl.length);
     sendExec(lane, task);

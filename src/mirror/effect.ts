@@ -7,6 +7,7 @@
  */
 import type { Command } from '../commands/table.js';
 import { Operation } from '../ledger/operation.js';
+import type { Resp } from '../resp/values.js';
 
 export const NO_FRAME: Buffer = Buffer.alloc(0);
 
@@ -18,6 +19,8 @@ export abstract class Effect extends Operation {
   frame: Buffer = NO_FRAME;
   frameStart = 0;
   frameEnd = 0;
+  /** The protocol version of the authority's reply. */
+  resp: Resp = 2;
   waits = 0;
   /** When it was sent (performance.now()), 0 where that does not matter: see `isTimed`. */
   sentMs = 0;

@@ -120,6 +120,7 @@ export class Mirror implements DerivationOutput {
           if (element.command!.mirroring.class === 'none') continue;
           e.waits++;
           element.waits = 1;
+          element.resp = e.resp;
           this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, null, true);
           element.partSettled();
         }
@@ -201,6 +202,7 @@ export class Mirror implements DerivationOutput {
     d.reply = buf;
     d.replyStart = start;
     d.replyEnd = end;
+    d.resp = e.resp;
     d.probed = probed ?? [];
     d.nowMs = this.clock.nowMs();
     d.shiftMs = this.clock.shiftMs;
@@ -311,7 +313,7 @@ export class Mirror implements DerivationOutput {
     const e = this.current!;
     const d = this.d;
     const op = this.take(e);
-    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd);
+    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;
     const wire = this.context.mirror.wireName(name.split('|')[0]!);
     if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())

@@ -2,10 +2,13 @@
  * One command on its way to the mirror on behalf of an effect, and the self-check of its reply.
  *
  * Where the same bytes were replayed, the mirror's reply must be the authority's. Short replies are kept whole (48
- * bytes); of longer ones the length and two 32-bit hashes. A difference makes the effect's keys dirty, and so does
+ * bytes); of longer ones the length and two 32-bit hashes. Of a RESP3 client's reply the leaves are compared. A difference makes the effect's keys dirty, and so does
  * an error or the loss of the connection.
  */
+
 import { hashHigh, hashKey, hashLow } from '../ledger/known.js';
+import { leavesOf } from '../resp/leaves.js';
+import type { Resp } from '../resp/values.js';
 import type { Effect } from './effect.js';
 import type { MirrorAck } from './write-lane.js';
 
@@ -28,6 +31,7 @@ export class MirrorOp implements MirrorAck {
   private expectedLength = -1;
   private expectedLow = 0;
   private expectedHigh = 0;
+  private expectedLeaves: string | null = null;
   private readonly expected: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES);
 
   constructor(
@@ -35,8 +39,12 @@ export class MirrorOp implements MirrorAck {
     private readonly pool: MirrorOp[],
   ) {}
 
-  expect(buf: Buffer, start: number, end: number): void {
+  expect(buf: Buffer, start: number, end: number, resp: Resp): void {
     this.expectedLength = end - start;
+    if (resp === 3) {
+      this.expectedLeaves = leavesOf(buf, start, end); // the write lane speaks RESP2
+      return;
+    }
     if (this.expectedLength <= KEPT_BYTES) {
       for (let i = start; i < end; i++) this.expected[i - start] = buf[i]!;
       return;
@@ -66,6 +74,7 @@ export class MirrorOp implements MirrorAck {
   }
 
   private matches(buf: Buffer, start: number, end: number): boolean {
+    if (this.expectedLeaves !== null) return leavesOf(buf, start, end) === this.expectedLeaves;
     if (end - start !== this.expectedLength) return false;
     if (this.expectedLength <= KEPT_BYTES) {
       for (let i = start; i < end; i++) if (buf[i] !== this.expected[i - start]) return false;
@@ -79,6 +88,7 @@ export class MirrorOp implements MirrorAck {
     this.effect = null;
     this.deadlineMs = 0;
     this.expectedLength = -1;
+    this.expectedLeaves = null;
     if (this.pool.length < 4096) this.pool.push(this);
   }
 }

@@ -1,8 +1,10 @@
 /**
- * Values → RESP2 bytes: commands for a server, replies for a client.
+ * Values → bytes: commands for a server, replies for a client; RESP2, and RESP3 where the two differ.
  *
  * Strings are encoded as UTF-8 except where said otherwise. The constants are shared: nobody writes to them.
  */
+import type { Resp } from './values.js';
+
 const CR = 13;
 const LF = 10;
 const DOLLAR = 36;
@@ -17,6 +19,24 @@ export const NULL_ARRAY: Buffer = Buffer.from('*-1\r\n');
 export const EMPTY_ARRAY: Buffer = Buffer.from('*0\r\n');
 export const ONE: Buffer = Buffer.from(':1\r\n');
 export const ZERO: Buffer = Buffer.from(':0\r\n');
+
+const RESP3_NULL: Buffer = Buffer.from('_\r\n');
+
+/** The null that stands for a missing string. */
+export function nullReply(resp: Resp): Buffer {
+  return resp === 3 ? RESP3_NULL : NULL_BULK;
+}
+
+/** The null that stands for a missing list, and for an EXEC that did not run. */
+export function nullArrayReply(resp: Resp): Buffer {
+  return resp === 3 ? RESP3_NULL : NULL_ARRAY;
+}
+
+/** Keys and values in turn; a flat array in RESP2. */
+export function mapReply(resp: Resp, items: readonly Buffer[]): Buffer {
+  if (resp === 2) return arrayReply(items);
+  return Buffer.concat([Buffer.from(`%${items.length / 2}\r\n`), ...items]);
+}
 
 /** A command as multibulk bytes. Numbers are written as JavaScript prints them. */
 export function encodeCommand(args: readonly (Buffer | string | number)[]): Buffer {

@@ -25,6 +25,9 @@ export class ReplyFault extends Error {
   override readonly name = 'ReplyFault';
 }
 
+/** Which protocol version a connection speaks. */
+export type Resp = 2 | 3;
+
 export type Reply = Buffer | number | bigint | null | ReplyFault | Reply[];
 
 export function isError(buf: Buffer, start: number): boolean {

@@ -11,15 +11,16 @@
 import { isMiss } from '../commands/misses.js';
 import type { Command } from '../commands/table.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
-import { sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
+import { type MultiListener, MultiReply, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
-import { errorReply } from '../resp/encode.js';
+import { decodeAnyReply } from '../resp/any-reply.js';
+import { errorReply, nullArrayReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
-import { markCursor } from './cursors.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
+import type { Watch } from './watch.js';
 
 export const PASS = 0;
 export const TARGET = 1;
@@ -31,7 +32,7 @@ export type OpRoute = 0 | 1 | 2 | 3;
 const MAX_ATTEMPTS = 8;
 const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 
-export class ClientOp extends Effect implements LaneEntry {
+export class ClientOp extends Effect implements LaneEntry, MultiListener {
   session: Session | null = null;
   lane: Lane | null = null;
   route: OpRoute = PASS;
@@ -56,13 +57,18 @@ export class ClientOp extends Effect implements LaneEntry {
   wire: Buffer | null = null;
   /** It matters when it was sent. */
   isTimed = false;
-  /** A scan of the target: the cursor in its reply is to be marked (cursors.ts). */
-  marksCursor = false;
+  /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO). */
+  transform: ((reply: Buffer) => Buffer) | null = null;
+  /** EXEC of a WATCH: it must not run on a connection that was made anew since. */
+  watch: Watch | null = null;
   /** A transaction: one element per queued command. */
   elements: ElementEffect[] | null = null;
   /** Reads sent right behind the write; derived when the last was answered. */
   probes: Buffer[] | null = null;
   private probed: Reply[] = [];
+  private multiReply: MultiReply | null = null;
+  /** MULTI was refused: its elements ran one by one, if they did. */
+  private ranSingly = false;
   /** Entries of it (the write, its probes) that a lost connection took along, and whether any had been sent. */
   private lostParts = 0;
   private lostSent = false;
@@ -71,7 +77,7 @@ export class ClientOp extends Effect implements LaneEntry {
 
   /** A big reply may pass in pieces while it is this op's turn to answer. */
   get streams(): boolean {
-    if (this.route !== PASS || this.marksCursor) return this.passing;
+    if (this.route !== PASS || this.transform !== null) return this.passing;
     return this.passing || this.session?.isFront(this) === true;
   }
 
@@ -91,9 +97,13 @@ export class ClientOp extends Effect implements LaneEntry {
   }
 
   transmit(lane: Lane): void {
+    if (this.watch?.isBroken === true) {
+      this.giveUp(nullArrayReply(this.resp), false, false);
+      return;
+    }
     if (this.elements !== null) {
       const nowMs = performance.now();
-      sendMulti(lane);
+      sendMulti(lane, (this.multiReply ??= new MultiReply(this)));
       for (const e of this.elements) {
         e.sentMs = nowMs;
         if (e.wire === null) sendQueued(lane, e.frame, e.frameStart, e.frameEnd);
@@ -133,7 +143,7 @@ export class ClientOp extends Effect implements LaneEntry {
   onPiece(buf: Buffer, start: number, end: number, last: boolean): void {
     const session = this.session!;
     this.passing = !last;
-    session.writePiece(buf, start, end);
+    session.writePiece(buf, start, end, last);
     if (last) {
       session.reads.sourceOver(this.bucket);
       session.finishFront(this);
@@ -144,9 +154,9 @@ export class ClientOp extends Effect implements LaneEntry {
     const session = this.session!;
     session.reads.sourceOver(this.bucket);
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
-    if (this.marksCursor) {
-      const marked = markCursor(buf, start, end);
-      session.deliver(this, marked, 0, marked.length);
+    if (this.transform !== null) {
+      const changed = this.transform(copyOf(buf, start, end));
+      session.deliver(this, changed, 0, changed.length);
     } else session.deliver(this, buf, start, end);
   }
 
@@ -180,7 +190,7 @@ export class ClientOp extends Effect implements LaneEntry {
       return;
     }
     const own = copyOf(buf, start, end);
-    this.probed.push(decodeReply(own, 0, own.length));
+    this.probed.push(this.resp === 3 ? decodeAnyReply(own, 0, own.length) : decodeReply(own, 0, own.length));
     if (this.probed.length < this.probes!.length) return;
     const reply = this.stash;
     this.stash = null;
@@ -194,6 +204,7 @@ export class ClientOp extends Effect implements LaneEntry {
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
+      if (this.ranSingly) for (const element of this.elements!) mirror.lost(element);
       if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end);
       else mirror.effect(this, buf, start, end, probed);
     }
@@ -215,6 +226,11 @@ export class ClientOp extends Effect implements LaneEntry {
       this.stash = null;
       session.deliver(this, reply, 0, reply.length);
     } else if (this.delivered) session.recycle(this);
+  }
+
+  multiRefused(): void {
+    this.ranSingly = true;
+    this.session!.board.authority.multiRights.delete(this.session!.identity.name);
   }
 
   /** Test hook: what mirroring at the time of sending would do. */
@@ -250,7 +266,7 @@ export class ClientOp extends Effect implements LaneEntry {
       }
     }
     if (lane.state === 'closed') {
-      this.giveUp(errorReply(session.refusalText(lane)), false, false);
+      this.giveUp(errorReply(session.refusalText(lane)), sent, sent);
       return;
     }
     if (this.passing) {
@@ -303,7 +319,10 @@ export class ClientOp extends Effect implements LaneEntry {
     this.waits = 0;
     this.sentMs = 0;
     this.isTimed = false;
-    this.marksCursor = false;
+    this.ranSingly = false;
+    this.transform = null;
+    this.watch = null;
+    this.resp = 2;
     this.session = null;
     this.lane = null;
     this.route = PASS;

@@ -7,8 +7,9 @@
  */
 import type { Command } from '../commands/table.js';
 import { ANONYMOUS, credentialsOn, identityOf } from '../lanes/identity.js';
-import { arrayReply, bulkReply, errorReply, integerReplyBytes, NULL_BULK, OK, PONG } from '../resp/encode.js';
+import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, nullReply, OK, PONG } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
+import { afterReplies } from './after-replies.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import {
@@ -20,6 +21,7 @@ import {
   wrongArity,
 } from './texts.js';
 import { beginTransaction } from './transaction.js';
+import { unwatchKeys, watchKeys } from './watch.js';
 
 /** Answers the command; false when it must wait for the replies before it. */
 export function sessionCommand(session: Session, command: Command, scanner: RequestScanner): boolean {
@@ -44,9 +46,10 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return refuse(session, EXEC_WITHOUT_MULTI);
     case 'discard':
       return refuse(session, DISCARD_WITHOUT_MULTI);
+    case 'watch':
+      return watchKeys(session, command, scanner);
     case 'unwatch':
-      session.replyNow(OK);
-      return true;
+      return unwatchKeys(session, command, scanner);
     case 'select':
       return select(session, text(1));
     case 'auth':
@@ -58,7 +61,7 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       session.replyNow(integerReplyBytes(session.id));
       return true;
     case 'client|getname':
-      session.replyNow(session.name === '' ? NULL_BULK : bulkReply(session.name));
+      session.replyNow(session.name === '' ? nullReply(session.resp) : bulkReply(session.name));
       return true;
     case 'client|setname':
       return setName(session, text(2));
@@ -75,6 +78,7 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   }
 }
 
+const NOPROTO = errorReply('NOPROTO unsupported protocol version');
 const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
 
 function isName(name: string): boolean {
@@ -98,24 +102,6 @@ function ferry(session: Session, what: string): true {
   return true;
 }
 
-/** Runs `work` once everything before was answered; its reply is the command's. */
-function afterReplies(session: Session, work: () => Promise<Buffer>): boolean {
-  if (session.hasInFlight) return false;
-  session.busy = true;
-  const { board } = session;
-  board.inFlight++;
-  work()
-    .catch((error: Error) => errorReply(`FERRY ${error.message}`))
-    .then((reply) => {
-      board.inFlight--;
-      board.checkDrained();
-      if (session.isClosed) return;
-      session.replyNow(reply);
-      session.ready();
-    });
-  return true;
-}
-
 function select(session: Session, text: string): boolean {
   if (!/^-?\d{1,10}$/.test(text)) return refuse(session, NOT_AN_INTEGER);
   const db = Number(text);
@@ -125,7 +111,7 @@ function select(session: Session, text: string): boolean {
   }
   return afterReplies(session, async () => {
     const { board } = session;
-    const error = await board.authority.tryLane(session.identity, db);
+    const error = await board.authority.tryLane(session.identity, db, session.resp);
     if (error !== null) return errorReply(error);
     if (board.rules.mirrored) {
       await board.databases.admit(db, board.follower);
@@ -156,13 +142,13 @@ function login(session: Session, username: string | null, password: string, succ
 
 function hello(session: Session, argc: number, text: (i: number) => string): boolean {
   let i = 1;
+  let { resp } = session;
   if (argc > 1) {
     const version = text(1);
     if (!/^\d+$/.test(version))
       return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
-    // the word that clients look for to go on with RESP2
-    if (version === '3') return refuse(session, errorReply('NOPROTO FERRY RESP3 is not supported yet'));
-    if (version !== '2') return refuse(session, errorReply('NOPROTO unsupported protocol version'));
+    if (version !== '2' && version !== '3') return refuse(session, NOPROTO);
+    resp = version === '3' ? 3 : 2;
     i = 2;
   }
   let username: string | null = null;
@@ -180,10 +166,14 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   }
   const welcome = (): Buffer => {
     if (name !== null) session.name = name;
-    return arrayReply([
+    if (resp !== session.resp) {
+      session.resp = resp;
+      session.forgetLanes();
+    }
+    return mapReply(resp, [
       ...[bulkReply('server'), bulkReply('redis')],
       ...[bulkReply('version'), bulkReply(session.board.authority.version)],
-      ...[bulkReply('proto'), integerReplyBytes(2)],
+      ...[bulkReply('proto'), integerReplyBytes(resp)],
       ...[bulkReply('id'), integerReplyBytes(session.id)],
       ...[bulkReply('mode'), bulkReply('standalone')],
       ...[bulkReply('role'), bulkReply('master')],
@@ -194,6 +184,13 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   if (session.board.authority.requiresLogin && session.identity === ANONYMOUS) {
     return refuse(session, HELLO_NOAUTH);
   }
-  session.replyNow(welcome());
-  return true;
+  if (resp === session.resp) {
+    session.replyNow(welcome());
+    return true;
+  }
+  return afterReplies(session, async () => {
+    // a server that is too old for it says so
+    const refusal = await session.board.authority.tryLane(session.identity, session.db, resp);
+    return refusal === null ? welcome() : errorReply(refusal);
+  });
 }

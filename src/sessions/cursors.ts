@@ -40,7 +40,7 @@ export function sendCursor(op: ClientOp): void {
   const at = op.command!.name === 'scan' ? 1 : 2;
   const cursor = args.text(at);
   const sent = cursorToSend(cursor, op.answeredBy);
-  op.marksCursor = op.answeredBy === 'target';
+  if (op.answeredBy === 'target') op.transform = markCursor;
   if (sent !== cursor) {
     const changed: (Buffer | string)[] = [];
     for (let i = 0; i < args.argc; i++) changed.push(i === at ? sent : args.arg(i));
@@ -50,8 +50,7 @@ export function sendCursor(op: ClientOp): void {
 }
 
 /** The target's reply, its cursor marked; anything that is not `[cursor, elements]`, or is the end, as it was. */
-export function markCursor(buf: Buffer, start: number, end: number): Buffer {
-  const reply = buf.subarray(start, end);
+export function markCursor(reply: Buffer): Buffer {
   const from = reply.indexOf(CR, reply.indexOf(CR) + 2) + 2;
   const to = reply.indexOf(CR, from);
   const value = Number(reply.toString('latin1', from, to));

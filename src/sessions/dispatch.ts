@@ -22,9 +22,9 @@ import type { RequestScanner } from '../resp/request.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
 import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
-import { type ClientOp, PASS, TARGET, WRITE } from './client-op.js';
+import { TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
-import { isScan, sendCursor } from './cursors.js';
+import { begin, pass, stall } from './forward.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
@@ -108,7 +108,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   const { frame, starts, ends } = scanner;
   const slot = keySlot(frame, starts[argument]!, ends[argument]!);
   const bucket = session.reads.bucketOf(slot);
-  const lane = session.followerLane();
+  const lane = session.watch === null ? session.followerLane() : null;
   const decision = decideRead(
     board,
     command,
@@ -148,42 +148,12 @@ function onlyKey(command: Command, scanner: RequestScanner): number {
   return keys.index[0]!;
 }
 
-function stall(session: Session): false {
-  session.board.counters.stalls++;
-  return false;
-}
-
 function server(session: Session, command: Command, scanner: RequestScanner): boolean {
   if (command.name === 'info' && scanner.argc === 2) {
     const section = scanner.frame.toString('latin1', scanner.starts[1]!, scanner.ends[1]!).toLowerCase();
     if (section === 'ferry') return sessionCommand(session, command, scanner);
   }
   return pass(session, command, scanner, NO_BUCKET);
-}
-
-/** To the authority's lane as it is. */
-function pass(session: Session, command: Command, scanner: RequestScanner, bucket: number): boolean {
-  const lane = session.authorityLane();
-  const op = begin(session, command, scanner);
-  op.route = PASS;
-  op.bucket = bucket;
-  op.lane = lane;
-  if (command.miss === 'never' && isScan(command)) sendCursor(op);
-  session.reads.sourceBegins(bucket);
-  op.transmit(lane);
-  return true;
-}
-
-function begin(session: Session, command: Command, scanner: RequestScanner): ClientOp {
-  const op = session.begin();
-  op.command = command;
-  op.answeredBy = session.board.rules.authority;
-  op.db = session.db;
-  op.frame = scanner.frame;
-  op.frameStart = scanner.frameStart;
-  op.frameEnd = scanner.frameEnd;
-  op.wire = wireFor(session.board.authority, command, scanner);
-  return op;
 }
 
 // ── writes

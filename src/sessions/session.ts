@@ -18,11 +18,13 @@ import { type Flushable, type Resumable, turn } from '../lanes/turn.js';
 import { PARKED } from '../ledger/operation.js';
 import { errorReply } from '../resp/encode.js';
 import { NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
+import type { Resp } from '../resp/values.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { dispatch } from './dispatch.js';
 import { SlotReads } from './slot-reads.js';
 import type { Transaction } from './transaction.js';
+import { endWatch, type Watch } from './watch.js';
 
 /** Stop parsing while so much of the client's output is unread, and go on below. */
 const OUTPUT_PAUSE_BYTES = 1024 * 1024;
@@ -36,6 +38,10 @@ export class Session implements Resumable, Flushable, Gated {
   readonly scanner = new RequestScanner();
   identity: Identity = ANONYMOUS;
   db: number;
+  /** The protocol version that the client speaks (HELLO). */
+  resp: Resp = 2;
+  /** The connection that WATCH gave it, until EXEC, DISCARD or UNWATCH. */
+  watch: Watch | null = null;
   name = '';
   transaction: Transaction | null = null;
   resumeQueued = false;
@@ -47,6 +53,9 @@ export class Session implements Resumable, Flushable, Gated {
   /** After QUIT or a protocol error: close once everything was answered. */
   private closing = false;
   private inputEnded = false;
+  /** A reply is being passed on in pieces; what may not stand inside it waits. */
+  private isMidReply = false;
+  private waitingPushes: Buffer[] = [];
 
   /** Databases that could not be proven for mirroring, with the reason. */
   readonly unprovable = new Map<number, string>();
@@ -157,9 +166,12 @@ export class Session implements Resumable, Flushable, Gated {
   /** The lane for writes and source reads. Whether this identity is refused there shows when it is used (`refusalText`). */
   authorityLane(): Lane {
     if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
+    if (this.watch !== null && (!this.watch.isOver || this.inFlight > 0)) {
+      if (!this.watch.isBroken) return this.watch.lane;
+    } else if (this.watch !== null) endWatch(this);
     let lane = this.authority;
     if (lane === null || lane.state === 'closed') {
-      lane = this.board.authority.lane(this.identity, this.db);
+      lane = this.board.authority.lane(this.identity, this.db, this.resp);
       this.authority = lane;
     }
     return lane;
@@ -171,7 +183,7 @@ export class Session implements Resumable, Flushable, Gated {
     let lane = this.follower;
     if (lane === null || lane.state === 'closed') {
       const { databases, follower } = this.board;
-      lane = databases.used.has(this.db) ? follower.readLane(this.identity, this.db) : null;
+      lane = databases.used.has(this.db) ? follower.readLane(this.identity, this.db, this.resp) : null;
       this.follower = lane;
     }
     return lane;
@@ -181,6 +193,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.laneEpoch = this.board.epoch;
     this.authority = null;
     this.follower = null;
+    this.watch?.checkAuthority(this.board.authority);
   }
 
   /** What the server said when it refused this identity, as a client should read it. */
@@ -193,6 +206,7 @@ export class Session implements Resumable, Flushable, Gated {
 
   begin(): ClientOp {
     const op = takeOp(this);
+    op.resp = this.resp;
     op.beganMs = turn.nowMs;
     if (this.back === null) this.front = op;
     else this.back.next = op;
@@ -229,8 +243,20 @@ export class Session implements Resumable, Flushable, Gated {
     this.finishFront(op);
   }
 
-  writePiece(buf: Buffer, start: number, end: number): void {
+  /** A piece of the front's reply; `last` ends it. */
+  writePiece(buf: Buffer, start: number, end: number, last: boolean): void {
+    this.isMidReply = !last;
     this.write(buf, start, end);
+    if (last && this.waitingPushes.length > 0) {
+      for (const push of this.waitingPushes) this.write(push, 0, push.length);
+      this.waitingPushes = [];
+    }
+  }
+
+  /** Bytes that answer no command (messages, RESP3 pushes): out at once, but never inside a reply. */
+  pushOut(buf: Buffer, start: number, end: number): void {
+    if (this.isMidReply) this.waitingPushes.push(Buffer.from(buf.subarray(start, end)));
+    else this.write(buf, start, end);
   }
 
   /** The front's reply is out: so are those behind it that came before their turn. */
@@ -333,6 +359,8 @@ export class Session implements Resumable, Flushable, Gated {
     // from the front: local answers and stashed ones go; the others leave when their replies arrive
     while (this.front?.done) this.leaveQueue(this.front);
     this.transaction = null;
+    if (this.watch !== null) endWatch(this);
+    this.waitingPushes = [];
     this.outbox.clear();
     this.onClose(this);
   }

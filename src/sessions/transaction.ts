@@ -8,16 +8,19 @@
 
 import { hasBlockOption } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
+import { probeMulti } from '../lanes/multi.js';
 import { ElementEffect } from '../mirror/effect.js';
-import { EMPTY_ARRAY, errorReply, OK, QUEUED } from '../resp/encode.js';
+import { EMPTY_ARRAY, errorReply, nullArrayReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
 import { SlotList } from '../routing/slots.js';
+import { afterReplies } from './after-replies.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
+import { dropWatch, endWatch } from './watch.js';
 import { wireFor } from './wire.js';
 
 interface Queued {
@@ -36,7 +39,18 @@ export class Transaction {
 const slots = new SlotList();
 const args = new ArgReader();
 
-export function beginTransaction(session: Session): true {
+/** MULTI; false when it must wait for the replies before it. */
+export function beginTransaction(session: Session): boolean {
+  const { authority } = session.board;
+  if (!authority.multiRights.has(session.identity.name)) {
+    return afterReplies(session, async () => {
+      const refusal = await probeMulti(session.authorityLane());
+      if (refusal !== null) return errorReply(refusal);
+      authority.multiRights.add(session.identity.name);
+      session.transaction = new Transaction();
+      return OK;
+    });
+  }
   session.transaction = new Transaction();
   session.replyNow(OK);
   return true;
@@ -50,6 +64,7 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
       return execute(session, transaction);
     case 'discard':
       session.transaction = null;
+      dropWatch(session);
       session.replyNow(OK);
       return true;
     case 'multi':
@@ -86,8 +101,10 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
 }
 
 function execute(session: Session, transaction: Transaction): boolean {
-  if (transaction.spoilt || transaction.queued.length === 0) {
+  const watch = session.watch === null || session.watch.isOver ? null : session.watch;
+  if (transaction.spoilt || (transaction.queued.length === 0 && watch === null)) {
     session.transaction = null;
+    dropWatch(session);
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
   }
@@ -97,8 +114,17 @@ function execute(session: Session, transaction: Transaction): boolean {
   }
   const lane = session.authorityLane();
   session.transaction = null;
+  if (watch?.isBroken === true) {
+    endWatch(session);
+    session.replyNow(nullArrayReply(session.resp));
+    return true;
+  }
   const op = session.begin();
-  op.command = session.board.table.byName('exec') ?? transaction.queued[0]!.command;
+  if (watch !== null) {
+    op.watch = watch;
+    watch.isOver = true;
+  }
+  op.command = session.board.table.byName('exec')!;
   op.db = session.db;
   op.lane = lane;
   op.answeredBy = session.board.rules.authority;

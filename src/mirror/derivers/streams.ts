@@ -154,13 +154,14 @@ interface Delivered {
 function deliveredByKey(reply: Reply): Map<string, Delivered[]> {
   const byKey = new Map<string, Delivered[]>();
   if (!Array.isArray(reply)) return byKey;
-  for (const stream of reply) {
-    if (!Array.isArray(stream) || !Buffer.isBuffer(stream[0]) || !Array.isArray(stream[1])) continue;
+  // pairs in RESP2; RESP3's map was decoded to a flat list
+  const flat = Buffer.isBuffer(reply[0]) ? reply : reply.flat();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const [key, entries] = [flat[i], flat[i + 1]];
+    if (!Buffer.isBuffer(key) || !Array.isArray(entries)) continue;
     byKey.set(
-      stream[0].toString('latin1'),
-      stream[1].flatMap((e) =>
-        Array.isArray(e) && Buffer.isBuffer(e[0]) ? [{ id: e[0], present: e[1] !== null }] : [],
-      ),
+      key.toString('latin1'),
+      entries.flatMap((e) => (Array.isArray(e) && Buffer.isBuffer(e[0]) ? [{ id: e[0], present: e[1] !== null }] : [])),
     );
   }
   return byKey;

@@ -1,0 +1,38 @@
+/** Sending a command on its way: its op, its bytes for the authority, its lane. */
+import type { Command } from '../commands/table.js';
+import type { RequestScanner } from '../resp/request.js';
+import { type ClientOp, PASS } from './client-op.js';
+import { isScan, sendCursor } from './cursors.js';
+import type { Session } from './session.js';
+import { wireFor } from './wire.js';
+
+/** To the authority's lane as it is. */
+export function pass(session: Session, command: Command, scanner: RequestScanner, bucket: number): true {
+  const lane = session.authorityLane();
+  const op = begin(session, command, scanner);
+  op.route = PASS;
+  op.bucket = bucket;
+  op.lane = lane;
+  if (command.miss === 'never' && isScan(command)) sendCursor(op);
+  session.reads.sourceBegins(bucket);
+  op.transmit(lane);
+  return true;
+}
+
+export function begin(session: Session, command: Command, scanner: RequestScanner): ClientOp {
+  const op = session.begin();
+  op.command = command;
+  op.answeredBy = session.board.rules.authority;
+  op.db = session.db;
+  op.frame = scanner.frame;
+  op.frameStart = scanner.frameStart;
+  op.frameEnd = scanner.frameEnd;
+  op.wire = wireFor(session.board.authority, command, scanner);
+  return op;
+}
+
+/** The command waits for the session's own unanswered target reads. */
+export function stall(session: Session): false {
+  session.board.counters.stalls++;
+  return false;
+}

@@ -1,0 +1,103 @@
+/**
+ * WATCH: the session gets a connection of its own to the authority, and everything it sends goes over that one until
+ * EXEC, DISCARD or UNWATCH is answered. So the server itself decides whether a watched key changed, also by the
+ * session's own commands.
+ *
+ * No slot is held meanwhile: they are acquired when EXEC is flushed (transaction.ts). A WATCH is broken when the
+ * connection was lost or another side became the authority: what was watched is then not watched any more, and EXEC
+ * answers nil as if a key had changed, which is what clients retry. https://redis.io/commands/watch
+ */
+import type { Command } from '../commands/table.js';
+import type { Lane } from '../lanes/lane.js';
+import { IGNORED } from '../lanes/multi.js';
+import type { Pin } from '../lanes/pins.js';
+import type { Upstream } from '../lanes/upstream.js';
+import { encodeCommand, OK } from '../resp/encode.js';
+import type { RequestScanner } from '../resp/request.js';
+import { pass } from './forward.js';
+import type { Session } from './session.js';
+import { ANY_BUCKET } from './slot-reads.js';
+
+const UNWATCH = encodeCommand(['UNWATCH']);
+
+export class Watch {
+  isBroken = false;
+  /** EXEC, DISCARD or UNWATCH was sent: the connection is given back when everything on it was answered. */
+  isOver = false;
+
+  constructor(
+    private readonly side: Upstream,
+    private readonly pin: Pin,
+  ) {
+    pin.onCut = () => {
+      this.isBroken = true;
+    };
+  }
+
+  get lane(): Lane {
+    return this.pin.lane;
+  }
+
+  checkAuthority(authority: Upstream): void {
+    if (authority !== this.side) this.isBroken = true;
+  }
+
+  /** Forgets what is watched, behind everything sent so far. */
+  unwatch(): void {
+    this.lane.send(IGNORED, UNWATCH, 0, UNWATCH.length);
+  }
+
+  release(): void {
+    if (this.isBroken) this.side.pins.discard(this.pin);
+    else this.side.pins.giveBack(this.pin);
+  }
+}
+
+/** WATCH key …; false when it must wait for the replies before it. */
+export function watchKeys(session: Session, command: Command, scanner: RequestScanner): boolean {
+  let { watch } = session;
+  if (watch?.isOver === true && !session.hasInFlight) {
+    endWatch(session);
+    watch = null;
+  }
+  if (watch === null || watch.isOver) {
+    // what was sent on the shared connection comes first
+    if (session.hasInFlight) return false;
+    const { authority } = session.board;
+    session.watch = new Watch(authority, authority.pins.take(session.identity, session.db, session.resp));
+  }
+  return pass(session, command, scanner, ANY_BUCKET);
+}
+
+/** UNWATCH outside MULTI. */
+export function unwatchKeys(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const { watch } = session;
+  if (watch === null || watch.isOver) {
+    session.replyNow(OK);
+    return true;
+  }
+  if (watch.isBroken) {
+    session.replyNow(OK);
+    endWatch(session);
+    return true;
+  }
+  pass(session, command, scanner, ANY_BUCKET);
+  watch.isOver = true;
+  return true;
+}
+
+/** The transaction ended without reaching the server (DISCARD, EXECABORT): so do its watches. */
+export function dropWatch(session: Session): void {
+  const { watch } = session;
+  if (watch === null || watch.isOver) return;
+  watch.isOver = true;
+  if (!watch.isBroken) watch.unwatch();
+}
+
+/** The session goes on without it. */
+export function endWatch(session: Session): void {
+  const watch = session.watch!;
+  session.watch = null;
+  if (!watch.isOver && !watch.isBroken) watch.unwatch();
+  watch.release();
+}

@@ -86,6 +86,8 @@ export class Lane {
   /** When it was closed for good, by performance.now(). */
   closedAtMs = 0;
   flushQueued = false;
+  /** For whoever has it alone: the connection took everything that it was given. */
+  onRoom: (() => void) | null = null;
 
   private socket: Socket | null = null;
   private ring: (LaneEntry | null)[] = new Array(256).fill(null);
@@ -117,6 +119,17 @@ export class Lane {
     this.ring[this.tail++ & this.mask] = entry;
     this.outbox.appendStable(frame, start, end);
     if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
+  }
+
+  /** Sends bytes of a request whose end goes through `send`. Nobody else may use the lane in between. */
+  sendPart(frame: Buffer, start: number, end: number): void {
+    this.outbox.appendStable(frame, start, end);
+    if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
+  }
+
+  /** Bytes that the connection has not taken yet. */
+  get unsentBytes(): number {
+    return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);
   }
 
   flush(): void {
@@ -171,6 +184,7 @@ export class Lane {
       this.steps = [...this.options.handshake(this)];
       this.nextStep();
     });
+    socket.on('drain', () => this.onRoom?.());
     socket.on('error', (error: Error) => {
       if (this.socket === socket) this.lost(error.message || String((error as NodeJS.ErrnoException).code));
     });

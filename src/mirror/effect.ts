@@ -21,6 +21,8 @@ export abstract class Effect extends Operation {
   frameEnd = 0;
   /** The protocol version of the authority's reply. */
   resp: Resp = 2;
+  /** Of the request only the name and the key were kept: its key is mirrored by copy. */
+  isPartial = false;
   waits = 0;
   /** When it was sent (performance.now()), 0 where that does not matter: see `isTimed`. */
   sentMs = 0;

@@ -249,7 +249,7 @@ export class Mirror implements DerivationOutput {
     const d = this.d;
     const rule = command.mirroring;
     if (command.name === 'eval') this.loadScript(e.db, d.arg(1));
-    const tooBig = e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
+    const tooBig = e.isPartial || e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
     if (command.name === 'move') {
       deriverOf(command)!(d);
       return;

@@ -276,7 +276,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       session.finishFront(this);
       return;
     }
-    const isSafe = !sent || (this.route === PASS && !this.mayChangeData);
+    const isSafe = (!sent && !this.isPartial) || (this.route === PASS && !this.mayChangeData);
     if (isSafe && !session.isClosed && ++this.attempts < MAX_ATTEMPTS) this.transmit(lane);
     else this.giveUp(UNCERTAIN, sent, true);
   }
@@ -320,6 +320,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.sentMs = 0;
     this.isTimed = false;
     this.ranSingly = false;
+    this.isPartial = false;
     this.transform = null;
     this.watch = null;
     this.resp = 2;

@@ -17,13 +17,14 @@ import { Outbox } from '../lanes/outbox.js';
 import { type Flushable, type Resumable, turn } from '../lanes/turn.js';
 import { PARKED } from '../ledger/operation.js';
 import { errorReply } from '../resp/encode.js';
-import { NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
+import { BODY, HEAD, NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Resp } from '../resp/values.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { dispatch } from './dispatch.js';
 import { SlotReads } from './slot-reads.js';
 import type { Transaction } from './transaction.js';
+import { beginUpload, UPLOAD_BYTES, type Upload } from './upload.js';
 import { endWatch, type Watch } from './watch.js';
 
 /** Stop parsing while so much of the client's output is unread, and go on below. */
@@ -53,6 +54,8 @@ export class Session implements Resumable, Flushable, Gated {
   /** After QUIT or a protocol error: close once everything was answered. */
   private closing = false;
   private inputEnded = false;
+  /** A big request that is being passed on in pieces. */
+  private upload: Upload | null = null;
   /** A reply is being passed on in pieces; what may not stand inside it waits. */
   private isMidReply = false;
   private waitingPushes: Buffer[] = [];
@@ -81,6 +84,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.db = board.source.endpoint.db;
     board.gated.add(this);
     this.scanner.authenticated = !board.authority.requiresLogin;
+    this.scanner.streamThreshold = UPLOAD_BYTES;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       turn.nowMs = performance.now();
@@ -107,6 +111,10 @@ export class Session implements Resumable, Flushable, Gated {
   pump(): void {
     const { scanner } = this;
     while (!this.isClosed && !this.closing) {
+      if (this.upload !== null) {
+        if (!this.passUpload(this.upload)) break;
+        continue;
+      }
       if (this.isHeldBack) break;
       if (!this.held) {
         const found = scanner.next();
@@ -119,16 +127,50 @@ export class Session implements Resumable, Flushable, Gated {
           this.closeWhenAnswered();
           break;
         }
+        if (found === HEAD) {
+          this.upload = beginUpload(this, scanner);
+          if (this.upload === null) scanner.gather();
+          continue;
+        }
       }
       this.held = !dispatch(this, scanner);
       if (this.held) break;
     }
     if (this.isClosed) return;
-    const wantsPause = scanner.bufferedBytes > INPUT_PAUSE_BYTES && (this.held || this.isHeldBack);
+    const isHeld = this.held || this.upload !== null || this.isHeldBack;
+    const wantsPause = scanner.bufferedBytes > INPUT_PAUSE_BYTES && isHeld;
     if (wantsPause !== this.socket.isPaused()) {
       if (wantsPause) this.socket.pause();
       else this.socket.resume();
     }
+  }
+
+  /** Goes on with a request that is passed on in pieces. False: not now. */
+  private passUpload(upload: Upload): boolean {
+    const { scanner } = this;
+    if (upload.isSent) {
+      if (this.inFlight > 0) return false;
+      this.endUpload();
+      return true;
+    }
+    if (upload.isFull) return false;
+    const found = this.held ? BODY : scanner.next();
+    if (found === NEED_MORE) {
+      if (this.inputEnded) this.close('it ended in the middle of a request');
+      return false;
+    }
+    if (found === PROTOCOL_ERROR) {
+      this.endUpload();
+      return true; // the scanner says it again
+    }
+    if (scanner.bodyLast) this.held = !upload.finish(scanner);
+    else upload.send(scanner);
+    return !this.held;
+  }
+
+  private endUpload(): void {
+    this.upload?.end();
+    this.upload = null;
   }
 
   /** May nothing at all be admitted now? */
@@ -271,7 +313,7 @@ export class Session implements Resumable, Flushable, Gated {
       next = this.front;
     }
     if (this.front === null && this.closing) this.end();
-    else if (this.held || this.scanner.bufferedBytes > 0) turn.resumeLater(this);
+    else if (this.held || this.upload !== null || this.scanner.bufferedBytes > 0) turn.resumeLater(this);
   }
 
   private leaveQueue(op: ClientOp): void {
@@ -360,6 +402,7 @@ export class Session implements Resumable, Flushable, Gated {
     while (this.front?.done) this.leaveQueue(this.front);
     this.transaction = null;
     if (this.watch !== null) endWatch(this);
+    this.endUpload();
     this.waitingPushes = [];
     this.outbox.clear();
     this.onClose(this);

@@ -284,7 +284,7 @@ export class Upstream {
   /** A connection under a client's identity; whoever asks owns and closes it (see pins.ts). */
   openFor(identity: Identity, db: number, resp: Resp, onCut: (() => void) | null): Lane {
     const credentials = credentialsOn(identity, this.endpoint, this.other);
-    return this.open('client', db, { credentials, giveUpOnRefusal: true, resp, onCut });
+    return this.open(onCut === null ? 'client' : 'pin', db, { credentials, giveUpOnRefusal: true, resp, onCut });
   }
 
   /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */

@@ -127,6 +127,15 @@ export class Lane {
     if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
   }
 
+  /** For whoever has it alone: the server waits until `resumeReading`. */
+  pauseReading(): void {
+    this.socket?.pause();
+  }
+
+  resumeReading(): void {
+    this.socket?.resume();
+  }
+
   /** Bytes that the connection has not taken yet. */
   get unsentBytes(): number {
     return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);

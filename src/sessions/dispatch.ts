@@ -169,6 +169,8 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     if (verdict === 'wait') return false;
     if (verdict !== null) return refuse(session, verdict);
   }
+  // its own connection may be paused for its client: a write there must not hold a slot behind a read
+  if (session.ownLane !== null && session.hasInFlight) return false;
   if (!board.rules.mirrored) {
     if (session.reads.targetTotal > 0) return stall(session);
     return pass(session, command, scanner, NO_BUCKET);

@@ -20,6 +20,7 @@ import { errorReply } from '../resp/encode.js';
 import { BODY, HEAD, NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Resp } from '../resp/values.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
+import { BIG_REPLY_BYTES, OwnLane } from './big-replies.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { dispatch } from './dispatch.js';
 import { SlotReads } from './slot-reads.js';
@@ -59,6 +60,11 @@ export class Session implements Resumable, Flushable, Gated {
   /** A reply is being passed on in pieces; what may not stand inside it waits. */
   private isMidReply = false;
   private waitingPushes: Buffer[] = [];
+  /** Of the reply that is being passed on in pieces, so far. */
+  private replyBytes = 0;
+  /** It had a big reply: it gets a connection of its own (big-replies.ts). */
+  private readsBig = false;
+  ownLane: OwnLane | null = null;
 
   /** Databases that could not be proven for mirroring, with the reason. */
   readonly unprovable = new Map<number, string>();
@@ -91,7 +97,10 @@ export class Session implements Resumable, Flushable, Gated {
       this.scanner.push(chunk);
       this.pump();
     });
-    socket.on('drain', () => this.pump());
+    socket.on('drain', () => {
+      this.ownLane?.pace(0);
+      this.pump();
+    });
     socket.on('error', () => this.close('socket error'));
     socket.on('close', () => this.close('closed by the client'));
     // what it has sent is still served: a client may write everything, close its side and read
@@ -211,6 +220,11 @@ export class Session implements Resumable, Flushable, Gated {
     if (this.watch !== null && (!this.watch.isOver || this.inFlight > 0)) {
       if (!this.watch.isBroken) return this.watch.lane;
     } else if (this.watch !== null) endWatch(this);
+    if (this.readsBig) {
+      if (this.ownLane === null && this.inFlight === 0) this.ownLane = new OwnLane(this);
+      if (this.ownLane?.lane.state === 'closed') this.leaveOwnLane();
+      if (this.ownLane !== null) return this.ownLane.lane;
+    }
     let lane = this.authority;
     if (lane === null || lane.state === 'closed') {
       lane = this.board.authority.lane(this.identity, this.db, this.resp);
@@ -235,6 +249,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.laneEpoch = this.board.epoch;
     this.authority = null;
     this.follower = null;
+    this.leaveOwnLane();
     this.watch?.checkAuthority(this.board.authority);
   }
 
@@ -288,6 +303,11 @@ export class Session implements Resumable, Flushable, Gated {
   /** A piece of the front's reply; `last` ends it. */
   writePiece(buf: Buffer, start: number, end: number, last: boolean): void {
     this.isMidReply = !last;
+    this.replyBytes += end - start;
+    if (last) {
+      if (this.replyBytes >= BIG_REPLY_BYTES) this.readsBig = true;
+      this.replyBytes = 0;
+    }
     this.write(buf, start, end);
     if (last && this.waitingPushes.length > 0) {
       for (const push of this.waitingPushes) this.write(push, 0, push.length);
@@ -337,10 +357,18 @@ export class Session implements Resumable, Flushable, Gated {
     turn.flushLater(this);
     const unread = this.socket.writableLength + this.outbox.pendingBytes;
     if (unread > this.board.config.limits.clientOutputBytes) this.close('its output limit is reached');
+    else if (this.ownLane !== null) this.ownLane.pace(unread);
   }
 
   flush(): void {
-    if (!this.isClosed) this.outbox.flushTo(this.socket);
+    if (this.isClosed) return;
+    this.outbox.flushTo(this.socket);
+    this.ownLane?.pace(this.socket.writableLength);
+  }
+
+  private leaveOwnLane(): void {
+    this.ownLane?.end(this.inFlight === 0);
+    this.ownLane = null;
   }
 
   // ── reads in target-read
@@ -403,6 +431,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.transaction = null;
     if (this.watch !== null) endWatch(this);
     this.endUpload();
+    this.leaveOwnLane();
     this.waitingPushes = [];
     this.outbox.clear();
     this.onClose(this);

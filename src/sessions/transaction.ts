@@ -112,6 +112,7 @@ function execute(session: Session, transaction: Transaction): boolean {
     session.board.counters.stalls++;
     return false;
   }
+  if (session.ownLane !== null && session.hasInFlight) return false;
   const lane = session.authorityLane();
   session.transaction = null;
   if (watch?.isBroken === true) {

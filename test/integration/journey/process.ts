@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PhaseRequest, Status } from '../../../src/admin/control.js';
 import { freePort } from '../../support/redis.js';
@@ -59,6 +60,12 @@ export class FerryProcess {
     child.kill('SIGKILL');
     await once(child, 'exit');
     this.guard?.kill('SIGKILL');
+  }
+
+  /** The most memory that the process ever had, MiB (Linux only). */
+  peakMiB(): number {
+    const status = readFileSync(`/proc/${this.child?.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
   }
 
   async status(): Promise<Status> {

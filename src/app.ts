@@ -108,7 +108,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
 
   const listener = new Listener(board);
-  swap.users = () => [...listener.sessions].map((session) => ({ identity: session.identity, db: session.db }));
+  swap.users = () =>
+    [...listener.clients.byId.values()].map((session) => ({ identity: session.identity, db: session.db }));
   let port = 0;
   const control = new RunningFerry({
     config,
@@ -118,7 +119,11 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     transitions,
     startedAt,
     listenAddress: () => `${config.listen.host}:${port}`,
-    connectedClients: () => listener.sessions.size,
+    clients: () => ({
+      connected: listener.clients.byId.size,
+      blocked: listener.clients.blocked,
+      subscribed: 0,
+    }),
   });
   board.describe = () => control.infoText();
 

@@ -31,7 +31,7 @@ export interface ControlParts {
   readonly startedAt: Date;
   /** host:port that clients connect to */
   listenAddress(): string;
-  connectedClients(): number;
+  clients(): Status['clients'];
 }
 
 const RATE_SAMPLE_MS = 500;
@@ -62,7 +62,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       uptimeSeconds: Math.round((Date.now() - this.parts.startedAt.getTime()) / 100) / 10,
       source: sideStatus(board.source),
       target: sideStatus(board.target),
-      clients: { connected: this.parts.connectedClients(), blocked: 0, subscribed: 0 },
+      clients: this.parts.clients(),
       commands: {
         total: counters.commands,
         perSecond: Math.round(this.rate.perSecond()),
@@ -199,7 +199,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       mirrorLagSeconds: (mirror?.lane.lagMs ?? 0) / 1000,
       dirtyKeys: board.dirty.size + Math.min(1, board.dirty.dirtySlots) * (board.dirty.dirtySlots / SLOTS),
       uncertainWrites: counters.uncertainWrites,
-      clientsConnected: this.parts.connectedClients(),
+      clientsConnected: this.parts.clients().connected,
       phase: board.phase,
       backfillKeys: { copied: progress.copied, failed: progress.failed },
       verifyDifferences: verify.progress.differences,

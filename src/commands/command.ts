@@ -49,6 +49,8 @@ export interface Command {
   readonly movable: boolean;
   /** How `findKeys` finds the keys and which of them are written. */
   readonly keyPattern: KeyPattern;
+  /** It may wait for data (blocking.ts). */
+  readonly blocking: boolean;
   /** False when no table of Ferry's names the command and its server's flags had to decide. */
   readonly classified: boolean;
   /** The authority has it. */

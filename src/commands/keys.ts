@@ -150,7 +150,8 @@ function is(frame: Buffer, starts: Int32Array, ends: Int32Array, i: number, name
  * The index of the option `wanted` (or of STREAMS itself) of an XREAD or XREADGROUP, -1 if it is not there. Steps over
  * the options one by one, since a group or a consumer may be called "streams" or "block".
  */
-function findStreamOption(
+/** The index of an option of XREAD or XREADGROUP, -1 when it is not there. */
+export function findStreamOption(
   frame: Buffer,
   argc: number,
   starts: Int32Array,

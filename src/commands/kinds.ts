@@ -15,7 +15,7 @@ export interface KindAndReason {
 
 /** Answered by the session. */
 const SESSION =
-  'auth hello select ping echo quit multi exec discard watch unwatch ferry client|setname client|getname client|id client|setinfo';
+  'auth hello select ping echo quit multi exec discard watch unwatch wait ferry client|setname client|getname client|id client|setinfo client|unblock';
 
 /** Passed to the authority as they are. Their effects, if any, are about that server and not about data. */
 const SERVER: readonly string[] = [
@@ -65,10 +65,10 @@ const CLUSTER = 'Redis Cluster';
 const CONNECTION = "it changes or shows the server's connection, which clients share";
 
 const UNSUPPORTED: readonly (readonly [why: string, names: string])[] = [
-  [BLOCKS, 'blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop blmovem wait waitaof'],
+  [BLOCKS, 'blmovem waitaof'],
   [PUBSUB, 'subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe'],
   [CACHING, 'client|tracking client|trackinginfo client|caching client|getredir'],
-  [CONNECTION, 'reset client|reply client|no-touch client|info client|list client|unblock'],
+  [CONNECTION, 'reset client|reply client|no-touch client|info client|list'],
   // On a shared connection it would wait behind the very script that it should end.
   ['it needs a connection of its own', 'script|kill function|kill'],
   ["it keeps its state in the server's connection", 'himport|prepare himport|set himport|discard himport|discardall'],

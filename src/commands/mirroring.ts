@@ -52,7 +52,7 @@ const replay = (needs: Mirroring['needs'], ttl: Ttl, selfCheck: boolean, destina
   selfCheck,
 });
 
-const derived = (mirrorClass: 'time' | 'outcome', needs: 'whole' | 'base', ttl: Ttl): Mirroring => ({
+const derived = (mirrorClass: 'time' | 'outcome', needs: 'whole' | 'base' | 'inputs', ttl: Ttl): Mirroring => ({
   class: mirrorClass,
   needs,
   destinationBase: false,
@@ -112,6 +112,8 @@ const RULES: readonly (readonly [names: string, mirroring: Mirroring])[] = [
   ['set setnx getset getdel msetnx', derived('outcome', 'whole', 'clears')],
   ['incrbyfloat hincrbyfloat spop', derived('outcome', 'base', 'keeps')],
   ['xadd xtrim xreadgroup xclaim xautoclaim', derived('outcome', 'base', 'keeps')],
+  ['blpop brpop blmpop bzpopmin bzpopmax bzmpop', derived('outcome', 'base', 'keeps')],
+  ['blmove brpoplpush', { ...derived('outcome', 'inputs', 'keeps'), destinationBase: true }],
 
   // ── Copies: scripts (also after an error: what they did before it stays), results that depend on the
   //    order of a set or on keys that no argument names, keys of two databases.

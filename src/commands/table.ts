@@ -10,6 +10,7 @@
  * say "readonly", else a write that is mirrored by copy.
  */
 import type { Reply } from '../resp/values.js';
+import { BLOCKING_COMMANDS } from './blocking.js';
 import type { Command, CommandKind } from './command.js';
 import { type CommandDescription, describedByServer, describedOffline } from './descriptions.js';
 import { type KeyPattern, keyPatternOf } from './key-patterns.js';
@@ -50,6 +51,7 @@ class CommandRecord implements Command {
   readonly keyStep: number;
   readonly movable: boolean;
   readonly keyPattern: KeyPattern;
+  readonly blocking: boolean;
   readonly classified: boolean;
   readonly exists: boolean;
   /** The table's own to change. */
@@ -74,6 +76,7 @@ class CommandRecord implements Command {
     this.keyPattern = keyPatternOf(name, firstKey, movesByFlag, writes);
     this.movable = this.keyPattern.rule !== 'fixed' && this.keyPattern.rule !== 'no-keys';
     this.singleKey = this.keyPattern.rule === 'fixed' && firstKey === lastKey;
+    this.blocking = BLOCKING_COMMANDS.has(name);
     this.classified = known !== undefined;
     this.exists = exists;
     this.onMirror = onMirror;

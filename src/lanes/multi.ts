@@ -13,9 +13,11 @@ export const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, 
 const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
 
-/** Whoever flushes a transaction hears when MULTI was refused. */
+/** Whoever flushes a transaction hears what was refused before EXEC. */
 export interface MultiListener {
   multiRefused(): void;
+  /** A queued command was refused (NOPERM, OOM …), in these words. Only called for a `QueuedReply`. */
+  queuedRefused(error: Buffer): void;
 }
 
 /** Pooled by its owner: it is in flight until EXEC's reply, which comes behind it. */
@@ -33,12 +35,27 @@ export class MultiReply implements LaneEntry {
   onLost(): void {}
 }
 
+/** As `MultiReply`, for a queued command whose own error matters. */
+export class QueuedReply implements LaneEntry {
+  readonly streams = false;
+
+  constructor(private readonly listener: MultiListener) {}
+
+  onReply(buf: Buffer, start: number, end: number): void {
+    if (isError(buf, start)) this.listener.queuedRefused(Buffer.from(buf.subarray(start, end)));
+  }
+
+  onPiece(): void {}
+
+  onLost(): void {}
+}
+
 export function sendMulti(lane: Lane, reply: LaneEntry): void {
   lane.send(reply, MULTI, 0, MULTI.length);
 }
 
-export function sendQueued(lane: Lane, frame: Buffer, start: number, end: number): void {
-  lane.send(IGNORED, frame, start, end);
+export function sendQueued(lane: Lane, reply: LaneEntry, frame: Buffer, start: number, end: number): void {
+  lane.send(reply, frame, start, end);
 }
 
 /** `entry` gets EXEC's reply. */

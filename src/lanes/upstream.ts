@@ -54,6 +54,8 @@ export class Upstream {
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
   readonly multiRights = new Set<string>();
+  /** Users of whom it was found, at that time (performance.now()), that they may not. */
+  readonly multiRefusals = new Map<string, number>();
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
   private readonly lanes = new Map<string, Lane>();

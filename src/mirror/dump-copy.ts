@@ -23,8 +23,8 @@ export class DumpCopy {
     const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
     const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
     sendMulti(lane, IGNORED);
-    sendQueued(lane, dump, 0, dump.length);
-    sendQueued(lane, ttl, 0, ttl.length);
+    sendQueued(lane, IGNORED, dump, 0, dump.length);
+    sendQueued(lane, IGNORED, ttl, 0, ttl.length);
     sendExec(lane, task);
   }
 

@@ -21,11 +21,21 @@ export abstract class Effect extends Operation {
   frameEnd = 0;
   /** The protocol version of the authority's reply. */
   resp: Resp = 2;
+  /** The bytes for the authority where they are not the client's own. */
+  wire: Buffer | null = null;
   /** Of the request only the name and the key were kept: its key is mirrored by copy. */
   isPartial = false;
   waits = 0;
   /** When it was sent (performance.now()), 0 where that does not matter: see `isTimed`. */
   sentMs = 0;
+
+  /** It is (to be) sent with these bytes. */
+  take(frame: Buffer, wire: Buffer | null): void {
+    this.frame = frame;
+    this.frameStart = 0;
+    this.frameEnd = frame.length;
+    this.wire = wire;
+  }
 
   /** Everything of it that concerns the mirror is acknowledged, or marked dirty. */
   abstract settled(): void;
@@ -45,8 +55,7 @@ export class ElementEffect extends Effect {
     frame: Buffer,
     frameStart: number,
     frameEnd: number,
-    /** The bytes for the authority where they are not the client's own. */
-    readonly wire: Buffer | null,
+    wire: Buffer | null,
   ) {
     super();
     this.command = command;
@@ -54,6 +63,7 @@ export class ElementEffect extends Effect {
     this.frame = frame;
     this.frameStart = frameStart;
     this.frameEnd = frameEnd;
+    this.wire = wire;
   }
 
   launch(): void {

@@ -29,6 +29,7 @@ import { MirrorBase } from './base.js';
 import { CLOCK_TOLERANCE_MS, isTimed, MirrorClock, PROMPT_REPLY_MS } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
+import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
 import type { Effect, ElementEffect } from './effect.js';
 import { type MirrorOp, MirrorOpPool } from './operation.js';
@@ -107,7 +108,14 @@ export class Mirror implements DerivationOutput {
   }
 
   /** EXEC's reply: each element is an effect of its own; the transaction settles after the last of them. */
-  transaction(e: Effect, elements: readonly ElementEffect[], buf: Buffer, start: number, end: number): void {
+  transaction(
+    e: Effect,
+    elements: readonly ElementEffect[],
+    buf: Buffer,
+    start: number,
+    end: number,
+    probed: Reply[] | null,
+  ): void {
     e.waits = 1;
     // an error (EXECABORT) or a nil (a watched key changed): nothing ran
     if (!isError(buf, start) && !isNull(buf, start)) {
@@ -121,7 +129,12 @@ export class Mirror implements DerivationOutput {
           e.waits++;
           element.waits = 1;
           element.resp = e.resp;
-          this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, null, true);
+          if (count === 1) {
+            // alone it is what it would be without MULTI
+            element.slot = e.slot;
+            element.moreSlots = e.moreSlots;
+          }
+          this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, count === 1 ? probed : null, count > 1);
           element.partSettled();
         }
       }
@@ -249,6 +262,7 @@ export class Mirror implements DerivationOutput {
     const d = this.d;
     const rule = command.mirroring;
     if (command.name === 'eval') this.loadScript(e.db, d.arg(1));
+    if (command.blocking && !narrowToTaken(command.name, d)) return;
     const tooBig = e.isPartial || e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
     if (command.name === 'move') {
       deriverOf(command)!(d);

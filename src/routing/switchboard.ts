@@ -15,6 +15,7 @@ import type { Mirror } from '../mirror/mirror.js';
 import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
 import type { Counters } from './counters.js';
 import type { Databases } from './databases.js';
+import { Waiters } from './waiters.js';
 
 /** Somebody who stops admitting commands while the gate is closed. */
 export interface Gated {
@@ -42,6 +43,8 @@ export class Switchboard {
   gateClosed = false;
   inFlight = 0;
   readonly gated = new Set<Gated>();
+  /** Clients parked until a key gets something. */
+  readonly waiters = new Waiters();
   /** The text of INFO ferry / FERRY STATUS; the app provides it. */
   describe: () => string = () => '';
   private drainWaiters: (() => void)[] = [];
@@ -91,6 +94,7 @@ export class Switchboard {
   openGate(): void {
     this.gateClosed = false;
     for (const gated of this.gated) gated.gateOpened();
+    if (this.waiters.count > 0) this.waiters.signalAll();
   }
 
   /** One client command less in flight. */

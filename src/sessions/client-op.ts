@@ -11,16 +11,31 @@
 import { isMiss } from '../commands/misses.js';
 import type { Command } from '../commands/table.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
-import { type MultiListener, MultiReply, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
+import {
+  IGNORED,
+  type MultiListener,
+  MultiReply,
+  QueuedReply,
+  sendExec,
+  sendMulti,
+  sendQueued,
+} from '../lanes/multi.js';
 import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
+import { signalWritten } from './blocking/signal.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
 import type { Watch } from './watch.js';
+
+/** A command that waits, of which the op is the present attempt. */
+export interface Attempting {
+  /** The attempt's reply: EXEC's, or an error. Called once per attempt. */
+  answered(buf: Buffer, start: number, end: number): void;
+}
 
 export const PASS = 0;
 export const TARGET = 1;
@@ -53,12 +68,14 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   /** When its bytes came (turn.nowMs), and the side that answers it. */
   beganMs = 0;
   answeredBy: Side = 'source';
-  /** The bytes for the authority where they are not the client's own (wire.ts). */
-  wire: Buffer | null = null;
   /** It matters when it was sent. */
   isTimed = false;
   /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO). */
   transform: ((reply: Buffer) => Buffer) | null = null;
+  /** An attempt of a command that waits: who decides about its replies (blocking/). */
+  blocked: Attempting | null = null;
+  /** Why the server did not queue the attempt. */
+  queueError: Buffer | null = null;
   /** EXEC of a WATCH: it must not run on a connection that was made anew since. */
   watch: Watch | null = null;
   /** A transaction: one element per queued command. */
@@ -67,6 +84,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   probes: Buffer[] | null = null;
   private probed: Reply[] = [];
   private multiReply: MultiReply | null = null;
+  private queuedReply: QueuedReply | null = null;
   /** MULTI was refused: its elements ran one by one, if they did. */
   private ranSingly = false;
   /** Entries of it (the write, its probes) that a lost connection took along, and whether any had been sent. */
@@ -77,7 +95,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
 
   /** A big reply may pass in pieces while it is this op's turn to answer. */
   get streams(): boolean {
-    if (this.route !== PASS || this.transform !== null) return this.passing;
+    if (this.route !== PASS || this.transform !== null || this.blocked !== null) return this.passing;
     return this.passing || this.session?.isFront(this) === true;
   }
 
@@ -103,22 +121,28 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     }
     if (this.elements !== null) {
       const nowMs = performance.now();
+      const queued = this.blocked === null ? IGNORED : (this.queuedReply ??= new QueuedReply(this));
+      this.queueError = null;
       sendMulti(lane, (this.multiReply ??= new MultiReply(this)));
       for (const e of this.elements) {
         e.sentMs = nowMs;
-        if (e.wire === null) sendQueued(lane, e.frame, e.frameStart, e.frameEnd);
-        else sendQueued(lane, e.wire, 0, e.wire.length);
+        if (e.wire === null) sendQueued(lane, queued, e.frame, e.frameStart, e.frameEnd);
+        else sendQueued(lane, queued, e.wire, 0, e.wire.length);
       }
       sendExec(lane, this);
+      this.sendProbes(lane);
       return;
     }
     if (this.isTimed) this.sentMs = performance.now();
     if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd);
     else lane.send(this, this.wire, 0, this.wire.length);
-    if (this.probes !== null) {
-      this.probed = [];
-      for (const probe of this.probes) lane.send(this, probe, 0, probe.length);
-    }
+    this.sendProbes(lane);
+  }
+
+  private sendProbes(lane: Lane): void {
+    if (this.probes === null) return;
+    this.probed = [];
+    for (const probe of this.probes) lane.send(this, probe, 0, probe.length);
   }
 
   // ── the reply
@@ -154,10 +178,17 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     const session = this.session!;
     session.reads.sourceOver(this.bucket);
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
+    if (session.board.waiters.count > 0) signalWritten(this);
     if (this.transform !== null) {
       const changed = this.transform(copyOf(buf, start, end));
       session.deliver(this, changed, 0, changed.length);
-    } else session.deliver(this, buf, start, end);
+    } else this.release(buf, start, end);
+  }
+
+  /** Its reply goes to the client, or to whoever decides whether the client goes on waiting. */
+  private release(buf: Buffer, start: number, end: number): void {
+    if (this.blocked !== null) this.blocked.answered(buf, start, end);
+    else this.session!.deliver(this, buf, start, end);
   }
 
   private targetAnswered(buf: Buffer, start: number, end: number): void {
@@ -205,14 +236,15 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
       if (this.ranSingly) for (const element of this.elements!) mirror.lost(element);
-      if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end);
+      if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end, probed);
       else mirror.effect(this, buf, start, end, probed);
     }
     ledger.replied(this);
     if (this.settledDone) ledger.finish(this);
     if (board.config.ack === 'both' && !this.settledDone) return; // released by settled()
     this.stash = null;
-    session.deliver(this, buf, start, end);
+    if (board.waiters.count > 0) signalWritten(this);
+    this.release(buf, start, end);
   }
 
   settled(): void {
@@ -224,13 +256,18 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     if (session.board.config.ack === 'both' && this.stash !== null) {
       const reply = this.stash;
       this.stash = null;
-      session.deliver(this, reply, 0, reply.length);
+      if (session.board.waiters.count > 0) signalWritten(this);
+      this.release(reply, 0, reply.length);
     } else if (this.delivered) session.recycle(this);
   }
 
   multiRefused(): void {
     this.ranSingly = true;
     this.session!.board.authority.multiRights.delete(this.session!.identity.name);
+  }
+
+  queuedRefused(error: Buffer): void {
+    this.queueError = error;
   }
 
   /** Test hook: what mirroring at the time of sending would do. */
@@ -304,7 +341,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       if (this.settledDone) board.ledger.finish(this);
     } else if (this.route === PASS) session.reads.sourceOver(this.bucket);
     if (isLost && board.config.onUncertain === 'close') session.close('the server went away');
-    session.deliver(this, reply, 0, reply.length);
+    this.release(reply, 0, reply.length);
   }
 
   reset(): void {
@@ -321,6 +358,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.isTimed = false;
     this.ranSingly = false;
     this.isPartial = false;
+    this.blocked = null;
+    this.queueError = null;
     this.transform = null;
     this.watch = null;
     this.resp = 2;

@@ -10,6 +10,7 @@ import { ANONYMOUS, credentialsOn, identityOf } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, nullReply, OK, PONG } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { afterReplies } from './after-replies.js';
+import { waitForReplicas } from './blocking/replica-wait.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import {
@@ -46,6 +47,10 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return refuse(session, EXEC_WITHOUT_MULTI);
     case 'discard':
       return refuse(session, DISCARD_WITHOUT_MULTI);
+    case 'wait':
+      return waitForReplicas(session, command, scanner);
+    case 'client|unblock':
+      return unblock(session, text(2), argc > 3 ? text(3).toUpperCase() : 'TIMEOUT');
     case 'watch':
       return watchKeys(session, command, scanner);
     case 'unwatch':
@@ -89,6 +94,18 @@ function setName(session: Session, name: string): true {
   if (!isName(name)) return refuse(session, BAD_NAME);
   session.name = name;
   session.replyNow(OK);
+  return true;
+}
+
+/** https://redis.io/commands/client-unblock */
+function unblock(session: Session, id: string, how: string): true {
+  if (!/^-?\d{1,18}$/.test(id)) return refuse(session, NOT_AN_INTEGER);
+  if (how !== 'TIMEOUT' && how !== 'ERROR') {
+    return refuse(session, errorReply('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'));
+  }
+  const blocked = session.clients.byId.get(Number(id))?.blocked ?? null;
+  blocked?.unblock(how === 'ERROR');
+  session.replyNow(integerReplyBytes(blocked === null ? 0 : 1));
   return true;
 }
 

@@ -13,19 +13,20 @@
  * scanner contents.
  */
 
-import { findKeys, hasBlockOption, KeyList } from '../commands/keys.js';
+import { findKeys, KeyList } from '../commands/keys.js';
 import { arityOk, type Command } from '../commands/table.js';
 import { isTimed } from '../mirror/clock.js';
-import { streamProbes } from '../mirror/derivers/streams.js';
-import { encodeCommand, errorReply } from '../resp/encode.js';
+import { errorReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
 import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
+import { block } from './blocking/block.js';
 import { TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
 import { begin, pass, stall } from './forward.js';
 import { checkOtherDatabase } from './other-database.js';
+import { streamProbesOf } from './probes.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
@@ -54,6 +55,10 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
   if (session.transaction !== null) return queueInTransaction(session, command, scanner);
+  if (command.blocking) {
+    const blocked = block(session, command, scanner);
+    if (blocked !== null) return blocked;
+  }
   switch (command.kind) {
     case 'read':
       return read(session, command, scanner);
@@ -95,9 +100,6 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
 
 function read(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
-  if (command.name === 'xread' && hasBlockOption(scanner.frame, scanner.argc, scanner.starts, scanner.ends)) {
-    return refuse(session, errorReply('FERRY XREAD with BLOCK is not supported yet: it blocks'));
-  }
   if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
@@ -161,9 +163,6 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
 function write(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
   const { frame, argc, starts, ends } = scanner;
-  if (command.name === 'xreadgroup' && hasBlockOption(frame, argc, starts, ends)) {
-    return refuse(session, errorReply('FERRY XREADGROUP with BLOCK is not supported yet: it blocks'));
-  }
   if (command.name === 'move' || command.name === 'copy') {
     const verdict = checkOtherDatabase(session, command, scanner);
     if (verdict === 'wait') return false;
@@ -194,15 +193,8 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   op.laneId = lane.id;
   op.isTimed = isTimed(command, argc);
   if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
-    op.probes = probesFor(command, scanner);
+    op.probes = streamProbesOf(command, scanner);
   }
   if (!board.ledger.admit(op)) session.parkedOp = op;
   return true;
-}
-
-function probesFor(command: Command, scanner: RequestScanner): Buffer[] | null {
-  const { frame, argc, starts, ends } = scanner;
-  const arg = (i: number): Buffer => frame.subarray(starts[i]!, ends[i]!);
-  const probes = streamProbes(command.name, { argc, arg, option: (i) => arg(i).toString('latin1').toUpperCase() });
-  return probes.length === 0 ? null : probes.map((args) => encodeCommand(args));
 }

@@ -5,13 +5,15 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Switchboard } from '../routing/switchboard.js';
+import { Clients } from './clients.js';
 import { Session } from './session.js';
 
 export class Listener {
-  readonly sessions = new Set<Session>();
+  readonly clients: Clients;
   private readonly server: Server;
 
   constructor(private readonly board: Switchboard) {
+    this.clients = new Clients(board);
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket));
   }
 
@@ -34,16 +36,15 @@ export class Listener {
 
   closeAll(): void {
     this.server.close();
-    for (const session of [...this.sessions]) session.close('Ferry is stopping');
+    this.clients.stop();
   }
 
   private accept(socket: Socket): void {
-    if (this.sessions.size >= this.board.config.limits.maxClients) {
+    if (this.clients.byId.size >= this.board.config.limits.maxClients) {
       socket.end('-ERR max number of clients reached\r\n');
       socket.on('error', () => {});
       return;
     }
-    const session = new Session(this.board, socket, (closed) => this.sessions.delete(closed));
-    this.sessions.add(session);
+    new Session(this.board, socket, this.clients);
   }
 }

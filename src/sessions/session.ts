@@ -21,7 +21,10 @@ import { BODY, HEAD, NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/r
 import type { Resp } from '../resp/values.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
 import { BIG_REPLY_BYTES, OwnLane } from './big-replies.js';
+import type { Blocked } from './blocking/blocked.js';
+import type { ReplicaWait } from './blocking/replica-wait.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
+import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
 import { SlotReads } from './slot-reads.js';
 import type { Transaction } from './transaction.js';
@@ -52,6 +55,10 @@ export class Session implements Resumable, Flushable, Gated {
   /** A parked command, or an AUTH/SELECT under way: nothing more is admitted. */
   parkedOp: ClientOp | null = null;
   busy = false;
+  /** The command that waits for data (blocking/); nothing behind it is admitted. */
+  blocked: Blocked | ReplicaWait | null = null;
+  /** That command's bytes, when they had to be completed before its first attempt. */
+  resolved: Buffer | null = null;
   /** After QUIT or a protocol error: close once everything was answered. */
   private closing = false;
   private inputEnded = false;
@@ -85,10 +92,11 @@ export class Session implements Resumable, Flushable, Gated {
   constructor(
     readonly board: Switchboard,
     private readonly socket: Socket,
-    private readonly onClose: (session: Session) => void,
+    readonly clients: Clients,
   ) {
     this.db = board.source.endpoint.db;
     board.gated.add(this);
+    clients.byId.set(this.id, this);
     this.scanner.authenticated = !board.authority.requiresLogin;
     this.scanner.streamThreshold = UPLOAD_BYTES;
     socket.setNoDelay(true);
@@ -146,6 +154,10 @@ export class Session implements Resumable, Flushable, Gated {
       if (this.held) break;
     }
     if (this.isClosed) return;
+    if (this.inputEnded && this.blocked !== null) {
+      this.close('it went away while it waited');
+      return;
+    }
     const isHeld = this.held || this.upload !== null || this.isHeldBack;
     const wantsPause = scanner.bufferedBytes > INPUT_PAUSE_BYTES && isHeld;
     if (wantsPause !== this.socket.isPaused()) {
@@ -188,6 +200,7 @@ export class Session implements Resumable, Flushable, Gated {
       this.board.gateClosed ||
       this.busy ||
       this.parkedOp !== null ||
+      this.blocked !== null ||
       this.inFlight >= this.board.config.limits.sessionWindow ||
       this.socket.writableLength + this.outbox.pendingBytes > OUTPUT_PAUSE_BYTES
     );
@@ -199,6 +212,11 @@ export class Session implements Resumable, Flushable, Gated {
 
   gateOpened(): void {
     turn.resumeLater(this);
+  }
+
+  /** Something that held its commands back is gone. */
+  goOn(): void {
+    if (!this.isClosed) turn.resumeLater(this);
   }
 
   unparked(): void {
@@ -343,7 +361,8 @@ export class Session implements Resumable, Flushable, Gated {
     op.delivered = true;
     this.inFlight--;
     this.board.answered();
-    if (op.route !== LOCAL) this.board.counters.durations[op.answeredBy].record((turn.nowMs - op.beganMs) * 1000);
+    if (op.route !== LOCAL && op.blocked === null)
+      this.board.counters.durations[op.answeredBy].record((turn.nowMs - op.beganMs) * 1000);
     if (op.settledDone) this.recycle(op);
   }
 
@@ -419,6 +438,7 @@ export class Session implements Resumable, Flushable, Gated {
     if (this.isClosed) return;
     this.isClosed = true;
     this.board.gated.delete(this);
+    this.clients.byId.delete(this.id);
     if (!this.socket.destroyed && !this.socket.writableEnded) this.socket.destroy();
     const parked = this.parkedOp;
     this.parkedOp = null;
@@ -426,6 +446,7 @@ export class Session implements Resumable, Flushable, Gated {
       this.board.ledger.withdraw(parked);
       parked.done = true;
     }
+    this.blocked?.abandon();
     // from the front: local answers and stashed ones go; the others leave when their replies arrive
     while (this.front?.done) this.leaveQueue(this.front);
     this.transaction = null;
@@ -434,6 +455,5 @@ export class Session implements Resumable, Flushable, Gated {
     this.leaveOwnLane();
     this.waitingPushes = [];
     this.outbox.clear();
-    this.onClose(this);
   }
 }

@@ -6,7 +6,6 @@
  * of a transaction on a shared lane and spoil it with -FERRY.
  */
 
-import { hasBlockOption } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
 import { probeMulti } from '../lanes/multi.js';
 import { ElementEffect } from '../mirror/effect.js';
@@ -85,13 +84,7 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
   if (command.kind === 'session' && !/^(ping|echo|unwatch)$/.test(command.name)) {
     return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
   }
-  const { frame, argc, starts, ends, frameStart, frameEnd } = scanner;
-  if (/^xread(group)?$/.test(command.name) && hasBlockOption(frame, argc, starts, ends)) {
-    return refuse(
-      session,
-      errorReply(`FERRY ${command.name.toUpperCase()} with BLOCK is not supported yet: it blocks`),
-    );
-  }
+  const { frame, frameStart, frameEnd } = scanner;
   const verdict = checkOtherDatabase(session, command, scanner);
   if (verdict === 'wait') return false;
   if (verdict !== null) return refuse(session, verdict);

@@ -1,8 +1,9 @@
 /**
- * Every write command of Redis 7.0 has a case here, or stands in one of the two lists of commands that Ferry does
- * not run. The tests fail for a command that COMMAND calls a write and that has neither.
+ * Every write command of Redis 7.0 has a case here, or stands in the list of those that Ferry refuses. The tests
+ * fail for a command that COMMAND calls a write and that has neither.
  */
 import { BITMAP_HYPERLOGLOG_CASES } from './cases/bitmaps-hyperloglogs.js';
+import { BLOCKING_CASES } from './cases/blocking.js';
 import { HASH_CASES } from './cases/hashes.js';
 import { KEY_CASES } from './cases/keys.js';
 import { LIST_CASES } from './cases/lists.js';
@@ -19,6 +20,7 @@ export const CASES: readonly WriteCase[] = [
   ...KEY_CASES,
   ...HASH_CASES,
   ...LIST_CASES,
+  ...BLOCKING_CASES,
   ...SET_CASES,
   ...SORTED_SET_CASES,
   ...BITMAP_HYPERLOGLOG_CASES,
@@ -38,19 +40,6 @@ export const WRITES_WITHOUT_THE_FLAG = [
   'script|load',
   'script|flush',
 ];
-
-/** "-FERRY … is not supported yet": blocking commands. Each with a line to try. */
-export const NOT_SUPPORTED_YET: ReadonlyMap<string, CommandLine> = new Map([
-  ['blpop', 'BLPOP @l 0.01'],
-  ['brpop', 'BRPOP @l 0.01'],
-  ['brpoplpush', 'BRPOPLPUSH @l @d 0.01'],
-  ['blmove', 'BLMOVE @l @d LEFT LEFT 0.01'],
-  ['blmpop', 'BLMPOP 0.01 1 @l LEFT'],
-  ['bzpopmin', 'BZPOPMIN @z 0.01'],
-  ['bzpopmax', 'BZPOPMAX @z 0.01'],
-  ['bzmpop', 'BZMPOP 0.01 1 @z MIN'],
-  ['xreadgroup', 'XREADGROUP GROUP g c BLOCK 10 STREAMS @s >'],
-]);
 
 /** "-FERRY …" with the reason: they administer a server, or go round the ledger. */
 export const REFUSED: ReadonlyMap<string, CommandLine> = new Map([

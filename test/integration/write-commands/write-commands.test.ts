@@ -10,7 +10,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../support/redis.js';
-import { CASES, NOT_SUPPORTED_YET, REFUSED } from './cases.js';
+import { CASES, REFUSED } from './cases.js';
 import { FerryUnderTest } from './ferry-under-test.js';
 import { type Deployment, MIRRORING_PHASES, Pair } from './pair.js';
 import { makePayloads, sendLines } from './running.js';
@@ -88,10 +88,6 @@ describe('write commands that are not run', () => {
     const place = { prefix: 'refused/', payloads: reference.payloads, nowMs: Date.now() };
     return text(await ferry.client.send(...linesToArgs(line, place)));
   };
-
-  it.each([...NOT_SUPPORTED_YET])('%s is not supported yet', async (_, line) => {
-    expect(await answer(line)).toMatch(/^\(error\) FERRY .*is not supported yet/);
-  });
 
   it.each([...REFUSED])('%s is refused', async (_, line) => {
     expect(await answer(line)).toMatch(/^\(error\) FERRY .*is refused/);

@@ -1,0 +1,214 @@
+/**
+ * One blocking command: tried without waiting, parked in Ferry while there is nothing, tried again when woken.
+ *
+ *   trying ──reply──► served: its client goes on
+ *     ▲  └──nil───► parked ──timeout, CLIENT UNBLOCK──► its client goes on
+ *     └── woken by a write (routing/waiters.ts) ┘
+ *
+ * Each attempt is the client's own bytes inside MULTI … EXEC, where a server never waits: EXEC's one element is the
+ * reply, errors and rights included. Users who may not use MULTI have a connection pinned for the attempt, and the
+ * shortest timeout that there is. A parked command holds no connection, no slot and does not count as in flight, so a
+ * cutover passes it by. A timeout during an attempt waits for its reply: an element that was taken is never dropped
+ * (divergence 26).
+ */
+import type { Pin } from '../../lanes/pins.js';
+import { errorReply, nullArrayReply } from '../../resp/encode.js';
+import { ArgReader } from '../../resp/request.js';
+import { isError, isNull } from '../../resp/values.js';
+import { SlotList } from '../../routing/slots.js';
+import type { Waiter } from '../../routing/waiters.js';
+import { type Attempting, type ClientOp, PASS, WRITE } from '../client-op.js';
+import type { Session } from '../session.js';
+import { NO_BUCKET } from '../slot-reads.js';
+
+const UNBLOCKED = errorReply('UNBLOCKED client unblocked via CLIENT UNBLOCK');
+/** EXEC's reply up to its only element. */
+const EXEC_OF_ONE = '*1\r\n';
+/** setTimeout takes no more; whoever waits for 24 days is looked at again then. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const slots = new SlotList();
+const args = new ArgReader();
+
+export interface AttemptForm {
+  readonly frame: Buffer;
+  /** The bytes for the authority where they are others. */
+  readonly wire: Buffer | null;
+  readonly probes: Buffer[] | null;
+}
+
+export interface BlockedCommand {
+  readonly keys: readonly string[];
+  readonly kind: string;
+  /** NaN: the server will not accept it. 0: for ever. */
+  readonly timeoutMs: number;
+  /** Its user may not use MULTI: it is sent as it is, with the shortest timeout. */
+  readonly isBare: boolean;
+  /** Its bytes, with this one of its keys only; null: as the client sent it. */
+  form(key: string | null): AttemptForm;
+}
+
+export class Blocked implements Waiter, Attempting {
+  readonly db: number;
+  readonly keys: readonly string[];
+  readonly kind: string;
+  isTrying = false;
+  readonly signalled: string[] = [];
+  private isParked = false;
+  /** What the client gets instead of going on waiting, once no attempt is on its way. */
+  private verdict: Buffer | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly deadlineMs: number;
+  private pin: Pin | null = null;
+
+  constructor(
+    private readonly session: Session,
+    private readonly op: ClientOp,
+    private readonly command: BlockedCommand,
+  ) {
+    this.db = session.db;
+    this.keys = command.keys;
+    this.kind = command.kind;
+    this.deadlineMs = command.timeoutMs > 0 ? performance.now() + command.timeoutMs : Number.POSITIVE_INFINITY;
+    op.blocked = this;
+  }
+
+  /** The first attempt. Registered before: a write that is answered earlier, though it came later, must be heard. */
+  begin(): void {
+    this.session.blocked = this;
+    this.session.board.waiters.add(this);
+    this.try(null);
+  }
+
+  attempt(key: string): void {
+    const { board } = this.session;
+    if (board.gateClosed) return; // all of them try when it opens
+    board.inFlight++;
+    this.isParked = false;
+    // who is woken by one of its keys is served from that one, as the server does it
+    this.try(this.keys.length > 1 ? key : null);
+  }
+
+  private try(key: string | null): void {
+    const { session, op } = this;
+    const { board } = session;
+    this.isTrying = true;
+    const { frame, wire, probes } = this.command.form(key);
+    op.probes = probes;
+    const element = op.elements?.[0] ?? op;
+    element.take(frame, wire);
+    let lane = session.authorityLane();
+    if (this.command.isBare) {
+      this.pin = board.authority.pins.take(session.identity, session.db, session.resp);
+      lane = this.pin.lane;
+    }
+    op.lane = lane;
+    op.laneId = lane.id;
+    op.attempts = 0;
+    op.answeredBy = board.rules.authority;
+    if (element.command!.kind !== 'write' || !board.rules.mirrored) {
+      op.route = PASS;
+      op.bucket = NO_BUCKET;
+      op.transmit(lane);
+      return;
+    }
+    op.route = WRITE;
+    slots.clear();
+    args.read(element.frame, element.frameStart, element.frameEnd);
+    slots.addWrite(element.command!, args.frame, args.argc, args.starts, args.ends);
+    slots.giveTo(op);
+    if (!board.ledger.admit(op)) session.parkedOp = op;
+  }
+
+  answered(buf: Buffer, start: number, end: number): void {
+    const { op, session } = this;
+    this.isTrying = false;
+    if (this.pin !== null) {
+      session.board.authority.pins.giveBack(this.pin);
+      this.pin = null;
+    }
+    let from = start;
+    if (op.elements !== null) {
+      if (isError(buf, start) && op.queueError !== null) {
+        this.finish(op.queueError, 0, op.queueError.length);
+        return;
+      }
+      if (buf.toString('latin1', start, start + EXEC_OF_ONE.length) === EXEC_OF_ONE) from += EXEC_OF_ONE.length;
+    }
+    if (session.isClosed || (!isNull(buf, from) && !this.isOfAnotherType(buf, from))) {
+      this.finish(buf, from, end);
+      return;
+    }
+    this.hasWaited = true;
+    if (this.verdict !== null || Number.isNaN(this.command.timeoutMs)) {
+      const reply = this.verdict ?? nullArrayReply(op.resp);
+      this.finish(reply, 0, reply.length);
+      return;
+    }
+    this.isParked = true;
+    this.arm();
+    session.board.answered(); // it is in flight no more
+    session.board.waiters.stays(this);
+  }
+
+  /** Once it waits, a key of another type is as good as none. */
+  private isOfAnotherType(buf: Buffer, start: number): boolean {
+    return this.hasWaited && buf.toString('latin1', start, start + 10) === '-WRONGTYPE';
+  }
+
+  private hasWaited = false;
+
+  private arm(): void {
+    if (this.timer !== null || this.deadlineMs === Number.POSITIVE_INFINITY) return;
+    const leftMs = Math.max(0, this.deadlineMs - performance.now());
+    this.timer = setTimeout(
+      () => {
+        this.timer = null;
+        if (performance.now() + 1 < this.deadlineMs) this.arm();
+        else this.end(nullArrayReply(this.op.resp));
+      },
+      Math.min(leftMs, LONGEST_TIMER_MS),
+    );
+  }
+
+  /** CLIENT UNBLOCK. */
+  unblock(withError: boolean): void {
+    this.end(withError ? UNBLOCKED : nullArrayReply(this.op.resp));
+  }
+
+  /** Its client goes on with `reply`, unless the attempt that is on its way gets something. */
+  private end(reply: Buffer): void {
+    if (this.isTrying) {
+      this.verdict ??= reply;
+      return;
+    }
+    this.session.board.inFlight++;
+    this.isParked = false;
+    this.finish(reply, 0, reply.length);
+  }
+
+  private finish(buf: Buffer, start: number, end: number): void {
+    const { session, op } = this;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    if (session.blocked === this) {
+      session.blocked = null;
+      // delivered first: who is woken by the removal comes behind
+      session.deliver(op, buf, start, end);
+      session.board.waiters.remove(this);
+      session.goOn();
+    } else session.deliver(op, buf, start, end);
+  }
+
+  /** The client is gone. An attempt on its way ends by itself. */
+  abandon(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.session.blocked = null;
+    this.session.board.waiters.remove(this);
+    if (!this.isParked) return;
+    this.isParked = false;
+    this.session.board.inFlight++;
+    this.op.done = true;
+  }
+}

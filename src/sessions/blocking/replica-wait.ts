@@ -1,0 +1,174 @@
+/**
+ * WAIT: how many replicas have acknowledged everything that this session wrote, without a connection that waits.
+ *
+ * The first answer is the server's own (WAIT inside MULTI does not block). When it is too small, the client is parked
+ * and the replicas' offsets are watched: the offset to reach is the authority's once the session's writes were
+ * answered. A short WAIT on the watching connection makes the replicas report. After a change of authority the offset
+ * is taken anew. https://redis.io/commands/wait
+ */
+import type { Command } from '../../commands/table.js';
+import { callLane } from '../../lanes/call.js';
+import { infoField } from '../../lanes/info.js';
+import type { Upstream } from '../../lanes/upstream.js';
+import { ElementEffect } from '../../mirror/effect.js';
+import { integerReplyBytes } from '../../resp/encode.js';
+import type { RequestScanner } from '../../resp/request.js';
+import { integerReply, isError } from '../../resp/values.js';
+import type { Switchboard } from '../../routing/switchboard.js';
+import { type Attempting, type ClientOp, PASS } from '../client-op.js';
+import type { Session } from '../session.js';
+import { wireFor } from '../wire.js';
+import { multiRight } from './multi-right.js';
+
+const FIRST_LOOK_MS = 2;
+const LOOK_MAX_MS = 50;
+
+export class ReplicaWait implements Attempting {
+  /** The replication offset to reach; unknown before the first look. */
+  offset: number | null = null;
+  side: Upstream | null = null;
+  acknowledged = 0;
+  private isParked = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly session: Session,
+    private readonly op: ClientOp,
+    readonly replicas: number,
+    private readonly timeoutMs: number,
+    private readonly watch: ReplicaWatch,
+  ) {
+    op.blocked = this;
+    session.blocked = this;
+  }
+
+  answered(buf: Buffer, start: number, end: number): void {
+    const { op, session } = this;
+    if (isError(buf, start)) {
+      const reply = op.queueError ?? buf.subarray(start, end);
+      this.finish(reply);
+      return;
+    }
+    const from = start + 4; // behind `*1\r\n`
+    this.acknowledged = integerReply(buf, from, end);
+    if (!(this.acknowledged < this.replicas) || session.isClosed) {
+      this.finish(buf.subarray(from, end));
+      return;
+    }
+    this.isParked = true;
+    session.board.answered();
+    if (this.timeoutMs > 0) this.timer = setTimeout(() => this.end(), this.timeoutMs);
+    this.watch.add(this);
+  }
+
+  /** The count as it is now, whether it is enough or not. */
+  end(): void {
+    if (!this.isParked) return;
+    this.isParked = false;
+    this.session.board.inFlight++;
+    this.finish(integerReplyBytes(this.acknowledged));
+  }
+
+  unblock(): void {
+    this.end();
+  }
+
+  abandon(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.session.blocked = null;
+    this.watch.remove(this);
+    if (!this.isParked) return;
+    this.isParked = false;
+    this.session.board.inFlight++;
+    this.op.done = true;
+  }
+
+  private finish(reply: Buffer): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.watch.remove(this);
+    if (this.session.blocked === this) this.session.blocked = null;
+    this.session.deliver(this.op, reply, 0, reply.length);
+    this.session.goOn();
+  }
+}
+
+/** WAIT numreplicas timeout; false when it must wait for its turn. */
+export function waitForReplicas(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const { board } = session;
+  // the offset to reach is that behind the session's own writes
+  if (session.hasInFlight) return false;
+  const right = multiRight(session);
+  if (right === null) return false;
+  const frame = Buffer.from(scanner.frame.subarray(scanner.frameStart, scanner.frameEnd));
+  const op = session.begin();
+  op.db = session.db;
+  op.route = PASS;
+  op.answeredBy = board.rules.authority;
+  op.lane = session.authorityLane();
+  const wire = wireFor(board.authority, command, scanner);
+  op.command = board.table.byName('exec')!;
+  op.elements = [new ElementEffect(op, command, session.db, frame, 0, frame.length, wire)];
+  new ReplicaWait(session, op, scanner.int(1), scanner.int(2), session.clients.replicaWatch);
+  op.transmit(op.lane);
+  return true;
+}
+
+/** Watches the replicas' offsets while somebody waits for them. */
+export class ReplicaWatch {
+  private readonly parked = new Set<ReplicaWait>();
+  private pauseMs = FIRST_LOOK_MS;
+  private timer: NodeJS.Timeout | null = null;
+  private isLooking = false;
+
+  constructor(private readonly board: Switchboard) {}
+
+  add(wait: ReplicaWait): void {
+    this.parked.add(wait);
+    this.pauseMs = FIRST_LOOK_MS;
+    if (!this.isLooking) this.lookIn(0);
+  }
+
+  remove(wait: ReplicaWait): void {
+    this.parked.delete(wait);
+  }
+
+  private lookIn(ms: number): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.isLooking = true;
+      void this.look().finally(() => {
+        this.isLooking = false;
+        if (this.parked.size > 0) this.lookIn(this.pauseMs);
+        this.pauseMs = Math.min(2 * this.pauseMs, LOOK_MAX_MS);
+      });
+    }, ms);
+  }
+
+  private async look(): Promise<void> {
+    const side = this.board.authority;
+    try {
+      const lane = side.jobLane('wait', side.endpoint.db);
+      const [info] = await callLane(lane, [
+        ['INFO', 'replication'],
+        ['WAIT', 1000, 1],
+      ]);
+      this.judge(side, String(info));
+    } catch {
+      // the server is away: the clients go on waiting, as their timeouts allow
+    }
+  }
+
+  private judge(side: Upstream, info: string): void {
+    const written = Number(infoField(info, 'master_repl_offset'));
+    const replicas = [...info.matchAll(/^slave\d+:.*\bstate=online,offset=(\d+)/gm)].map((match) => Number(match[1]));
+    for (const wait of [...this.parked]) {
+      if (wait.side !== side) {
+        wait.side = side;
+        wait.offset = written;
+      }
+      wait.acknowledged = replicas.filter((offset) => offset >= wait.offset!).length;
+      if (wait.acknowledged >= wait.replicas) wait.end();
+    }
+  }
+}

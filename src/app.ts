@@ -108,6 +108,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
 
   const listener = new Listener(board);
+  swap.subscribers = listener.clients;
   swap.users = () =>
     [...listener.clients.byId.values()].map((session) => ({ identity: session.identity, db: session.db }));
   let port = 0;
@@ -122,7 +123,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     clients: () => ({
       connected: listener.clients.byId.size,
       blocked: listener.clients.blocked,
-      subscribed: 0,
+      subscribed: listener.clients.subscribed,
     }),
   });
   board.describe = () => control.infoText();

@@ -15,7 +15,7 @@ export interface KindAndReason {
 
 /** Answered by the session. */
 const SESSION =
-  'auth hello select ping echo quit multi exec discard watch unwatch wait ferry client|setname client|getname client|id client|setinfo client|unblock';
+  'auth hello select ping echo quit multi exec discard watch unwatch wait monitor subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe ferry client|setname client|getname client|id client|setinfo client|unblock';
 
 /** Passed to the authority as they are. Their effects, if any, are about that server and not about data. */
 const SERVER: readonly string[] = [
@@ -40,7 +40,7 @@ const AROUND = 'it would move data past Ferry';
 const SUBCOMMAND = 'Ferry does not know this subcommand';
 
 const REFUSED: readonly (readonly [why: string, names: string])[] = [
-  [ADMINISTERS, 'shutdown save bgsave bgrewriteaof debug failover monitor pfdebug pfselftest'],
+  [ADMINISTERS, 'shutdown save bgsave bgrewriteaof debug failover pfdebug pfselftest'],
   [ADMINISTERS, 'config|set config|rewrite config|resetstat module|load module|loadex module|unload'],
   [ADMINISTERS, 'acl|deluser acl|load acl|save acl|setuser script|debug'],
   [ADMINISTERS, 'client|kill client|pause client|unpause client|no-evict'],
@@ -66,7 +66,6 @@ const CONNECTION = "it changes or shows the server's connection, which clients s
 
 const UNSUPPORTED: readonly (readonly [why: string, names: string])[] = [
   [BLOCKS, 'blmovem waitaof'],
-  [PUBSUB, 'subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe'],
   [CACHING, 'client|tracking client|trackinginfo client|caching client|getredir'],
   [CONNECTION, 'reset client|reply client|no-touch client|info client|list'],
   // On a shared connection it would wait behind the very script that it should end.

@@ -27,9 +27,18 @@ export interface User {
   readonly db: number;
 }
 
+/** Clients that listen to both sides, and are to hear each message once. */
+export interface Subscribers {
+  subscriptionRefusals(): string[];
+  settleSubscriptions(limitMs: number): Promise<boolean>;
+  phaseChanged(): void;
+}
+
 export class PhaseSwap implements Swapping {
   /** Who is connected now; their lanes must work on the new authority. */
   users: () => User[] = () => [];
+  /** The clients with subscriptions; the app provides them. */
+  subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
   private readonly commands = new Map<Upstream, Reply>();
 
@@ -89,7 +98,13 @@ export class PhaseSwap implements Swapping {
     const authority = rules.authority === 'source' ? board.source : board.target;
     const follower = rules.authority === 'source' ? board.target : board.source;
     const blockers: Blocker[] = [];
-    if (authority !== board.authority) blockers.push(...(await this.checkLogins(authority)));
+    if (authority !== board.authority) {
+      blockers.push(...(await this.checkLogins(authority)));
+      for (const reason of this.subscribers?.subscriptionRefusals() ?? []) {
+        const message = `The ${authority.side} refuses a client's subscription: ${reason}`;
+        blockers.push({ code: 'subscription-refused', message });
+      }
+    }
     const needsMirror = rules.mirrored && (board.mirror === null || authority !== board.authority);
     if (!needsMirror) return blockers;
     await this.learnCommands(follower, false);
@@ -108,6 +123,10 @@ export class PhaseSwap implements Swapping {
       });
     }
     return blockers;
+  }
+
+  async settle(limitMs: number): Promise<boolean> {
+    return (await this.subscribers?.settleSubscriptions(limitMs)) ?? true;
   }
 
   unprepare(): void {
@@ -130,6 +149,7 @@ export class PhaseSwap implements Swapping {
       this.prepared = null;
       old?.close();
     }
+    this.subscribers?.phaseChanged();
     if (board.authority !== before) board.table = this.tableFor(board.authority, board.follower);
   }
 

@@ -36,6 +36,8 @@ export type StepOutcome =
 export interface Swapping {
   /** Makes what `to` needs (mirror, lanes of the sessions' users) and waits for it; returns what is missing. */
   prepare(to: Phase): Promise<Blocker[]>;
+  /** Everything that was drained has reached those who listen; false when that takes longer. */
+  settle(limitMs: number): Promise<boolean>;
   /** Makes it so. The gate is closed and nothing is in flight. */
   swap(to: Phase, epoch: number): void;
   /** Gives up what `prepare` made. */
@@ -111,7 +113,8 @@ export class Transitions {
     let cutover: CutoverRecord | null = null;
     board.closeGate();
     try {
-      if (!(await this.drained(limitMs))) {
+      const changesAuthority = PHASE_RULES[request.to].authority !== board.rules.authority;
+      if (!(await this.drained(limitMs)) || (changesAuthority && !(await this.swapping.settle(limitMs)))) {
         this.swapping.unprepare();
         return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
       }

@@ -58,6 +58,8 @@ export interface LaneOptions {
   onCut?(lane: Lane): void;
   /** After the entries heard `onLost`. `reason` never contains secrets. */
   onDown?(lane: Lane, reason: string): void;
+  /** Everything that arrives once it is up goes here: a connection on which the server speaks by itself. */
+  onStream?(buf: Buffer, start: number, end: number): void;
   /** A refused login is final: no further attempts (client identities). */
   readonly giveUpOnRefusal?: boolean;
 }
@@ -250,7 +252,7 @@ export class Lane {
       while (at < bytes) {
         const from = at;
         at = this.scanner.scan(buf, at, bytes);
-        if (this.scanner.type === PUSH) {
+        if (this.scanner.type === PUSH && this.options.onStream === undefined) {
           // RESP3: nobody asked on this connection for what a server tells by itself
           continue;
         }
@@ -283,6 +285,10 @@ export class Lane {
   private deliver(buf: Buffer, start: number, end: number): void {
     if (this.state !== 'up') {
       this.handshakeReply(buf, start, end);
+      return;
+    }
+    if (this.options.onStream !== undefined) {
+      this.options.onStream(buf, start, end);
       return;
     }
     if (this.head === this.tail) {

@@ -37,6 +37,14 @@ export interface UpstreamEvents {
   onLaneDown(upstream: Upstream, lane: Lane, reason: string): void;
 }
 
+/** What happens to a connection that listens. */
+export interface ListenerEvents {
+  onStream(buf: Buffer, start: number, end: number): void;
+  /** Connected, for the first time or again: the server knows nothing of it yet. */
+  onUp(): void;
+  onCut(): void;
+}
+
 export class Upstream {
   version = '';
   runId = '';
@@ -289,6 +297,12 @@ export class Upstream {
     return this.open(onCut === null ? 'client' : 'pin', db, { credentials, giveUpOnRefusal: true, resp, onCut });
   }
 
+  /** A connection under a client's identity on which the server speaks by itself (subscriptions, MONITOR). */
+  listenFor(identity: Identity, resp: Resp, events: ListenerEvents): Lane {
+    const credentials = credentialsOn(identity, this.endpoint, this.other);
+    return this.open('subscriber', this.endpoint.db, { credentials, giveUpOnRefusal: true, resp, ...events });
+  }
+
   /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */
   readLane(identity: Identity, db: number, resp: Resp): Lane {
     const lane = this.lanes.get(clientKey(identity, db, resp));
@@ -345,6 +359,8 @@ export class Upstream {
       giveUpOnRefusal?: boolean;
       resp?: Resp;
       onCut?: (() => void) | null;
+      onStream?: LaneOptions['onStream'];
+      onUp?: () => void;
     },
   ): Lane {
     return new Lane({
@@ -359,6 +375,8 @@ export class Upstream {
           dbs: [this.dbHere(db)],
           onRunId: (runId) => this.sawRunId(runId),
         }),
+      ...(login.onStream === undefined ? {} : { onStream: login.onStream }),
+      onUp: () => login.onUp?.(),
       onCut: (lane) => {
         this.laneCut(lane);
         login.onCut?.();

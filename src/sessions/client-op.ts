@@ -388,7 +388,12 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
 }
 
 function isWrite(command: Command): boolean {
-  return command.kind === 'write' || command.kind === 'keyless-write' || command.name === 'publish';
+  return (
+    command.kind === 'write' ||
+    command.kind === 'keyless-write' ||
+    command.name === 'publish' ||
+    command.name === 'spublish'
+  );
 }
 
 const NO_REPLIES: Reply[] = [];

@@ -22,6 +22,37 @@ export class Clients {
     return count;
   }
 
+  get subscribed(): number {
+    let count = 0;
+    for (const session of this.byId.values()) if (session.subscriptions !== null) count++;
+    return count;
+  }
+
+  /** Why subscriptions cannot be taken over by the follower, one sentence for each reason. */
+  subscriptionRefusals(): string[] {
+    const refusals = new Set<string>();
+    for (const { subscriptions } of this.byId.values()) {
+      if (subscriptions !== null && subscriptions.refusal !== '') refusals.add(subscriptions.refusal);
+    }
+    return [...refusals];
+  }
+
+  /** Resolves true when no message of either side is on its way to a client, false when that takes too long. */
+  async settleSubscriptions(limitMs: number): Promise<boolean> {
+    const subscribed = [...this.byId.values()].flatMap((session) => session.subscriptions ?? []);
+    if (subscribed.length === 0) return true;
+    const all = Promise.all(subscribed.map((s) => new Promise<void>((done) => s.settle(done)))).then(() => true);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), limitMs);
+    });
+    return Promise.race([all, late]).finally(() => clearTimeout(timer));
+  }
+
+  phaseChanged(): void {
+    for (const session of this.byId.values()) session.phaseChanged();
+  }
+
   stop(): void {
     this.poll.stop();
     for (const session of [...this.byId.values()]) session.close('Ferry is stopping');

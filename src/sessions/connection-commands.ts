@@ -13,6 +13,7 @@ import { afterReplies } from './after-replies.js';
 import { waitForReplicas } from './blocking/replica-wait.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
+import { monitor, pongOfSubscriber, subscribe } from './subscriptions/commands.js';
 import {
   DISCARD_WITHOUT_MULTI,
   EXEC_WITHOUT_MULTI,
@@ -32,7 +33,9 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   switch (command.name) {
     case 'ping':
       if (argc > 2) return refuse(session, wrongArity('ping'));
-      session.replyNow(argc === 1 ? PONG : bulkReply(Buffer.from(arg(1))));
+      if (session.subscriptions !== null && session.resp === 2) {
+        session.replyNow(pongOfSubscriber(argc === 1 ? null : arg(1)));
+      } else session.replyNow(argc === 1 ? PONG : bulkReply(Buffer.from(arg(1))));
       return true;
     case 'echo':
       session.replyNow(bulkReply(Buffer.from(arg(1))));
@@ -47,6 +50,15 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return refuse(session, EXEC_WITHOUT_MULTI);
     case 'discard':
       return refuse(session, DISCARD_WITHOUT_MULTI);
+    case 'subscribe':
+    case 'psubscribe':
+    case 'ssubscribe':
+    case 'unsubscribe':
+    case 'punsubscribe':
+    case 'sunsubscribe':
+      return subscribe(session, command, scanner);
+    case 'monitor':
+      return monitor(session);
     case 'wait':
       return waitForReplicas(session, command, scanner);
     case 'client|unblock':

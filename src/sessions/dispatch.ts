@@ -30,6 +30,7 @@ import { streamProbesOf } from './probes.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
+import { forbiddenWhileSubscribed } from './subscriptions/commands.js';
 import { EXEC_NOAUTH, NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
 import { wireFor } from './wire.js';
@@ -54,6 +55,10 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   }
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
+  if (session.subscriptions !== null) {
+    const forbidden = forbiddenWhileSubscribed(session, command);
+    if (forbidden !== null) return refuse(session, forbidden);
+  }
   if (session.transaction !== null) return queueInTransaction(session, command, scanner);
   if (command.blocking) {
     const blocked = block(session, command, scanner);

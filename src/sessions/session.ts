@@ -27,6 +27,8 @@ import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
 import { SlotReads } from './slot-reads.js';
+import type { Monitor } from './subscriptions/monitor.js';
+import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Transaction } from './transaction.js';
 import { beginUpload, UPLOAD_BYTES, type Upload } from './upload.js';
 import { endWatch, type Watch } from './watch.js';
@@ -55,6 +57,9 @@ export class Session implements Resumable, Flushable, Gated {
   /** A parked command, or an AUTH/SELECT under way: nothing more is admitted. */
   parkedOp: ClientOp | null = null;
   busy = false;
+  subscriptions: Subscriptions | null = null;
+  private isWaiting = false;
+  monitor: Monitor | null = null;
   /** The command that waits for data (blocking/); nothing behind it is admitted. */
   blocked: Blocked | ReplicaWait | null = null;
   /** That command's bytes, when they had to be completed before its first attempt. */
@@ -212,6 +217,38 @@ export class Session implements Resumable, Flushable, Gated {
 
   gateOpened(): void {
     turn.resumeLater(this);
+  }
+
+  // ── subscriptions
+
+  /** Nothing is admitted, and a drain waits, until `goOnAfterWait`. */
+  wait(): void {
+    this.busy = true;
+    this.isWaiting = true;
+    this.board.inFlight++;
+  }
+
+  goOnAfterWait(): void {
+    if (!this.isWaiting) return;
+    this.isWaiting = false;
+    this.board.answered();
+    this.ready();
+  }
+
+  endSubscriptions(): void {
+    this.subscriptions?.close();
+    this.subscriptions = null;
+  }
+
+  endMonitor(): void {
+    this.monitor?.close();
+    this.monitor = null;
+  }
+
+  /** The phase has changed; nothing is on its way. */
+  phaseChanged(): void {
+    this.subscriptions?.authorityChanged();
+    this.monitor?.authorityChanged();
   }
 
   /** Something that held its commands back is gone. */
@@ -447,6 +484,11 @@ export class Session implements Resumable, Flushable, Gated {
       parked.done = true;
     }
     this.blocked?.abandon();
+    if (this.subscriptions !== null || this.monitor !== null) {
+      this.endSubscriptions();
+      this.endMonitor();
+      this.goOnAfterWait();
+    }
     // from the front: local answers and stashed ones go; the others leave when their replies arrive
     while (this.front?.done) this.leaveQueue(this.front);
     this.transaction = null;

@@ -3,6 +3,7 @@
  * decide it, so that it cannot say anything else. A test compares the page with what this makes.
  */
 import type { Command, CommandKind } from './command.js';
+import { DIFFERENCES } from './differences.js';
 import { spoken } from './kinds.js';
 import type { Mirroring } from './mirroring.js';
 import { type Miss, NEVER_TARGET_REASONS } from './misses.js';
@@ -56,6 +57,16 @@ A command that is not in the list (a module's, a newer server's) is taken for a 
 unless its server calls it \`readonly\`; then it is a read that always asks the authority. If its server calls it
 administrative it is refused, if it blocks or subscribes it is not supported yet, and if the positions of its keys depend
 on its arguments it is refused as a write and passed to the authority as a read.
+`;
+
+const DIFFERS = `
+## What differs on purpose
+
+Otherwise a reply has the bytes that the authority itself sends, in RESP2 and RESP3, errors included: a test asks every
+command of the installed server both ways, in all five phases.
+
+| commands | what | why |
+|---|---|---|
 `;
 
 const WRITES = `
@@ -116,6 +127,10 @@ export function compatibilityPage(table: CommandTable): string {
   const reads = of('read');
   return [
     INTRODUCTION,
+    DIFFERS,
+    DIFFERENCES.map(({ commands, what, why }) => `| ${commands.map(spoken).join(', ')} | ${what} | ${why} |\n`).join(
+      '',
+    ),
     WRITES,
     of('write').map(writeRow).join(''),
     KEYLESS_WRITES,

@@ -15,10 +15,11 @@ export interface KindAndReason {
 
 /** Answered by the session. */
 const SESSION =
-  'auth hello select ping echo quit multi exec discard watch unwatch wait monitor subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe ferry client|setname client|getname client|id client|setinfo client|unblock';
+  'auth hello select ping reset quit multi exec discard watch unwatch wait monitor subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe ferry client|setname client|getname client|id client|setinfo client|unblock client|info client|list client|kill client|pause client|unpause client|reply client|no-evict client|no-touch client|tracking client|trackinginfo client|caching client|getredir script|kill function|kill';
 
 /** Passed to the authority as they are. Their effects, if any, are about that server and not about data. */
 const SERVER: readonly string[] = [
+  'echo asking readonly readwrite swapdb',
   'info time role lastsave lolwut dbsize keys scan randomkey publish spublish',
   'command command|count command|docs command|getkeys command|getkeysandflags command|help command|info command|list',
   'config|get config|help client|help module|help module|list debug|help',
@@ -43,7 +44,6 @@ const REFUSED: readonly (readonly [why: string, names: string])[] = [
   [ADMINISTERS, 'shutdown save bgsave bgrewriteaof debug failover pfdebug pfselftest'],
   [ADMINISTERS, 'config|set config|rewrite config|resetstat module|load module|loadex module|unload'],
   [ADMINISTERS, 'acl|deluser acl|load acl|save acl|setuser script|debug'],
-  [ADMINISTERS, 'client|kill client|pause client|unpause client|no-evict'],
   [ADMINISTERS, 'cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|delslots cluster|delslotsrange'],
   [ADMINISTERS, 'cluster|failover cluster|flushslots cluster|forget cluster|meet cluster|migration cluster|replicate'],
   [
@@ -52,7 +52,7 @@ const REFUSED: readonly (readonly [why: string, names: string])[] = [
   ],
   [ADMINISTERS, 'hotkeys|start hotkeys|stop hotkeys|reset backup|abort backup|cleanup backup|seal backup|start'],
   ['it is for replicas', 'replicaof slaveof replconf psync sync'],
-  [AROUND, 'migrate restore-asking swapdb'],
+  [AROUND, 'migrate restore-asking'],
   ['Ferry does not mirror it', 'bless|set bless|clear'],
   // The containers themselves: found only with a subcommand that is in none of the tables.
   [SUBCOMMAND, 'acl client cluster config module script function xgroup backup bless hotkeys himport'],
@@ -60,18 +60,10 @@ const REFUSED: readonly (readonly [why: string, names: string])[] = [
 
 const BLOCKS = 'it blocks';
 const PUBSUB = 'it subscribes';
-const CACHING = 'client-side caching';
-const CLUSTER = 'Redis Cluster';
-const CONNECTION = "it changes or shows the server's connection, which clients share";
 
 const UNSUPPORTED: readonly (readonly [why: string, names: string])[] = [
   [BLOCKS, 'blmovem waitaof'],
-  [CACHING, 'client|tracking client|trackinginfo client|caching client|getredir'],
-  [CONNECTION, 'reset client|reply client|no-touch client|info client|list'],
-  // On a shared connection it would wait behind the very script that it should end.
-  ['it needs a connection of its own', 'script|kill function|kill'],
   ["it keeps its state in the server's connection", 'himport|prepare himport|set himport|discard himport|discardall'],
-  [CLUSTER, 'asking readonly readwrite'],
 ];
 
 /** "CLIENT KILL", as users write it. */

@@ -64,6 +64,8 @@ export class Upstream {
   readonly multiRights = new Set<string>();
   /** Users of whom it was found, at that time (performance.now()), that they may not. */
   readonly multiRefusals = new Map<string, number>();
+  /** What was found out about users' rights to single commands (sessions/rights.ts); an empty refusal is none. */
+  readonly rights = new Map<string, { readonly refusal: string; readonly atMs: number }>();
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
   private readonly lanes = new Map<string, Lane>();

@@ -38,6 +38,16 @@ export function mapReply(resp: Resp, items: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from(`%${items.length / 2}\r\n`), ...items]);
 }
 
+/** A set; an array in RESP2. */
+export function setReply(resp: Resp, items: readonly Buffer[]): Buffer {
+  return resp === 2 ? arrayReply(items) : Buffer.concat([Buffer.from(`~${items.length}\r\n`), ...items]);
+}
+
+/** Text for people; a bulk string in RESP2. */
+export function verbatimReply(resp: Resp, text: string): Buffer {
+  return resp === 2 ? bulkReply(text) : Buffer.from(`=${Buffer.byteLength(text) + 4}\r\ntxt:${text}\r\n`);
+}
+
 /** A command as multibulk bytes. Numbers are written as JavaScript prints them. */
 export function encodeCommand(args: readonly (Buffer | string | number)[]): Buffer {
   let size = 3 + decimalDigits(args.length);

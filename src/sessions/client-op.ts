@@ -57,6 +57,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   /** The reply is complete and may be released. */
   done = false;
   delivered = false;
+  /** CLIENT REPLY OFF or SKIP: its reply is not sent. */
+  isSilent = false;
   settledDone = true;
   /** An earlier target read of the session fell back on the slot, so this one must too. */
   fallsBack = false;
@@ -370,6 +372,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.stash = null;
     this.done = false;
     this.delivered = false;
+    this.isSilent = false;
     this.settledDone = true;
     this.fallsBack = false;
     this.bucket = NO_BUCKET;

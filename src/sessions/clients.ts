@@ -22,6 +22,30 @@ export class Clients {
     return count;
   }
 
+  // ── CLIENT PAUSE
+
+  /** 0: not paused; 1: writes are; 2: everything is. */
+  paused: 0 | 1 | 2 = 0;
+  private pauseTimer: NodeJS.Timeout | null = null;
+  private pauseEndsMs = 0;
+
+  /** A pause that ends later, or holds more, is kept. https://redis.io/commands/client-pause */
+  pause(ms: number, onlyWrites: boolean): void {
+    const endsMs = performance.now() + ms;
+    if (this.paused === 0 || endsMs > this.pauseEndsMs) this.pauseEndsMs = endsMs;
+    if (this.paused < 2) this.paused = onlyWrites ? 1 : 2;
+    if (this.pauseTimer !== null) clearTimeout(this.pauseTimer);
+    this.pauseTimer = setTimeout(() => this.unpause(), Math.min(2 ** 31 - 1, this.pauseEndsMs - performance.now()));
+  }
+
+  unpause(): void {
+    if (this.pauseTimer !== null) clearTimeout(this.pauseTimer);
+    this.pauseTimer = null;
+    if (this.paused === 0) return;
+    this.paused = 0;
+    for (const session of this.byId.values()) session.goOn();
+  }
+
   get subscribed(): number {
     let count = 0;
     for (const session of this.byId.values()) if (session.subscriptions !== null) count++;
@@ -54,6 +78,7 @@ export class Clients {
   }
 
   stop(): void {
+    this.unpause();
     this.poll.stop();
     for (const session of [...this.byId.values()]) session.close('Ferry is stopping');
   }

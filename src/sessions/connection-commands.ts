@@ -7,12 +7,18 @@
  */
 import type { Command } from '../commands/table.js';
 import { ANONYMOUS, credentialsOn, identityOf } from '../lanes/identity.js';
-import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, nullReply, OK, PONG } from '../resp/encode.js';
+import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, OK, verbatimReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { afterReplies } from './after-replies.js';
+import { askAlone } from './ask-alone.js';
 import { waitForReplicas } from './blocking/replica-wait.js';
+import { BAD_NAME, clientCommand, isClientName } from './client/commands.js';
+import { pass } from './forward.js';
 import { refuse } from './refusal.js';
+import { reset } from './reset.js';
+import { mayCall } from './rights.js';
 import type { Session } from './session.js';
+import { NO_BUCKET } from './slot-reads.js';
 import { monitor, pongOfSubscriber, subscribe } from './subscriptions/commands.js';
 import {
   DISCARD_WITHOUT_MULTI,
@@ -30,16 +36,21 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   const { argc } = scanner;
   const arg = (i: number): Buffer => scanner.frame.subarray(scanner.starts[i]!, scanner.ends[i]!);
   const text = (i: number): string => arg(i).toString('utf8');
+  const right = mayCall(session, command);
+  if (right === null) return false;
+  if (right !== true) return refuse(session, right);
+  if (command.name.startsWith('client|')) return clientCommand(session, command, scanner);
   switch (command.name) {
     case 'ping':
+      if (session.subscriptions === null || session.resp === 3) return pass(session, command, scanner, NO_BUCKET);
       if (argc > 2) return refuse(session, wrongArity('ping'));
-      if (session.subscriptions !== null && session.resp === 2) {
-        session.replyNow(pongOfSubscriber(argc === 1 ? null : arg(1)));
-      } else session.replyNow(argc === 1 ? PONG : bulkReply(Buffer.from(arg(1))));
+      session.replyNow(pongOfSubscriber(argc === 1 ? null : arg(1)));
       return true;
-    case 'echo':
-      session.replyNow(bulkReply(Buffer.from(arg(1))));
-      return true;
+    case 'reset':
+      return reset(session);
+    case 'script|kill':
+    case 'function|kill':
+      return afterReplies(session, () => askAlone(session, scanner));
     case 'quit':
       session.replyNow(OK);
       session.closeWhenAnswered();
@@ -61,8 +72,6 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return monitor(session);
     case 'wait':
       return waitForReplicas(session, command, scanner);
-    case 'client|unblock':
-      return unblock(session, text(2), argc > 3 ? text(3).toUpperCase() : 'TIMEOUT');
     case 'watch':
       return watchKeys(session, command, scanner);
     case 'unwatch':
@@ -74,19 +83,8 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return login(session, argc === 2 ? null : text(1), text(argc - 1), () => OK);
     case 'hello':
       return hello(session, argc, text);
-    case 'client|id':
-      session.replyNow(integerReplyBytes(session.id));
-      return true;
-    case 'client|getname':
-      session.replyNow(session.name === '' ? nullReply(session.resp) : bulkReply(session.name));
-      return true;
-    case 'client|setname':
-      return setName(session, text(2));
-    case 'client|setinfo':
-      session.replyNow(OK);
-      return true;
     case 'info':
-      session.replyNow(bulkReply(session.board.describe()));
+      session.replyNow(verbatimReply(session.resp, session.board.describe()));
       return true;
     case 'ferry':
       return ferry(session, text(1).toUpperCase());
@@ -96,30 +94,6 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
 }
 
 const NOPROTO = errorReply('NOPROTO unsupported protocol version');
-const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
-
-function isName(name: string): boolean {
-  return /^[!-~]*$/.test(name);
-}
-
-function setName(session: Session, name: string): true {
-  if (!isName(name)) return refuse(session, BAD_NAME);
-  session.name = name;
-  session.replyNow(OK);
-  return true;
-}
-
-/** https://redis.io/commands/client-unblock */
-function unblock(session: Session, id: string, how: string): true {
-  if (!/^-?\d{1,18}$/.test(id)) return refuse(session, NOT_AN_INTEGER);
-  if (how !== 'TIMEOUT' && how !== 'ERROR') {
-    return refuse(session, errorReply('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'));
-  }
-  const blocked = session.clients.byId.get(Number(id))?.blocked ?? null;
-  blocked?.unblock(how === 'ERROR');
-  session.replyNow(integerReplyBytes(blocked === null ? 0 : 1));
-  return true;
-}
 
 function ferry(session: Session, what: string): true {
   const { board } = session;
@@ -190,7 +164,7 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
       password = text(++i);
     } else if (option === 'SETNAME' && i + 1 < argc) {
       name = text(++i);
-      if (!isName(name)) return refuse(session, BAD_NAME);
+      if (!isClientName(name)) return refuse(session, BAD_NAME);
     } else return refuse(session, errorReply(`ERR Syntax error in HELLO option '${text(i)}'`));
   }
   const welcome = (): Buffer => {

@@ -25,6 +25,7 @@ import { block } from './blocking/block.js';
 import { TARGET, WRITE } from './client-op.js';
 import { sessionCommand } from './connection-commands.js';
 import { begin, pass, stall } from './forward.js';
+import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
 import { streamProbesOf } from './probes.js';
 import { refuse } from './refusal.js';
@@ -34,6 +35,13 @@ import { forbiddenWhileSubscribed } from './subscriptions/commands.js';
 import { EXEC_NOAUTH, NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
 import { queueInTransaction } from './transaction.js';
 import { wireFor } from './wire.js';
+
+/** Sections of INFO that Ferry's own is added to. */
+const WITH_FERRY = new Set(['all', 'everything', 'default', 'ferry']);
+
+const SWAPDB_WHILE_MIRRORING = errorReply(
+  'FERRY SWAPDB is refused: while a mirror follows, the two databases would be swapped under its keys',
+);
 
 const keys = new KeyList();
 const slots = new SlotList();
@@ -55,6 +63,8 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   }
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
+  if (session.clients.paused !== 0 && isPaused(session, command)) return false;
+  session.lastCommand = command.name;
   if (session.subscriptions !== null) {
     const forbidden = forbiddenWhileSubscribed(session, command);
     if (forbidden !== null) return refuse(session, forbidden);
@@ -79,8 +89,24 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   }
 }
 
+/** CLIENT PAUSE holds everything, or what may change data; a queued transaction waits at its EXEC. */
+function isPaused(session: Session, command: Command): boolean {
+  if (session.clients.paused === 2) return true;
+  if (session.transaction !== null) {
+    return command.name === 'exec' && session.transaction.queued.some((q) => mayWrite(q.command));
+  }
+  return mayWrite(command);
+}
+
+function mayWrite({ kind, name }: Command): boolean {
+  return (
+    kind === 'write' || kind === 'keyless-write' || name === 'publish' || name === 'spublish' || name === 'pfcount'
+  );
+}
+
 function opensLogin(command: Command): boolean {
-  return command.name === 'auth' || command.name === 'hello' || command.name === 'quit';
+  const { name } = command;
+  return name === 'auth' || name === 'hello' || name === 'quit' || name === 'reset';
 }
 
 /** Redis closes at once on these: some web page makes a browser talk to it (cross-protocol scripting). */
@@ -93,12 +119,12 @@ function isBareContainer(command: Command, argc: number): boolean {
 }
 
 function unknownError(scanner: RequestScanner, command: Command | null): Buffer {
-  const { frame, argc, starts, ends } = scanner;
-  const arg = (i: number): Buffer => frame.subarray(starts[i]!, ends[i]!);
-  if (command !== null && isBareContainer(command, argc)) {
-    return unknownSubcommand(command.name, arg(1).toString('latin1'));
+  // a container that the server has, and a subcommand that nobody knows, or a newer server only
+  const container = command === null ? null : command.name.split('|')[0]!;
+  if (container !== null && (command!.exists || command!.name !== container)) {
+    return unknownSubcommand(container, scanner.text(1));
   }
-  return unknownCommand(argc, arg);
+  return unknownCommand(scanner.argc, (i) => scanner.arg(i));
 }
 
 // ── reads
@@ -156,10 +182,15 @@ function onlyKey(command: Command, scanner: RequestScanner): number {
 }
 
 function server(session: Session, command: Command, scanner: RequestScanner): boolean {
-  if (command.name === 'info' && scanner.argc === 2) {
-    const section = scanner.frame.toString('latin1', scanner.starts[1]!, scanner.ends[1]!).toLowerCase();
-    if (section === 'ferry') return sessionCommand(session, command, scanner);
+  if (command.name === 'info') {
+    const sections = Array.from({ length: scanner.argc - 1 }, (_, i) => scanner.text(i + 1).toLowerCase());
+    if (sections.length === 1 && sections[0] === 'ferry') return sessionCommand(session, command, scanner);
+    if (sections.length === 0 || sections.some((name) => WITH_FERRY.has(name))) {
+      return pass(session, command, scanner, NO_BUCKET, (reply) => withSection(reply, session.board.describe()));
+    }
   }
+  // the mirror's databases would be others than those that its keys are for
+  if (command.name === 'swapdb' && session.board.rules.mirrored) return refuse(session, SWAPDB_WHILE_MIRRORING);
   return pass(session, command, scanner, NO_BUCKET);
 }
 

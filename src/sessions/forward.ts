@@ -7,12 +7,19 @@ import type { Session } from './session.js';
 import { wireFor } from './wire.js';
 
 /** To the authority's lane as it is. */
-export function pass(session: Session, command: Command, scanner: RequestScanner, bucket: number): true {
+export function pass(
+  session: Session,
+  command: Command,
+  scanner: RequestScanner,
+  bucket: number,
+  transform: ClientOp['transform'] = null,
+): true {
   const lane = session.authorityLane();
   const op = begin(session, command, scanner);
   op.route = PASS;
   op.bucket = bucket;
   op.lane = lane;
+  op.transform = transform;
   if (command.miss === 'never' && isScan(command)) sendCursor(op);
   session.reads.sourceBegins(bucket);
   op.transmit(lane);

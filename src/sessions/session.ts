@@ -38,10 +38,22 @@ const OUTPUT_PAUSE_BYTES = 1024 * 1024;
 /** Stop reading the socket while so much input waits. */
 const INPUT_PAUSE_BYTES = 1024 * 1024;
 
+function addressOf(host: string | undefined, port: number | undefined): string {
+  return host === undefined ? 'unix:0' : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 let nextSessionId = 1;
 
 export class Session implements Resumable, Flushable, Gated {
   readonly id = nextSessionId++;
+  readonly connectedMs = performance.now();
+  /** When it last sent something. */
+  heardMs = this.connectedMs;
+  lastCommand = 'NULL';
+  readonly address: string;
+  readonly localAddress: string;
+  /** CLIENT REPLY. */
+  readonly silence = { off: false, skipsNext: false, skipsThis: false };
   readonly scanner = new RequestScanner();
   identity: Identity = ANONYMOUS;
   db: number;
@@ -104,9 +116,12 @@ export class Session implements Resumable, Flushable, Gated {
     clients.byId.set(this.id, this);
     this.scanner.authenticated = !board.authority.requiresLogin;
     this.scanner.streamThreshold = UPLOAD_BYTES;
+    this.address = addressOf(socket.remoteAddress, socket.remotePort);
+    this.localAddress = addressOf(socket.localAddress, socket.localPort);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       turn.nowMs = performance.now();
+      this.heardMs = turn.nowMs;
       this.scanner.push(chunk);
       this.pump();
     });
@@ -149,6 +164,8 @@ export class Session implements Resumable, Flushable, Gated {
           this.closeWhenAnswered();
           break;
         }
+        this.silence.skipsThis = this.silence.skipsNext;
+        this.silence.skipsNext = false;
         if (found === HEAD) {
           this.upload = beginUpload(this, scanner);
           if (this.upload === null) scanner.gather();
@@ -280,10 +297,15 @@ export class Session implements Resumable, Flushable, Gated {
       if (this.ownLane?.lane.state === 'closed') this.leaveOwnLane();
       if (this.ownLane !== null) return this.ownLane.lane;
     }
+    return this.sharedLane();
+  }
+
+  /** That of all clients like it: for transactions of Ferry's own, which must not use up a WATCH. */
+  sharedLane(): Lane {
     let lane = this.authority;
-    if (lane === null || lane.state === 'closed') {
+    if (lane === null || lane.state === 'closed' || this.laneEpoch !== this.board.epoch) {
       lane = this.board.authority.lane(this.identity, this.db, this.resp);
-      this.authority = lane;
+      if (this.laneEpoch === this.board.epoch) this.authority = lane;
     }
     return lane;
   }
@@ -318,6 +340,7 @@ export class Session implements Resumable, Flushable, Gated {
 
   begin(): ClientOp {
     const op = takeOp(this);
+    op.isSilent = this.silence.off || this.silence.skipsThis;
     op.resp = this.resp;
     op.beganMs = turn.nowMs;
     if (this.back === null) this.front = op;
@@ -335,7 +358,7 @@ export class Session implements Resumable, Flushable, Gated {
   /** Ferry's own answer to the present command. */
   replyNow(reply: Buffer): void {
     if (this.front === null) {
-      this.write(reply, 0, reply.length);
+      if (!this.silence.off && !this.silence.skipsThis) this.write(reply, 0, reply.length);
       return;
     }
     const op = this.begin();
@@ -351,12 +374,13 @@ export class Session implements Resumable, Flushable, Gated {
       op.done = true;
       return;
     }
-    this.write(buf, start, end);
+    if (!op.isSilent) this.write(buf, start, end);
     this.finishFront(op);
   }
 
   /** A piece of the front's reply; `last` ends it. */
   writePiece(buf: Buffer, start: number, end: number, last: boolean): void {
+    if (this.front!.isSilent) return;
     this.isMidReply = !last;
     this.replyBytes += end - start;
     if (last) {
@@ -381,7 +405,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.leaveQueue(op);
     let next = this.front;
     while (next?.done) {
-      const reply = next.stash;
+      const reply = next.isSilent ? null : next.stash;
       next.stash = null;
       this.leaveQueue(next); // first: the write may end the session, and with it the queue
       if (reply !== null) this.write(reply, 0, reply.length);

@@ -16,6 +16,7 @@ import { afterReplies } from './after-replies.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
+import { reset } from './reset.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
@@ -43,7 +44,7 @@ export function beginTransaction(session: Session): boolean {
   const { authority } = session.board;
   if (!authority.multiRights.has(session.identity.name)) {
     return afterReplies(session, async () => {
-      const refusal = await probeMulti(session.authorityLane());
+      const refusal = await probeMulti(session.sharedLane());
       if (refusal !== null) return errorReply(refusal);
       authority.multiRights.add(session.identity.name);
       session.transaction = new Transaction();
@@ -72,6 +73,8 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
     case 'watch':
       session.replyNow(WATCH_INSIDE_MULTI);
       return true;
+    case 'reset':
+      return reset(session);
     case 'quit':
       session.transaction = null;
       session.replyNow(OK);
@@ -81,7 +84,7 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
   if (command.kind === 'refused' || command.kind === 'unsupported') {
     return refuse(session, errorReply(`FERRY ${command.reason}`));
   }
-  if (command.kind === 'session' && !/^(ping|echo|unwatch)$/.test(command.name)) {
+  if (command.kind === 'session' && !/^(ping|wait|unwatch)$/.test(command.name)) {
     return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
   }
   const { frame, frameStart, frameEnd } = scanner;

@@ -31,7 +31,8 @@ export function block(session: Session, command: Command, scanner: RequestScanne
   const found = blockingArguments(command.name, scanner.frame, scanner.argc, scanner.starts, scanner.ends);
   if (found === null) return null;
   if (session.reads.targetTotal > 0) return stall(session);
-  if (session.ownLane !== null && session.hasInFlight) return false;
+  // it is tried on the shared connection, behind what was sent on others
+  if ((session.ownLane !== null || session.watch !== null) && session.hasInFlight) return false;
   const { board } = session;
   const right = multiRight(session);
   if (right === null) return false;

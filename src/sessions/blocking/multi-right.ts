@@ -12,7 +12,7 @@ export function multiRight(session: Session): boolean | null {
   const refusedMs = authority.multiRefusals.get(name);
   if (refusedMs !== undefined && performance.now() - refusedMs < REFUSAL_MS) return false;
   session.busy = true;
-  probeMulti(session.authorityLane())
+  probeMulti(session.sharedLane())
     .then((refusal) => {
       if (refusal === null) authority.multiRights.add(name);
       else authority.multiRefusals.set(name, performance.now());

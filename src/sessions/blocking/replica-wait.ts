@@ -104,7 +104,7 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   op.db = session.db;
   op.route = PASS;
   op.answeredBy = board.rules.authority;
-  op.lane = session.authorityLane();
+  op.lane = session.sharedLane();
   const wire = wireFor(board.authority, command, scanner);
   op.command = board.table.byName('exec')!;
   op.elements = [new ElementEffect(op, command, session.db, frame, 0, frame.length, wire)];

@@ -101,6 +101,19 @@ describe('what ends a WATCH', () => {
     expect(stage.relay('source').seen['pin']).toBeLessThanOrEqual(2);
   });
 
+  test('but no blocking command, no WAIT, and not the first MULTI of a user', async () => {
+    await stage.goTo('dual-write');
+    await say(watcher, 'WATCH k');
+    await say(other, 'SET k theirs');
+    expect(await say(watcher, 'BLPOP none 0.01', 'WAIT 0 1', 'MULTI', 'SET k mine', 'EXEC')).toEqual([
+      NIL,
+      '0',
+      'OK',
+      'QUEUED',
+      NIL,
+    ]);
+  });
+
   test('a pipeline of everything at once is answered in order', async () => {
     const pipeline = ['SET k 1', 'WATCH k', 'GET k', 'MULTI', 'INCR k', 'EXEC', 'GET k', 'WATCH k', 'UNWATCH', 'GET k'];
     const replies = await Promise.all(pipeline.map((line) => watcher.send(...line.split(' '))));

@@ -1,0 +1,62 @@
+/**
+ * What Ferry answers otherwise than the authority would, on purpose: the one list of it.
+ *
+ * docs/compatibility.md shows it, and the equality test accepts nothing else. `commands` names them as the table does;
+ * where only some forms of a command differ, `when` says which.
+ */
+export interface Difference {
+  readonly commands: readonly string[];
+  /** In a sentence: what the client sees. */
+  readonly what: string;
+  readonly why: string;
+}
+
+const list = (names: string): readonly string[] => names.split(' ');
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    commands: list('client|id client|info client|list client|kill client|unblock hello'),
+    what: "ids, addresses and counts are those of Ferry's clients",
+    why: "the servers' connections are shared by clients and are nobody's business",
+  },
+  {
+    commands: list('info'),
+    what: 'a section `# Ferry` is added to INFO without arguments, INFO all and INFO everything; INFO ferry gives it alone',
+    why: 'so that any client can ask how the migration stands',
+  },
+  {
+    commands: list('scan hscan sscan zscan'),
+    what: 'while the target has the authority, cursors have bit 47 set',
+    why: 'a scan that spans a cutover must begin anew on the other server',
+  },
+  {
+    commands: list('monitor'),
+    what: "shows what the authority executes, with Ferry's addresses and its own commands among it",
+    why: "it is the server's stream",
+  },
+  {
+    commands: list('client|tracking'),
+    what: 'CLIENT TRACKING ON is refused',
+    why: 'invalidation messages of two servers cannot be told apart yet',
+  },
+  {
+    commands: list('swapdb'),
+    what: 'refused while a mirror follows',
+    why: "the two databases would be swapped under the mirror's keys",
+  },
+  {
+    commands: list('multi'),
+    what: 'what the server itself refuses in a transaction (NOPERM, OOM) is told at EXEC, not when it is queued',
+    why: 'commands are queued in Ferry and reach the server together with EXEC',
+  },
+  {
+    commands: list('multi'),
+    what: 'SELECT, AUTH, HELLO, SUBSCRIBE, MONITOR and CLIENT inside MULTI are refused',
+    why: "they would change the state of a connection that clients share; Ferry's own commands cannot be part of it",
+  },
+  {
+    commands: list('move copy'),
+    what: 'a database that the mirror cannot have is refused',
+    why: 'what cannot be mirrored must not happen while a mirror follows',
+  },
+];

@@ -1,0 +1,28 @@
+/**
+ * RESET: the connection is as if it were new, but stays open. https://redis.io/commands/reset
+ */
+import { ANONYMOUS } from '../lanes/identity.js';
+import type { Session } from './session.js';
+import { endWatch } from './watch.js';
+
+const RESET = Buffer.from('+RESET\r\n');
+
+/** False: it must wait for the replies before it. */
+export function reset(session: Session): boolean {
+  if (session.hasInFlight) return false;
+  session.transaction = null;
+  if (session.watch !== null) endWatch(session);
+  session.endSubscriptions();
+  session.endMonitor();
+  session.identity = ANONYMOUS;
+  session.scanner.authenticated = !session.board.authority.requiresLogin;
+  session.db = session.board.source.endpoint.db;
+  session.resp = 2;
+  session.name = '';
+  session.silence.off = false;
+  session.silence.skipsNext = false;
+  session.silence.skipsThis = false;
+  session.forgetLanes();
+  session.replyNow(RESET);
+  return true;
+}

@@ -1,0 +1,61 @@
+/**
+ * Whether a user may call what Ferry answers itself: the server says so.
+ *
+ * The server checks rights before it looks at arguments. So the command is sent to it in a form that does nothing (with
+ * arguments that it refuses, or one that only reads), and an answer that begins with NOPERM is the answer. Asked once
+ * per user and command, and again after some seconds: rights change.
+ */
+import type { Command } from '../commands/table.js';
+import { callLane } from '../lanes/call.js';
+import { errorReply } from '../resp/encode.js';
+import { ReplyFault } from '../resp/values.js';
+import type { Session } from './session.js';
+
+const BELIEVED_MS = 3000;
+
+/** The harmless form of each command; those that are missing here are always allowed by Redis, or passed on anyway. */
+const HARMLESS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['client|id', []],
+  ['client|getname', []],
+  ['client|info', []],
+  ['client|getredir', []],
+  ['client|trackinginfo', []],
+  ['client|setname', ['no name']],
+  ['client|setinfo', ['no', 'info']],
+  ['client|list', ['ID', 'x']],
+  ['client|kill', ['ID', 'x']],
+  ['client|pause', ['x']],
+  ['client|reply', ['x']],
+  ['client|no-evict', ['x']],
+  ['client|no-touch', ['x']],
+  ['client|unblock', ['x']],
+  ['client|caching', ['x']],
+  ['client|tracking', ['x']],
+  ['unwatch', []],
+]);
+
+/** True: it may. A reply: that is the server's refusal. Null: it is being asked, and the session is resumed. */
+export function mayCall(session: Session, command: Command): true | Buffer | null {
+  const args = HARMLESS.get(command.name);
+  if (args === undefined) return true;
+  const { authority } = session.board;
+  const key = `${session.identity.name}\n${command.name}`;
+  const known = authority.rights.get(key);
+  if (known !== undefined && performance.now() - known.atMs < BELIEVED_MS) {
+    return known.refusal === '' ? true : errorReply(known.refusal);
+  }
+  session.busy = true;
+  const words = command.name.split('|');
+  words[0] = authority.wireName(words[0]!);
+  callLane(session.authorityLane(), [[...words, ...args]])
+    .then(([reply]) => {
+      const refusal = reply instanceof ReplyFault && /^NOPERM/.test(reply.message) ? reply.message : '';
+      authority.rights.set(key, { refusal, atMs: performance.now() });
+    })
+    .catch((error: Error) => {
+      // not known: neither may it, nor is it refused for good
+      authority.rights.set(key, { refusal: `FERRY ${error.message}`, atMs: performance.now() - BELIEVED_MS + 100 });
+    })
+    .finally(() => session.ready());
+  return null;
+}

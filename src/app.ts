@@ -22,6 +22,7 @@ import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
 import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
+import { ScriptBook } from './mirror/scripts.js';
 import { type Logger, silentLogger } from './observe/log.js';
 import { PHASE_RULES } from './phases/phase.js';
 import { type MigrationState, newState, StateDirectory } from './phases/state.js';
@@ -93,6 +94,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     new DirtyKeys(config.limits.dirtyKeys),
     new Databases([source, target], config.source.db),
     new Counters(),
+    new ScriptBook(config.scripts),
     hooks,
     state.phase,
     state.epoch,

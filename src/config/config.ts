@@ -40,6 +40,8 @@ export interface Config {
   };
   /** forward write commands whose keys cannot be determined (they are refused otherwise) */
   readonly allowUnknownKeys: boolean;
+  /** How scripts and functions are mirrored: `default`, and by SHA-1 or function name. */
+  readonly scripts: Readonly<Record<string, 'copy' | 'replay'>>;
   readonly limits: Limits;
   readonly backfill: {
     /** 0: as fast as both sides allow */
@@ -91,6 +93,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   readRepair: true,
   rename: { source: {}, target: {} },
   allowUnknownKeys: false,
+  scripts: {},
   limits: {
     clientOutputBytes: 256 * MIB,
     mirrorBacklogBytes: 256 * MIB,

@@ -59,6 +59,20 @@ const names = z
   .transform((map) => Object.fromEntries(Object.entries(map).map(([a, b]) => [a.toLowerCase(), b.toLowerCase()])))
   .refine((map) => Object.keys(map).every((name) => /^[a-z][a-z0-9._-]*$/.test(name)));
 
+/** `copy` or `replay` for all; a map in YAML, `default=copy,my_function=replay` as text */
+const scriptModes = z
+  .union([
+    z.string().transform((value) => (value.includes('=') ? pairs(value) : { default: value })),
+    z.record(z.string(), z.string()),
+  ])
+  .transform((map) => Object.fromEntries(Object.entries(map).map(([name, mode]) => [shaOrName(name), mode])))
+  .pipe(z.record(z.string(), z.enum(['copy', 'replay'])));
+
+/** SHA-1s are found in lower case, functions as they are spelt. */
+function shaOrName(name: string): string {
+  return /^[0-9a-f]{40}$/i.test(name) ? name.toLowerCase() : name;
+}
+
 function pairs(value: string): Record<string, string> {
   const parts = value.split(',').filter((part) => part !== '');
   return Object.fromEntries(parts.map((part) => [part.split('=')[0] ?? '', part.split('=').slice(1).join('=')]));
@@ -128,6 +142,12 @@ export const OPTIONS = {
     ...YES_NO,
     default: 'false',
     describe: 'forward writes whose keys cannot be determined; they are not mirrored exactly',
+  },
+  scripts: {
+    value: scriptModes,
+    expects: 'copy, replay, or modes by SHA-1 or function name such as default=copy,my_function=replay',
+    default: 'copy',
+    describe: 'how scripts are mirrored: by copies of their declared keys, or replayed',
   },
   'client-output-bytes': {
     ...size(1 << 20),
@@ -200,6 +220,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     onUncertain: given['on-uncertain'] ?? DEFAULTS.onUncertain,
     readRepair: given['read-repair'] ?? DEFAULTS.readRepair,
     rename: { source: given['rename-source'] ?? {}, target: given['rename-target'] ?? {} },
+    scripts: given.scripts ?? DEFAULTS.scripts,
     allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,
     limits: {
       clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,

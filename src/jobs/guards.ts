@@ -21,6 +21,7 @@ const FORCEABLE = new Set([
   'verification-running',
   'target-evicts',
   'scripts-missing',
+  'functions-missing',
   'login-refused',
   'dirty',
   'mirror-down',

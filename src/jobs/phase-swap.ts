@@ -114,6 +114,7 @@ export class PhaseSwap implements Swapping {
         .prove(user.db)
         .catch((error: Error) => blockers.push({ code: 'database-unusable', message: `${error.message}.` }));
     }
+    if (authority !== board.authority) blockers.push(...(await this.checkScripts(authority)));
     this.prepared = this.makeMirror(authority, follower);
     if (!(await becomes(() => this.prepared!.lane.isUp, PREPARE_MS))) {
       const reason = this.prepared.lane.lastError;
@@ -172,6 +173,39 @@ export class PhaseSwap implements Swapping {
     return blockers;
   }
 
+  /** Every script and function that clients call must be there too: a NOSCRIPT would be Ferry's fault. */
+  private async checkScripts(authority: Upstream): Promise<Blocker[]> {
+    const { board } = this.migration;
+    const blockers: Blocker[] = [];
+    try {
+      const shas = board.scripts.allShas();
+      const found = shas.length === 0 ? [] : ((await authority.call('SCRIPT', 'EXISTS', ...shas)) as number[]);
+      const missing: string[] = [];
+      for (const [i, sha] of shas.entries()) {
+        if (Number(found[i]) === 1) continue;
+        const body = board.scripts.bodyOf(sha);
+        if (body === undefined) missing.push(sha);
+        else await authority.call('SCRIPT', 'LOAD', body);
+      }
+      if (missing.length > 0) {
+        const shown = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '');
+        const message = `Clients run ${missing.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
+        blockers.push({ code: 'scripts-missing', message });
+      }
+      const libraries = async (side: Upstream): Promise<Map<string, string>> =>
+        librariesOf(await side.call('FUNCTION', 'LIST', 'WITHCODE'));
+      const there = await libraries(authority);
+      const lacking = [...(await libraries(board.authority))].filter(([name, code]) => there.get(name) !== code);
+      if (lacking.length > 0) {
+        const message = `The ${authority.side} lacks these libraries of functions, or has them with another text: ${lacking.map(([name]) => name).join(', ')}. Load them there with FUNCTION LOAD REPLACE.`;
+        blockers.push({ code: 'functions-missing', message });
+      }
+    } catch (error) {
+      this.log.warn({ side: authority.side, reason: (error as Error).message }, 'scripts and functions not compared');
+    }
+    return blockers;
+  }
+
   private makeMirror(authority: Upstream, follower: Upstream): Mirror {
     const { board } = this.migration;
     const { limits } = board.config;
@@ -185,6 +219,7 @@ export class PhaseSwap implements Swapping {
       usedDbs: board.databases.used,
       backlogLimitBytes: limits.mirrorBacklogBytes,
       counters: board.counters,
+      scripts: board.scripts,
       onMirrored: board.hooks.onMirrored ?? null,
       copy: {
         budgetBytes: limits.copyBudgetBytes,
@@ -254,6 +289,16 @@ export class PhaseSwap implements Swapping {
     if (upstream === board.authority || board.phase === 'target-first') board.dirty.markAll();
     else this.backfill.restart(`the ${upstream.side} is another process`);
   }
+}
+
+/** FUNCTION LIST WITHCODE: name → text. */
+function librariesOf(reply: unknown): Map<string, string> {
+  const libraries = new Map<string, string>();
+  for (const fields of reply as unknown[][]) {
+    const field = (name: string): string => String(fields[fields.findIndex((f) => String(f) === name) + 1]);
+    libraries.set(field('library_name'), field('library_code'));
+  }
+  return libraries;
 }
 
 async function becomes(condition: () => boolean, withinMs: number): Promise<boolean> {

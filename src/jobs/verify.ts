@@ -254,7 +254,7 @@ export class Verify {
     });
     return candidates.filter((c, i) => {
       const deadlineMs = equal.get(c);
-      if (deadlineMs === undefined || ledger.version[c.slot] !== versions[i] || ledger.open[c.slot] !== 0) return true;
+      if (deadlineMs === undefined || ledger.version[c.slot] !== versions[i] || ledger.isOpen(c.slot)) return true;
       this.noteDeadline(c, deadlineMs);
       return false;
     });
@@ -299,7 +299,7 @@ export class Verify {
     const still = await Promise.all(
       candidates.map(async (c) => {
         const version = board.ledger.version[c.slot];
-        const isQuiet = (): boolean => board.ledger.open[c.slot] === 0 && board.ledger.version[c.slot] === version;
+        const isQuiet = (): boolean => !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version;
         if (!isQuiet()) return true;
         const mirror: Caller = (commands) => callLane(board.follower.jobLane('verify', c.db), commands);
         try {

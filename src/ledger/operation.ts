@@ -20,11 +20,13 @@ export type OperationStage = typeof IDLE | typeof PARKED | typeof LAUNCHED | typ
 
 /** `slot` of an operation that takes all slots (FLUSHALL, FLUSHDB). */
 export const ALL_SLOTS = -2;
+/** `slot` of an operation that may touch any key, and shares them with the other operations of its lane only. */
+export const LANE_SLOTS = -3;
 /** `slot` of an operation that takes none. */
 export const NO_SLOT = -1;
 
 export abstract class Operation {
-  /** The first slot it takes, or ALL_SLOTS, or NO_SLOT. */
+  /** The first slot it takes, or ALL_SLOTS, LANE_SLOTS, or NO_SLOT. */
   slot: number = NO_SLOT;
   /** Further distinct slots of a command over several, else null. */
   moreSlots: number[] | null = null;

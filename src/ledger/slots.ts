@@ -10,10 +10,14 @@
  * none (L3). FLUSHALL is a barrier: it waits until nothing is unreplied or parked, and everybody later waits
  * behind it. Slot 16384 is a pseudo-slot for keyless writes (SCRIPT LOAD …), ordered among themselves.
  *
+ * A replayed script may touch any key (LANE_SLOTS): it waits until everything unreplied is on its own lane, and while it
+ * is unreplied the other lanes wait. Operations of its own lane go on: one connection orders them. Whoever must wait for
+ * such a one, or is one that waits, stands in front like a barrier, so that nobody overtakes and nobody starves.
+ *
  * Does not send, derive or reply: `Operation.launch` does. No allocation unless something is parked.
  */
 import { Fifo } from './fifo.js';
-import { ALL_SLOTS, IDLE, LAUNCHED, NO_SLOT, type Operation, PARKED, REPLIED } from './operation.js';
+import { ALL_SLOTS, IDLE, LANE_SLOTS, LAUNCHED, NO_SLOT, type Operation, PARKED, REPLIED } from './operation.js';
 
 export const SLOTS = 16384;
 /** The pseudo-slot of keyless writes. */
@@ -37,6 +41,11 @@ export class SlotLedger {
 
   private readonly parkedAt = new Uint32Array(SLOTS + 1);
   private readonly queues = new Map<number, Fifo<Operation>>();
+  /** Unreplied operations that take LANE_SLOTS; all of them are on the lane `wideHolder`. */
+  private wideUnreplied = 0;
+  private wideHolder = 0;
+  /** Unreplied operations by lane, once an operation with LANE_SLOTS was seen. */
+  private byLane: Map<number, number> | null = null;
   /** The barrier in front (waiting or unreplied) and everything that came after it, in order. */
   private barrier: Operation | null = null;
   private readonly behind = new Fifo<Operation>();
@@ -51,10 +60,10 @@ export class SlotLedger {
       return true;
     }
     if (this.barrier !== null) return this.wait(op, this.behind);
-    if (op.slot === ALL_SLOTS) {
+    if (op.slot === ALL_SLOTS || op.slot === LANE_SLOTS || (this.wideUnreplied > 0 && op.laneId !== this.wideHolder)) {
       this.barrier = op;
-      if (this.unrepliedTotal === 0 && this.parkedNow === 0) {
-        this.start(op, false);
+      if (this.parkedNow === 0 && this.mayPass(op)) {
+        this.pass(op, false);
         return true;
       }
       op.stage = PARKED;
@@ -75,6 +84,8 @@ export class SlotLedger {
     if (op.stage !== LAUNCHED) throw new Error(`an operation in stage ${op.stage} was replied`);
     op.stage = REPLIED;
     this.unrepliedTotal--;
+    if (this.byLane !== null) this.leaveLane(this.byLane, op.laneId);
+    if (op.slot === LANE_SLOTS) this.wideUnreplied--;
     const slot = op.slot;
     if (slot >= 0) {
       if (--this.unreplied[slot]! === 0 && this.parkedAt[slot]! > 0) this.unpark(slot);
@@ -120,8 +131,13 @@ export class SlotLedger {
     if (this.barrier !== null) this.moveBarrier(null);
   }
 
+  /** Is anything open that may concern the slot? */
+  isOpen(slot: number): boolean {
+    return this.open[slot] !== 0 || this.openAll !== 0;
+  }
+
   private countOpen(op: Operation, by: 1 | -1): void {
-    if (op.slot === ALL_SLOTS) {
+    if (op.slot === ALL_SLOTS || op.slot === LANE_SLOTS) {
       this.openAll += by;
       if (by > 0) for (let s = 0; s <= SLOTS; s++) this.version[s]!++;
       return;
@@ -154,6 +170,11 @@ export class SlotLedger {
   private start(op: Operation, late: boolean): void {
     op.stage = LAUNCHED;
     this.unrepliedTotal++;
+    if (this.byLane !== null) this.byLane.set(op.laneId, (this.byLane.get(op.laneId) ?? 0) + 1);
+    if (op.slot === LANE_SLOTS) {
+      this.wideUnreplied++;
+      this.wideHolder = op.laneId;
+    }
     if (op.slot >= 0) {
       this.unreplied[op.slot]!++;
       this.holder[op.slot] = op.laneId;
@@ -225,10 +246,43 @@ export class SlotLedger {
     if (barrier === done) {
       this.barrier = null;
       this.releaseBehind();
-    } else if (barrier.stage === PARKED && this.unrepliedTotal === 0 && this.parkedNow - this.behind.length === 1) {
+    } else if (barrier.stage === PARKED && this.parkedNow - this.behind.length === 1 && this.mayPass(barrier)) {
       this.parkedNow--;
-      this.start(barrier, true);
+      this.pass(barrier, true);
     }
+  }
+
+  private leaveLane(byLane: Map<number, number>, laneId: number): void {
+    const left = (byLane.get(laneId) ?? 0) - 1;
+    if (left > 0) byLane.set(laneId, left);
+    else byLane.delete(laneId);
+  }
+
+  /** Nobody is parked in front of it: may the operation that stands as the barrier be launched? */
+  private mayPass(op: Operation): boolean {
+    if (op.slot === ALL_SLOTS) return this.unrepliedTotal === 0;
+    if (op.slot !== LANE_SLOTS) return this.wideUnreplied === 0;
+    if (this.byLane === null) {
+      // from here on the lanes are told apart; what is unreplied now is of lanes that nobody counted
+      if (this.unrepliedTotal > 0) return false;
+      this.byLane = new Map();
+    }
+    return this.unrepliedTotal === (this.byLane.get(op.laneId) ?? 0);
+  }
+
+  /** Launches it, or lets it wait for its slots like any other; a FLUSHALL goes on holding back what comes behind it. */
+  private pass(op: Operation, late: boolean): void {
+    if (op.slot === ALL_SLOTS) {
+      this.start(op, late);
+      return;
+    }
+    this.barrier = null;
+    if (op.slot === LANE_SLOTS || this.mayStart(op)) this.start(op, late);
+    else {
+      this.park(op);
+      this.parkedEver--;
+    }
+    this.releaseBehind();
   }
 
   /** Admits again, in order, what waited behind the barrier; the next barrier among them stops it. */
@@ -236,7 +290,11 @@ export class SlotLedger {
     while (this.behind.length > 0 && this.barrier === null) {
       const op = this.behind.shift();
       this.parkedNow--;
-      if (op.slot === ALL_SLOTS) {
+      if (
+        op.slot === ALL_SLOTS ||
+        op.slot === LANE_SLOTS ||
+        (this.wideUnreplied > 0 && op.laneId !== this.wideHolder)
+      ) {
         this.barrier = op;
         this.parkedNow++;
         this.moveBarrier(null);

@@ -41,6 +41,18 @@ export class MirrorBase {
     return true;
   }
 
+  /** Are all keys that the command writes the same there? */
+  areSure(e: Effect, command: Command, d: Derivation, inExec: boolean): boolean {
+    this.deadlineMs = 0;
+    if (inExec || command.mirroring.class === 'none') return false;
+    const { keys, args } = d;
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.index[i]!;
+      if (!this.isSure(e.db, args.frame, args.starts[at]!, args.ends[at]!, d.nowMs)) return false;
+    }
+    return true;
+  }
+
   private isSure(db: number, frame: Buffer, start: number, end: number, nowMs: number): boolean {
     const { known, dirty } = this;
     if (!known.isKnown(db, frame, start, end, nowMs)) return false;

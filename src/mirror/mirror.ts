@@ -33,7 +33,7 @@ import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
 import type { Effect, ElementEffect } from './effect.js';
 import { type MirrorOp, MirrorOpPool } from './operation.js';
-import { ScriptCache } from './scripts.js';
+import { GivenScripts, type ScriptBook } from './scripts.js';
 import { WriteLane } from './write-lane.js';
 
 export interface MirrorCounters {
@@ -54,6 +54,7 @@ export interface MirrorContext {
   readonly usedDbs: ReadonlySet<number>;
   readonly backlogLimitBytes: number;
   readonly copy: CopyOptions;
+  readonly scripts: ScriptBook;
   readonly counters: MirrorCounters;
   /** Test hook: told which class each command was mirrored with. */
   readonly onMirrored: ((command: string, mirrorClass: MirrorClass) => void) | null;
@@ -72,7 +73,7 @@ export class Mirror implements DerivationOutput {
   readonly clock: MirrorClock;
   private readonly base: MirrorBase;
   private readonly d = new Derivation();
-  private readonly scripts = new ScriptCache();
+  private readonly given = new GivenScripts();
   private readonly pool = new MirrorOpPool(this);
   private readonly spans: number[] = [];
   private readonly failedArgs = new ArgReader();
@@ -85,7 +86,8 @@ export class Mirror implements DerivationOutput {
     this.clock = new MirrorClock(context.authority, context.mirror);
     this.lane = new WriteLane(context.mirror, context.usedDbs, context.backlogLimitBytes, {
       onUp: () => {
-        this.scripts.clear();
+        this.given.clear();
+        for (const body of context.scripts.allBodies()) this.giveScript(body);
         context.onUp();
       },
       onDown: (reason) => context.onDown(reason),
@@ -157,7 +159,7 @@ export class Mirror implements DerivationOutput {
       if (/^flush/.test(e.command.name)) {
         known.forget();
         dirty.markAll();
-      } else this.scripts.clear();
+      } else this.given.clear();
       return;
     }
     if (!findKeys(e.command, args.frame, args.argc, args.starts, args.ends, this.failedKeys)) return;
@@ -248,7 +250,10 @@ export class Mirror implements DerivationOutput {
       if (/^flush/.test(e.command!.name)) this.markDirty(e); // taken away there: key by key, by the repair
       return;
     }
-    if (e.command!.name === 'script|flush') this.scripts.clear();
+    if (e.command!.name === 'script|flush') {
+      this.given.clear();
+      this.context.scripts.forget();
+    } else if (e.command!.name === 'script|load') this.context.scripts.sawBody(this.d.arg(2));
     if (/^flush/.test(e.command!.name)) {
       this.copies.pending.markAllChanged();
       if (!known.allKnown) known.forget();
@@ -261,7 +266,12 @@ export class Mirror implements DerivationOutput {
   private deriveKeyed(e: Effect, command: Command, inExec: boolean): void {
     const d = this.d;
     const rule = command.mirroring;
-    if (command.name === 'eval') this.loadScript(e.db, d.arg(1));
+    if (command.name === 'eval') this.giveScript(d.arg(1));
+    else if (command.name === 'evalsha') this.context.scripts.sawSha(d.arg(1));
+    if (this.isReplayedScript(command)) {
+      this.replayScript(e, command, inExec);
+      return;
+    }
     if (command.blocking && !narrowToTaken(command.name, d)) return;
     const tooBig = e.isPartial || e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
     if (command.name === 'move') {
@@ -316,10 +326,35 @@ export class Mirror implements DerivationOutput {
     return false;
   }
 
-  private loadScript(db: number, body: Buffer): void {
-    if (!this.scripts.isNew(body)) return;
-    this.appendArgs(null, db, ['SCRIPT', 'LOAD', body]);
+  /** So that EVALSHA works there. */
+  private giveScript(body: Buffer): void {
+    const sha = this.context.scripts.sawBody(body);
+    const [db] = this.context.usedDbs;
+    if (db === undefined || !this.given.isNew(sha)) return;
+    if (this.lane.canTake(db, body.length)) this.appendArgs(null, db, ['SCRIPT', 'LOAD', body]);
+    else this.given.clear(); // with the next connection
   }
+
+  private isReplayedScript({ name }: Command): boolean {
+    if (name !== 'eval' && name !== 'evalsha' && name !== 'fcall') return false;
+    return this.context.scripts.isReplayed(name, this.d.arg(1));
+  }
+
+  /**
+   * The script runs there too, whatever it touches. The keys that it declares and that are not sure to be the same
+   * there are copied behind it. Its reply is compared once everything is known to be the same.
+   */
+  private replayScript(e: Effect, command: Command, inExec: boolean): void {
+    const d = this.d;
+    const isSame = !this.joinsCopy(e.db) && this.base.areSure(e, command, d, inExec);
+    this.comparesScript = isSame && this.context.known.allKnown;
+    d.verbatim();
+    this.comparesScript = false;
+    if (!isSame) d.copyKeys();
+    d.outcome = 'replay';
+  }
+
+  private comparesScript = false;
 
   // ── DerivationOutput
 
@@ -327,7 +362,7 @@ export class Mirror implements DerivationOutput {
     const e = this.current!;
     const d = this.d;
     const op = this.take(e);
-    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
+    if (e.command!.mirroring.selfCheck || this.comparesScript) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;
     const wire = this.context.mirror.wireName(name.split('|')[0]!);
     if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())

@@ -43,7 +43,7 @@ export function decideRead(
 ): ReadDecision {
   if (command.miss === 'never') return ASKS_AUTHORITY;
   if (!board.isShared(slot)) return NOT_SHARED;
-  if (board.ledger.open[slot] !== 0 || board.ledger.openAll !== 0) return WRITES_OPEN;
+  if (board.ledger.isOpen(slot)) return WRITES_OPEN;
   if (!board.targetProven) return NOT_PROVEN;
   if (pendingSourceReads !== 0) return SOURCE_READ_PENDING;
   if (!targetIsUp) return TARGET_DOWN;

@@ -1,8 +1,9 @@
 /** Which slots a write takes: its keys', all of them for a FLUSH, the pseudo-slot for other writes without keys. */
 import { findKeys, KeyList } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
-import { ALL_SLOTS, NO_SLOT, type Operation } from '../ledger/operation.js';
+import { ALL_SLOTS, LANE_SLOTS, NO_SLOT, type Operation } from '../ledger/operation.js';
 import { KEYLESS_SLOT } from '../ledger/slots.js';
+import type { ScriptBook } from '../mirror/scripts.js';
 import { keySlot } from '../topology/crc16.js';
 
 const keys = new KeyList();
@@ -10,6 +11,18 @@ const keys = new KeyList();
 /** FLUSHALL and FLUSHDB are barriers; scripts and functions are ordered among themselves. */
 export function keylessSlot(command: Command): number {
   return command.name === 'flushall' || command.name === 'flushdb' ? ALL_SLOTS : KEYLESS_SLOT;
+}
+
+/** A replayed script may touch any key. */
+function isReplayedScript(
+  { name }: Command,
+  scripts: ScriptBook,
+  frame: Buffer,
+  starts: Int32Array,
+  ends: Int32Array,
+): boolean {
+  if (!scripts.hasReplays || (name !== 'eval' && name !== 'evalsha' && name !== 'fcall')) return false;
+  return scripts.isReplayed(name, frame.subarray(starts[1]!, ends[1]!));
 }
 
 /** A reusable list of distinct slots; most commands have one, so the rest is allocated only when there is more. */
@@ -23,8 +36,14 @@ export class SlotList {
   }
 
   add(slot: number): void {
-    if (this.first === NO_SLOT || slot === ALL_SLOTS) this.first = slot;
-    else if (this.first !== ALL_SLOTS && slot !== this.first && !(this.more?.includes(slot) ?? false)) {
+    if (this.first === NO_SLOT || slot === ALL_SLOTS || (slot === LANE_SLOTS && this.first !== ALL_SLOTS))
+      this.first = slot;
+    else if (
+      this.first !== ALL_SLOTS &&
+      this.first !== LANE_SLOTS &&
+      slot !== this.first &&
+      !(this.more?.includes(slot) ?? false)
+    ) {
       this.more ??= [];
       this.more.push(slot);
     }
@@ -34,7 +53,15 @@ export class SlotList {
    * Adds the slots of one write. False: its keys cannot be determined from these arguments (nothing was added).
    * Keys that it only reads count too: what it reads must not change between its execution and its reply.
    */
-  addWrite(command: Command, frame: Buffer, argc: number, starts: Int32Array, ends: Int32Array): boolean {
+  addWrite(
+    command: Command,
+    frame: Buffer,
+    argc: number,
+    starts: Int32Array,
+    ends: Int32Array,
+    scripts: ScriptBook | null = null,
+  ): boolean {
+    if (scripts !== null && isReplayedScript(command, scripts, frame, starts, ends)) this.add(LANE_SLOTS);
     if (command.kind === 'keyless-write') {
       this.add(keylessSlot(command));
       return true;
@@ -54,6 +81,6 @@ export class SlotList {
   /** Hands the slots over to the operation; the list of further ones is its own from now on. */
   giveTo(op: Operation): void {
     op.slot = this.first;
-    op.moreSlots = this.first === ALL_SLOTS ? null : this.more;
+    op.moreSlots = this.first < 0 ? null : this.more;
   }
 }

@@ -12,6 +12,7 @@ import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
 import { SLOTS, type SlotLedger } from '../ledger/slots.js';
 import type { Mirror } from '../mirror/mirror.js';
+import type { ScriptBook } from '../mirror/scripts.js';
 import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
 import type { Counters } from './counters.js';
 import type { Databases } from './databases.js';
@@ -58,6 +59,7 @@ export class Switchboard {
     readonly dirty: DirtyKeys,
     readonly databases: Databases,
     readonly counters: Counters,
+    readonly scripts: ScriptBook,
     readonly hooks: TestHooks,
     phase: Phase,
     epoch: number,

@@ -131,6 +131,7 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
 
 function read(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
+  if (command.name === 'eval_ro') board.scripts.sawBody(scanner.arg(1));
   if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
@@ -207,11 +208,12 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   // its own connection may be paused for its client: a write there must not hold a slot behind a read
   if (session.ownLane !== null && session.hasInFlight) return false;
   if (!board.rules.mirrored) {
+    rememberScript(session, command, scanner);
     if (session.reads.targetTotal > 0) return stall(session);
     return pass(session, command, scanner, NO_BUCKET);
   }
   slots.clear();
-  const told = slots.addWrite(command, frame, argc, starts, ends);
+  const told = slots.addWrite(command, frame, argc, starts, ends, board.scripts);
   if (!told && command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {
     const name = command.name.toUpperCase().replace('|', ' ');
     return refuse(session, errorReply(`FERRY ${name} is refused: its keys cannot be determined (allow-unknown-keys)`));
@@ -233,4 +235,12 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   }
   if (!board.ledger.admit(op)) session.parkedOp = op;
   return true;
+}
+
+/** While nothing is mirrored: what clients will call by its SHA-1 once there is another server. */
+function rememberScript({ board }: Session, { name }: Command, scanner: RequestScanner): void {
+  if (name === 'eval') board.scripts.sawBody(scanner.arg(1));
+  else if (name === 'script|load') board.scripts.sawBody(scanner.arg(2));
+  else if (name === 'script|flush') board.scripts.forget();
+  else if (name === 'evalsha') board.scripts.sawSha(scanner.arg(1));
 }

@@ -156,7 +156,7 @@ function takeSlots(op: ClientOp, transaction: Transaction): void {
   for (const q of transaction.queued) {
     if (q.command.kind !== 'write' && q.command.kind !== 'keyless-write') continue;
     args.read(q.frame, q.start, q.end);
-    slots.addWrite(q.command, args.frame, args.argc, args.starts, args.ends);
+    slots.addWrite(q.command, args.frame, args.argc, args.starts, args.ends, op.session!.board.scripts);
   }
   slots.giveTo(op);
 }

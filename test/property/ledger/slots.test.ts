@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ALL_SLOTS, IDLE, LAUNCHED, PARKED, REPLIED } from '../../../src/ledger/operation.js';
+import { ALL_SLOTS, IDLE, LANE_SLOTS, LAUNCHED, PARKED, REPLIED } from '../../../src/ledger/operation.js';
 import { KEYLESS_SLOT, SlotLedger } from '../../../src/ledger/slots.js';
 import { FakeOperation, traces } from '../../unit/ledger/fake-operation.js';
 
@@ -13,7 +13,7 @@ const SLOT_POOL = [0, 1, 2, 5, 16383, KEYLESS_SLOT];
 const LANES = 3;
 
 type Step =
-  | { readonly does: 'admit'; readonly lane: number; readonly slots: readonly number[] | 'all' }
+  | { readonly does: 'admit'; readonly lane: number; readonly slots: readonly number[] | 'all' | 'lane' }
   | { readonly does: 'reply' | 'finish' | 'withdraw'; readonly pick: number };
 
 const pick = fc.nat(1000);
@@ -21,6 +21,7 @@ const slotSet = fc.oneof(
   { weight: 6, arbitrary: fc.shuffledSubarray(SLOT_POOL, { minLength: 1, maxLength: 1 }) },
   { weight: 3, arbitrary: fc.shuffledSubarray(SLOT_POOL, { minLength: 2, maxLength: 4 }) },
   { weight: 1, arbitrary: fc.constant('all' as const) },
+  { weight: 1, arbitrary: fc.constant('lane' as const) },
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ does: fc.constant('admit' as const), lane: fc.nat(LANES - 1), slots: slotSet }) },
@@ -72,6 +73,8 @@ class World {
   /** L1 and L3: on one slot one lane; a barrier alone. */
   private checkExclusion(unreplied: readonly FakeOperation[]): void {
     if (unreplied.some((op) => op.slot === ALL_SLOTS)) must(unreplied.length === 1, 'a barrier is not alone');
+    const wide = unreplied.find((op) => op.slot === LANE_SLOTS);
+    if (wide !== undefined) must(unreplied.every((op) => op.laneId === wide.laneId), 'another lane beside a script');
     const lanes = new Map<number, number>();
     for (const op of unreplied) {
       for (const slot of op.slots) {
@@ -88,7 +91,7 @@ class World {
     must(ledger.unrepliedTotal === unreplied.length, 'unrepliedTotal');
     must(ledger.parkedNow === parked.length, 'parkedNow');
     must(ledger.openTotal === open.length, 'openTotal');
-    must(ledger.openAll === open.filter((op) => op.slot === ALL_SLOTS).length, 'openAll');
+    must(ledger.openAll === open.filter((op) => op.slot === ALL_SLOTS || op.slot === LANE_SLOTS).length, 'openAll');
     for (const slot of SLOT_POOL) {
       const on = (ops: readonly FakeOperation[]): number => ops.filter((op) => op.slots.includes(slot)).length;
       must(ledger.unreplied[slot] === on(unreplied), `unreplied of ${slot}`);
@@ -140,7 +143,7 @@ function must(holds: boolean, what: string): void {
 }
 
 function meet(a: FakeOperation, b: FakeOperation): boolean {
-  if (a.slot === ALL_SLOTS || b.slot === ALL_SLOTS) return true;
+  if (a.slot < 0 || b.slot < 0) return true;
   return a.slots.some((slot) => b.slots.includes(slot));
 }
 
@@ -148,6 +151,7 @@ describe('ways to diverge 22: the slot ledger under random sequences', () => {
   it('keeps one lane to a slot, all or none, first come first served, and ends at zero', () => {
     let parked = 0;
     let barriers = 0;
+    let scripts = 0;
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), (steps) => {
         const world = new World();
@@ -157,11 +161,13 @@ describe('ways to diverge 22: the slot ledger under random sequences', () => {
         }
         parked += world.ledger.parkedEver;
         barriers += world.admitted.filter((op) => op.slot === ALL_SLOTS && op.launches === 1).length;
+        scripts += world.admitted.filter((op) => op.slot === LANE_SLOTS && op.launches === 1).length;
         world.end();
       }),
       { numRuns: 300 },
     );
     expect(parked).toBeGreaterThan(1000);
     expect(barriers).toBeGreaterThan(50);
+    expect(scripts).toBeGreaterThan(50);
   });
 });

@@ -1,5 +1,5 @@
 /** An operation that notes when the ledger launches it, and does nothing else. */
-import { ALL_SLOTS, Operation } from '../../../src/ledger/operation.js';
+import { ALL_SLOTS, LANE_SLOTS, Operation } from '../../../src/ledger/operation.js';
 import { SLOTS, type SlotLedger } from '../../../src/ledger/slots.js';
 
 export class FakeOperation extends Operation {
@@ -11,12 +11,13 @@ export class FakeOperation extends Operation {
   constructor(
     readonly name: string,
     laneId: number,
-    slots: readonly number[] | 'all',
+    slots: readonly number[] | 'all' | 'lane',
     private readonly launched: FakeOperation[],
   ) {
     super();
     this.laneId = laneId;
     if (slots === 'all') this.slot = ALL_SLOTS;
+    else if (slots === 'lane') this.slot = LANE_SLOTS;
     else if (slots.length > 0) {
       this.slot = slots[0]!;
       this.moreSlots = slots.length > 1 ? slots.slice(1) : null;

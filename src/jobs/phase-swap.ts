@@ -234,6 +234,7 @@ export class PhaseSwap implements Swapping {
         this.log.warn({ side: follower.side }, 'the mirror does not hold what it was given: somebody else changes it');
         this.doubtMirror(`the ${follower.side} answered a write otherwise than the ${authority.side}`);
       },
+      onHazard: (what) => this.migration.hazard(what),
       onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
       onDown: (reason) =>
         reason !== 'closed' &&

@@ -60,6 +60,8 @@ export interface MirrorContext {
   readonly onMirrored: ((command: string, mirrorClass: MirrorClass) => void) | null;
   /** What the mirror holds is not what it was given. */
   onMismatch(): void;
+  /** Something happened that may have left a difference: only a verification can tell. */
+  onHazard(what: string): void;
   onUp(): void;
   onDown(reason: string): void;
 }
@@ -342,12 +344,18 @@ export class Mirror implements DerivationOutput {
 
   /**
    * The script runs there too, whatever it touches. The keys that it declares and that are not sure to be the same
-   * there are copied behind it. Its reply is compared once everything is known to be the same.
+   * there are copied behind it. Its reply is compared once everything is known to be the same; before that, and while any
+   * key is being copied, it may find other values there than on the authority, so a verification must follow.
    */
   private replayScript(e: Effect, command: Command, inExec: boolean): void {
     const d = this.d;
     const isSame = !this.joinsCopy(e.db) && this.base.areSure(e, command, d, inExec);
-    this.comparesScript = isSame && this.context.known.allKnown;
+    const { known, dirty } = this.context;
+    this.comparesScript = isSame && known.allKnown;
+    // it may have read a key that is not the same there yet
+    if (known.allKnown && (this.copies.active > 0 || !dirty.isClean)) {
+      this.context.onHazard('a script was replayed while keys were being copied');
+    }
     d.verbatim();
     this.comparesScript = false;
     if (!isSame) d.copyKeys();

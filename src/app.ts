@@ -18,18 +18,20 @@ import { PhaseSwap } from './jobs/phase-swap.js';
 import { Repair } from './jobs/repair.js';
 import { Transitions } from './jobs/transition.js';
 import { Verify } from './jobs/verify.js';
+import { Accounts, UserFile } from './lanes/accounts.js';
 import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
 import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
 import { ScriptBook } from './mirror/scripts.js';
 import { type Logger, silentLogger } from './observe/log.js';
-import { PHASE_RULES } from './phases/phase.js';
+import { PHASE_RULES, type Side } from './phases/phase.js';
 import { type MigrationState, newState, StateDirectory } from './phases/state.js';
 import { Counters } from './routing/counters.js';
 import { Databases } from './routing/databases.js';
 import { Switchboard, type TestHooks } from './routing/switchboard.js';
 import { Listener } from './sessions/listener.js';
+import { LoginWatch } from './sessions/logins.js';
 
 export interface FerryOptions {
   readonly log?: Logger;
@@ -68,8 +70,9 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
 
   const name = `ferry:${state.migrationId}:${state.epoch}`;
   const mappedDb = config.source.db === config.target.db ? -1 : config.source.db;
-  const source = new Upstream('source', config.source, config.target, -1, name, config.rename.source);
-  const target = new Upstream('target', config.target, config.source, mappedDb, name, config.rename.target);
+  const accounts = await openAccounts(config);
+  const source = openSide('source', config, accounts, -1, name);
+  const target = openSide('target', config, accounts, mappedDb, name);
   const stopSides = (): void => {
     source.close();
     target.close();
@@ -109,7 +112,9 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const swap = new PhaseSwap(migration, backfill, verify, log);
   const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
 
-  const listener = new Listener(board);
+  const listener = openListener(board, config);
+  const logins = new LoginWatch(board, listener.clients, log, config.reverifySeconds);
+  const renewal = renewCredentials([source, target], config, log);
   swap.subscribers = listener.clients;
   swap.users = () =>
     [...listener.clients.byId.values()].map((session) => ({ identity: session.identity, db: session.db }));
@@ -121,7 +126,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     verify,
     transitions,
     startedAt,
-    listenAddress: () => `${config.listen.host}:${port}`,
+    listenAddress: () => config.listen.path ?? `${config.listen.host}:${port}`,
     clients: () => ({
       connected: listener.clients.byId.size,
       blocked: listener.clients.blocked,
@@ -136,6 +141,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   }, CLOCK_EVERY_MS);
   const closeAll = async (): Promise<void> => {
     clearInterval(clock);
+    clearInterval(renewal);
+    logins.stop();
     control.stop();
     listener.closeAll();
     verify.stop();
@@ -155,7 +162,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   }
   log.info(
     {
-      listen: `${config.listen.host}:${port}`,
+      listen: config.listen.path ?? `${config.listen.host}:${port}`,
       phase: board.phase,
       source: source.endpoint.url,
       target: target.endpoint.url,
@@ -198,6 +205,47 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
       return stopping;
     },
   };
+}
+
+async function openAccounts(config: Config): Promise<Accounts> {
+  const { credentials, mapUsers, usersFile } = config;
+  try {
+    const users = usersFile === null ? null : new UserFile(usersFile);
+    const accounts = new Accounts({ source: config.source, target: config.target }, credentials, mapUsers, users);
+    for (const own of [accounts.own.source, accounts.own.target]) if (own.changes) await own.refresh();
+    return accounts;
+  } catch (error) {
+    throw new StartError(2, `The credentials cannot be read: ${reasonOf(error)}. Check the files and commands given.`);
+  }
+}
+
+function openSide(side: Side, config: Config, accounts: Accounts, mappedDb: number, name: string): Upstream {
+  try {
+    return new Upstream(side, config[side], accounts, mappedDb, name, config.rename[side]);
+  } catch (error) {
+    throw new StartError(2, `The TLS files of the ${side} cannot be read: ${reasonOf(error)}. Check its URL.`);
+  }
+}
+
+function openListener(board: Switchboard, config: Config): Listener {
+  try {
+    return new Listener(board);
+  } catch (error) {
+    throw new StartError(2, `The TLS files for clients cannot be used: ${reasonOf(error)}. Check ${config.tls?.cert}.`);
+  }
+}
+
+/** Secrets that change are read again now and then, and told to what is open. */
+function renewCredentials(sides: readonly Upstream[], config: Config, log: Logger): NodeJS.Timeout {
+  return setInterval(() => {
+    for (const side of sides) {
+      if (!side.own.changes) continue;
+      side.own.refresh().then(
+        (changed) => (changed ? side.renewLogin() : undefined),
+        (error: Error) => log.warn({ side: side.side, reason: error.message }, 'credentials not read again'),
+      );
+    }
+  }, config.credentials.refreshSeconds * 1000);
 }
 
 async function openState(
@@ -265,10 +313,11 @@ function reasonOf(error: unknown): string {
 }
 
 async function listen(listener: Listener, config: Config): Promise<number> {
-  const { host, port } = config.listen;
+  const { host, port, path } = config.listen;
   try {
-    return await listener.listen(host, port);
+    return await listener.listen(config.listen);
   } catch (error) {
-    throw new StartError(2, `Cannot listen on ${host}:${port}: ${reasonOf(error)}. Choose another --listen.`);
+    const where = path ?? `${host}:${port}`;
+    throw new StartError(2, `Cannot listen on ${where}: ${reasonOf(error)}. Choose another --listen.`);
   }
 }

@@ -17,7 +17,30 @@ export interface Config {
   readonly source: Endpoint;
   readonly target: Endpoint;
   /** where applications connect; port 0 takes a free one */
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host: string; readonly port: number; readonly path?: string };
+  /** TLS for clients; null: plain connections */
+  readonly tls: {
+    readonly cert: string;
+    readonly key: string;
+    /** authorities of client certificates */
+    readonly ca: string | null;
+    readonly clientAuth: 'no' | 'optional' | 'required';
+    /** further certificates by server name: files */
+    readonly sni: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
+  } | null;
+  /** who clients are: Ferry's own file, and users who have another account on the target */
+  readonly usersFile: string | null;
+  readonly mapUsers: Readonly<Record<string, { readonly username: string | null; readonly password: string }>>;
+  /** Ferry's own secrets, where they are not in the connection strings */
+  readonly credentials: {
+    readonly source: { readonly file: string | null; readonly command: string | null };
+    readonly target: { readonly file: string | null; readonly command: string | null };
+    readonly refreshSeconds: number;
+  };
+  /** how often the users of connected clients are looked at; 0: never */
+  readonly reverifySeconds: number;
+  /** a client that sends nothing for so long is disconnected; 0: never */
+  readonly clientIdleSeconds: number;
   /** the HTTP API; without a token only loopback hosts are allowed */
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | null };
   readonly stateDir: string;
@@ -93,6 +116,16 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   readRepair: true,
   rename: { source: {}, target: {} },
   allowUnknownKeys: false,
+  tls: null,
+  usersFile: null,
+  mapUsers: {},
+  credentials: {
+    source: { file: null, command: null },
+    target: { file: null, command: null },
+    refreshSeconds: 30,
+  },
+  reverifySeconds: 3,
+  clientIdleSeconds: 0,
   scripts: {},
   limits: {
     clientOutputBytes: 256 * MIB,

@@ -42,6 +42,15 @@ const address = text.transform((value, context) => {
   return { host: match[1] || match[2] || '127.0.0.1', port };
 });
 
+/** as `address`, or the path of a unix socket */
+const listenAddress = text.transform((value, context) => {
+  if (value.startsWith('unix://') && value.length > 8) return { host: 'localhost', port: 0, path: value.slice(7) };
+  const parsed = address.safeParse(value);
+  if (parsed.success) return parsed.data;
+  context.addIssue({ code: 'custom', message: 'not an address' });
+  return z.NEVER;
+});
+
 const UNIT_BYTES: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
 const bytes = text.transform((value, context) => {
@@ -73,6 +82,36 @@ function shaOrName(name: string): string {
   return /^[0-9a-f]{40}$/i.test(name) ? name.toLowerCase() : name;
 }
 
+const path = text.refine((value) => value.length > 0);
+
+/** `name=cert:key,…`, or a map of { cert, key } */
+const certificates = z.union([
+  z.string().transform((value, context) => splitPairs(value, context, (cert, key) => ({ cert, key }))),
+  z.record(z.string(), z.object({ cert: z.string(), key: z.string() })),
+]);
+
+/** `user=user2:password,…`, or a map of { username, password } */
+const accounts = z.union([
+  z
+    .string()
+    .transform((value, context) => splitPairs(value, context, (username, password) => ({ username, password }))),
+  z.record(z.string(), z.object({ username: text.nullable().default(null), password: text })),
+]);
+
+function splitPairs<T>(
+  value: string,
+  context: z.RefinementCtx,
+  make: (before: string, behind: string) => T,
+): Record<string, T> {
+  const made: Record<string, T> = {};
+  for (const [name, both] of Object.entries(pairs(value))) {
+    const colon = both.indexOf(':');
+    if (name === '' || colon < 1) context.addIssue({ code: 'custom', message: 'not name=a:b' });
+    made[name] = make(both.slice(0, colon), both.slice(colon + 1));
+  }
+  return made;
+}
+
 function pairs(value: string): Record<string, string> {
   const parts = value.split(',').filter((part) => part !== '');
   return Object.fromEntries(parts.map((part) => [part.split('=')[0] ?? '', part.split('=').slice(1).join('=')]));
@@ -93,7 +132,6 @@ function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
 }
 
 const URL_EXPECTED = 'a connection string such as redis://user:password@host:6379';
-const ADDRESS_EXPECTED = 'an address such as 127.0.0.1:6380';
 const NAMES_EXPECTED = 'renamed commands such as FLUSHALL=my-flushall,KEYS=';
 const YES_NO = { value: boolean, expects: 'true or false', boolean: true } as const;
 const BILLION = 1_000_000_000;
@@ -102,7 +140,12 @@ const { limits, backfill, cutover } = DEFAULTS;
 export const OPTIONS = {
   source: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data is in now' },
   target: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data goes to' },
-  listen: { value: address, expects: ADDRESS_EXPECTED, default: '127.0.0.1:6380', describe: 'for applications' },
+  listen: {
+    value: listenAddress,
+    expects: 'an address such as 127.0.0.1:6380, or unix:///path',
+    default: '127.0.0.1:6380',
+    describe: 'for applications',
+  },
   admin: {
     value: address,
     expects: 'an address such as 127.0.0.1:6390',
@@ -142,6 +185,81 @@ export const OPTIONS = {
     ...YES_NO,
     default: 'false',
     describe: 'forward writes whose keys cannot be determined; they are not mirrored exactly',
+  },
+  'tls-cert': {
+    value: path,
+    expects: 'a file',
+    default: null,
+    describe: 'certificate for clients (PEM); turns TLS on',
+  },
+  'tls-key': {
+    value: path,
+    expects: 'a file',
+    default: null,
+    describe: "its key; the certificate's file if not given",
+  },
+  'tls-ca': { value: path, expects: 'a file', default: null, describe: "authorities of clients' certificates" },
+  'tls-client-auth': {
+    ...oneOf(['no', 'optional', 'required']),
+    default: 'required with tls-ca',
+    describe: 'whether clients must have a certificate',
+  },
+  'tls-sni': {
+    value: certificates,
+    expects: 'server names with their files such as a.example=a.crt:a.key',
+    default: null,
+    describe: 'further certificates, by the name that the client asks for',
+  },
+  'users-file': {
+    value: path,
+    expects: 'a file',
+    default: null,
+    describe: "Ferry's own users (YAML), instead of the servers'",
+  },
+  'map-users': {
+    value: accounts,
+    expects: 'users of the source with their accounts on the target such as app=app2:password',
+    default: null,
+    describe: 'users whose credentials differ on the target',
+  },
+  'source-credentials-file': {
+    value: path,
+    expects: 'a file',
+    default: null,
+    describe: "Ferry's user:password at the source",
+  },
+  'target-credentials-file': {
+    value: path,
+    expects: 'a file',
+    default: null,
+    describe: "Ferry's user:password at the target",
+  },
+  'source-credentials-command': {
+    value: path,
+    expects: 'a command',
+    default: null,
+    describe: "a command that prints Ferry's user:password at the source",
+  },
+  'target-credentials-command': {
+    value: path,
+    expects: 'a command',
+    default: null,
+    describe: "a command that prints Ferry's user:password at the target",
+  },
+  'credentials-refresh-seconds': {
+    ...count(1, 86_400),
+    default: `${DEFAULTS.credentials.refreshSeconds}`,
+    describe: 'how often these are read again, and told to open connections',
+  },
+  'reverify-seconds': {
+    ...count(0, 86_400),
+    default: `${DEFAULTS.reverifySeconds}`,
+    describe: "how often connected clients' credentials are tried again; 0: never (tokens that expire)",
+  },
+  'client-idle-seconds': {
+    ...count(0, 1_000_000_000),
+    default: `${DEFAULTS.clientIdleSeconds}`,
+    describe: 'a client that sends nothing for so long is disconnected; 0: never',
   },
   scripts: {
     value: scriptModes,
@@ -220,6 +338,31 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     onUncertain: given['on-uncertain'] ?? DEFAULTS.onUncertain,
     readRepair: given['read-repair'] ?? DEFAULTS.readRepair,
     rename: { source: given['rename-source'] ?? {}, target: given['rename-target'] ?? {} },
+    tls:
+      given['tls-cert'] === undefined
+        ? null
+        : {
+            cert: given['tls-cert'],
+            key: given['tls-key'] ?? given['tls-cert'],
+            ca: given['tls-ca'] ?? null,
+            clientAuth: given['tls-client-auth'] ?? (given['tls-ca'] === undefined ? 'no' : 'required'),
+            sni: given['tls-sni'] ?? {},
+          },
+    usersFile: given['users-file'] ?? null,
+    mapUsers: given['map-users'] ?? {},
+    credentials: {
+      source: {
+        file: given['source-credentials-file'] ?? null,
+        command: given['source-credentials-command'] ?? null,
+      },
+      target: {
+        file: given['target-credentials-file'] ?? null,
+        command: given['target-credentials-command'] ?? null,
+      },
+      refreshSeconds: given['credentials-refresh-seconds'] ?? DEFAULTS.credentials.refreshSeconds,
+    },
+    reverifySeconds: given['reverify-seconds'] ?? DEFAULTS.reverifySeconds,
+    clientIdleSeconds: given['client-idle-seconds'] ?? DEFAULTS.clientIdleSeconds,
     scripts: given.scripts ?? DEFAULTS.scripts,
     allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,
     limits: {

@@ -3,7 +3,8 @@
  *
  *     redis://[user[:password]@]host[:port][/db]     standalone
  *     unix:///path[?db=n]                            standalone, over a socket file
- *     rediss:// redis+cluster:// redis+sentinel://   recognised, and refused: not supported yet
+ *     rediss://…[?ca=FILE&cert=FILE&key=FILE&servername=NAME]   the same over TLS
+ *     redis+cluster:// redis+sentinel://             recognised, and refused: not supported yet
  *
  * Every error is one sentence that names the (redacted) URL and what would be right. User and password are
  * percent-decoded; a literal `@`, `:` or `/` in a password must be percent-encoded, as in every URL.
@@ -24,13 +25,14 @@ export interface Endpoint {
   readonly password: string | null;
   /** a UNIX socket; host and port are then only decoration */
   readonly path?: string;
+  /** `rediss://`: files in PEM form, and the name to verify where it is not the host's */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string };
   /** the connection string without its password, for logs, status and errors */
   readonly url: string;
 }
 
 const DEFAULT_PORT = 6379;
 const NOT_YET: Record<string, string> = {
-  'rediss:': 'TLS (rediss://)',
   'redis+cluster:': 'Redis Cluster (redis+cluster://)',
   'rediss+cluster:': 'Redis Cluster over TLS (rediss+cluster://)',
   'redis+sentinel:': 'Sentinel (redis+sentinel://)',
@@ -48,21 +50,35 @@ export function parseEndpoint(text: string): Endpoint {
   const notYet = NOT_YET[scheme];
   if (notYet !== undefined) throw new ConfigError(`${notYet} is not supported yet ('${shown}').`);
   if (scheme === 'unix:') return parseUnix(text, shown);
-  if (scheme === 'redis:') return parseRedis(text, shown);
-  throw new ConfigError(`'${shown}' has the unknown scheme '${scheme}//': expected redis:// or unix://.`);
+  if (scheme === 'redis:' || scheme === 'rediss:') return parseRedis(text, shown, scheme === 'rediss:');
+  throw new ConfigError(`'${shown}' has the unknown scheme '${scheme}//': expected redis://, rediss:// or unix://.`);
 }
 
-function parseRedis(text: string, shown: string): Endpoint {
+function parseRedis(text: string, shown: string, isTls: boolean): Endpoint {
   const url = parseUrl(text, shown);
   if (url.hostname === '') throw new ConfigError(`'${shown}' names no host: expected redis://host[:port][/db].`);
   if (url.port === '0') throw new ConfigError(`'${shown}' has port 0: expected a port from 1 to 65535.`);
-  if (url.search !== '' || url.hash !== '') {
+  if (url.hash !== '' || (url.search !== '' && !isTls)) {
     throw new ConfigError(`'${shown}' has options after '?' or '#': redis:// takes none.`);
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
   const db = parseDb(url.pathname.slice(1), shown);
-  return { kind: 'standalone', host, port, db, ...parseLogin(url, shown), url: shown };
+  const tls = isTls ? { tls: parseTls(url, shown) } : {};
+  return { kind: 'standalone', host, port, db, ...parseLogin(url, shown), ...tls, url: shown };
+}
+
+const TLS_OPTIONS = ['ca', 'cert', 'key', 'servername'];
+
+function parseTls(url: URL, shown: string): NonNullable<Endpoint['tls']> {
+  const unknown = [...url.searchParams.keys()].find((name) => !TLS_OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(`'${shown}' has the unknown option '${unknown}': ${TLS_OPTIONS.join(', ')} are known.`);
+  }
+  if (url.searchParams.has('cert') !== url.searchParams.has('key')) {
+    throw new ConfigError(`'${shown}' has only one of cert and key: a client certificate needs both.`);
+  }
+  return Object.fromEntries(url.searchParams);
 }
 
 function parseUnix(text: string, shown: string): Endpoint {

@@ -14,6 +14,7 @@
  * Anything the reply scanner does not understand closes the connection; it never guesses.
  */
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyScanner } from '../resp/reply.js';
 import type { Reply } from '../resp/values.js';
@@ -50,6 +51,8 @@ export interface LaneOptions {
   /** For logs and for who looks at it in a debugger. */
   readonly name: string;
   readonly address: LaneAddress;
+  /** Null or missing: a plain connection. */
+  readonly tls?: ConnectionOptions | null;
   /** Called at each attempt: the steps from connect to usable. */
   handshake(lane: Lane): readonly HandshakeStep[];
   /** Every time the handshake succeeded, before what waits is sent. */
@@ -178,18 +181,24 @@ export class Lane {
     this.partialUsed = 0;
     const { host, port, path } = this.options.address;
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      buffer: Buffer.allocUnsafeSlow(this.options.tls ? 0 : READ_BYTES),
       callback: (bytes: number, buf: Uint8Array): boolean => {
         if (this.socket === socket) this.received(buf as Buffer, bytes);
         return true;
       },
     };
-    const socket: Socket = connect(path !== undefined ? { path, onread } : { host, port, onread });
+    const { tls } = this.options;
+    const isTls = tls !== undefined && tls !== null;
+    const socket: Socket = isTls
+      ? connectTls({ host, port, ...tls })
+      : connect(path !== undefined ? { path, onread } : { host, port, onread });
+    // a TLS socket has buffers of its own
+    if (isTls) socket.on('data', (chunk: Buffer) => onread.callback(chunk.length, chunk));
     this.socket = socket;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
     this.arm(CONNECT_TIMEOUT_MS, 'no connection within 5 s');
-    socket.on('connect', () => {
+    socket.on(isTls ? 'secureConnect' : 'connect', () => {
       if (this.socket !== socket) return;
       this.arm(HANDSHAKE_TIMEOUT_MS, 'no answer to the handshake within 10 s');
       this.steps = [...this.options.handshake(this)];

@@ -7,17 +7,21 @@
  * passes here: its id is killed on the node (fenced) before anyone may repair its keys.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Endpoint } from '../config/url.js';
 import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
+import type { Accounts, OwnAccount } from './accounts.js';
 import { callLane, LaneLost } from './call.js';
 import { handshakeSteps } from './handshake.js';
-import { credentialsOn, type Identity } from './identity.js';
+import type { Credentials, Identity } from './identity.js';
 import { infoField } from './info.js';
 import { Lane, type LaneOptions, LaneRefused } from './lane.js';
+import { IGNORED } from './multi.js';
 import { Pins } from './pins.js';
+import { tlsOptionsOf } from './tls.js';
 
 export type UpstreamState = 'up' | 'down';
 
@@ -72,22 +76,30 @@ export class Upstream {
   private readonly fences = new Map<number, Promise<void>>();
   private closed = false;
   private readonly hasRenames: boolean;
+  /** Ferry's account here. */
+  readonly own: OwnAccount;
+  private readonly tls: ConnectionOptions | null;
+  /** Lanes that log in with it. */
+  private readonly ownLanes = new Set<Lane>();
   events: UpstreamEvents | null = null;
 
   constructor(
     readonly side: Side,
     readonly endpoint: Endpoint,
-    private readonly other: Endpoint,
+    readonly accounts: Accounts,
     /** The logical database that this side keeps under another number, or -1. */
     private readonly mappedDb: number,
     private readonly connectionName: string,
     private readonly rename: Readonly<Record<string, string>>,
   ) {
     this.hasRenames = Object.keys(rename).length > 0;
+    this.own = accounts.own[side];
+    this.tls = tlsOptionsOf(endpoint);
     this.control = new Redis({
       ...(endpoint.path !== undefined ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
-      username: endpoint.username ?? undefined,
-      password: endpoint.password ?? undefined,
+      ...(this.tls === null ? {} : { tls: this.tls }),
+      username: this.own.username ?? undefined,
+      password: this.own.password ?? undefined,
       connectionName: `${connectionName}:control`,
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -96,7 +108,12 @@ export class Upstream {
       socketTimeout: CONTROL_TIMEOUT_MS,
       enableReadyCheck: false,
       disableClientInfo: true,
-      retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 6), 1000),
+      retryStrategy: (times) => {
+        const { username, password } = this.own.reread();
+        this.control.options.username = username ?? undefined;
+        this.control.options.password = password ?? undefined;
+        return Math.min(20 * 2 ** Math.min(times, 6), 1000);
+      },
     });
     this.control.on('error', (error: Error) => {
       this.state = 'down';
@@ -164,7 +181,7 @@ export class Upstream {
   /** Inside a database, on a connection of its own: nothing is sent unless SELECT was accepted. */
   async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<Reply[]> {
     for (let attempt = 1; ; attempt++) {
-      const lane = this.open('probe', db, { credentials: this.endpoint, giveUpOnRefusal: true });
+      const lane = this.open('probe', db, { credentials: null, giveUpOnRefusal: true });
       try {
         const replies = await callLane(
           lane,
@@ -251,6 +268,7 @@ export class Upstream {
       const lane = new Lane({
         name: `${this.side}:login`,
         address: this.endpoint,
+        tls: this.tls,
         giveUpOnRefusal: true,
         handshake: () => [
           {
@@ -295,13 +313,13 @@ export class Upstream {
 
   /** A connection under a client's identity; whoever asks owns and closes it (see pins.ts). */
   openFor(identity: Identity, db: number, resp: Resp, onCut: (() => void) | null): Lane {
-    const credentials = credentialsOn(identity, this.endpoint, this.other);
+    const credentials = this.accounts.of(identity, this.side);
     return this.open(onCut === null ? 'client' : 'pin', db, { credentials, giveUpOnRefusal: true, resp, onCut });
   }
 
   /** A connection under a client's identity on which the server speaks by itself (subscriptions, MONITOR). */
   listenFor(identity: Identity, resp: Resp, events: ListenerEvents): Lane {
-    const credentials = credentialsOn(identity, this.endpoint, this.other);
+    const credentials = this.accounts.of(identity, this.side);
     return this.open('subscriber', this.endpoint.db, { credentials, giveUpOnRefusal: true, resp, ...events });
   }
 
@@ -317,16 +335,17 @@ export class Upstream {
     const key = `${purpose}\n${db}`;
     let lane = this.lanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
-    lane = this.open(purpose, db, { credentials: this.endpoint });
+    lane = this.open(purpose, db, { credentials: null });
     this.lanes.set(key, lane);
     return lane;
   }
 
   /** A lane that the caller owns and closes; `options` as in Lane. */
   ownLane(purpose: string, options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown'>): Lane {
-    return new Lane({
+    const own = new Lane({
       name: `${this.side}:${purpose}`,
       address: this.endpoint,
+      tls: this.tls,
       handshake: options.handshake,
       onUp: options.onUp,
       onCut: (lane) => this.laneCut(lane),
@@ -335,6 +354,23 @@ export class Upstream {
         options.onDown?.(lane, reason);
       },
     });
+    this.ownLanes.add(own);
+    return own;
+  }
+
+  /** Ferry's secret has changed: what is open logs in again. */
+  async renewLogin(): Promise<void> {
+    const { username, password } = this.own;
+    if (password === null) return;
+    const login = username === null ? [password] : [username, password];
+    const frame = encodeCommand(['AUTH', ...login]);
+    for (const lane of this.ownLanes) {
+      if (lane.state === 'closed') this.ownLanes.delete(lane);
+      else if (lane.state === 'up') lane.send(IGNORED, frame, 0, frame.length);
+    }
+    this.control.options.username = username ?? undefined;
+    this.control.options.password = password;
+    await this.control.callBuffer('AUTH', ...login).catch(() => {});
   }
 
   clientLanes(): Lane[] {
@@ -357,7 +393,8 @@ export class Upstream {
     purpose: string,
     db: number,
     login: {
-      credentials: { username: string | null; password: string | null };
+      /** Null: Ferry's own, as they are at each attempt to connect. */
+      credentials: Credentials | null;
       giveUpOnRefusal?: boolean;
       resp?: Resp;
       onCut?: (() => void) | null;
@@ -365,13 +402,14 @@ export class Upstream {
       onUp?: () => void;
     },
   ): Lane {
-    return new Lane({
+    const lane = new Lane({
       name: `${this.side}:${purpose}:${db}`,
       address: this.endpoint,
+      tls: this.tls,
       giveUpOnRefusal: login.giveUpOnRefusal ?? false,
       handshake: (lane) =>
         handshakeSteps(lane, {
-          credentials: login.credentials,
+          credentials: login.credentials ?? this.own.reread(),
           resp: login.resp,
           connectionName: this.nameFor(purpose),
           dbs: [this.dbHere(db)],
@@ -385,6 +423,8 @@ export class Upstream {
       },
       onDown: (lane, reason) => this.events?.onLaneDown(this, lane, reason),
     });
+    if (login.credentials === null) this.ownLanes.add(lane);
+    return lane;
   }
 
   /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */

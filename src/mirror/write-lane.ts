@@ -98,7 +98,7 @@ export class WriteLane {
         // a connection begins in database 0, and a handshake that needs no other one does not select it
         if (dbs.length === 1 && upstream.dbHere(dbs[0]!) === 0) this.usable.add(dbs[0]!);
         return handshakeSteps(lane, {
-          credentials: upstream.endpoint,
+          credentials: upstream.own.reread(),
           connectionName: upstream.nameFor('mirror'),
           dbs: dbs.map((db) => upstream.dbHere(db)),
           onRunId: (runId) => upstream.sawRunId(runId),

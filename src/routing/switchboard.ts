@@ -73,6 +73,11 @@ export class Switchboard {
     return this.rules.authority === 'source' ? this.source : this.target;
   }
 
+  /** Clients must log in: the authority wants it, or Ferry's own user file does. */
+  get requiresLogin(): boolean {
+    return this.source.accounts.users !== null || this.authority.requiresLogin;
+  }
+
   /** The side that is not the authority. */
   get follower(): Upstream {
     return this.rules.authority === 'source' ? this.target : this.source;

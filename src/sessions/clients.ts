@@ -10,7 +10,12 @@ export class Clients {
   readonly replicaWatch: ReplicaWatch;
   private readonly poll: WaitedKeysPoll;
 
+  /** Disconnects who has sent nothing for too long; a waiting, subscribed or monitoring client is meant to be silent. */
+  private readonly idleSweep: NodeJS.Timeout | null = null;
+
   constructor(board: Switchboard) {
+    const idleMs = board.config.clientIdleSeconds * 1000;
+    if (idleMs > 0) this.idleSweep = setInterval(() => this.closeIdle(idleMs), Math.min(1000, idleMs / 2));
     this.replicaWatch = new ReplicaWatch(board);
     this.poll = new WaitedKeysPoll(board);
   }
@@ -77,7 +82,16 @@ export class Clients {
     for (const session of this.byId.values()) session.phaseChanged();
   }
 
+  private closeIdle(idleMs: number): void {
+    const before = performance.now() - idleMs;
+    for (const session of [...this.byId.values()]) {
+      const isQuiet = session.blocked !== null || session.subscriptions !== null || session.monitor !== null;
+      if (session.heardMs < before && !isQuiet && !session.hasInFlight) session.close('idle for too long');
+    }
+  }
+
   stop(): void {
+    if (this.idleSweep !== null) clearInterval(this.idleSweep);
     this.unpause();
     this.poll.stop();
     for (const session of [...this.byId.values()]) session.close('Ferry is stopping');

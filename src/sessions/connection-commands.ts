@@ -6,7 +6,7 @@
  * the database must be one there as well. https://redis.io/commands/hello
  */
 import type { Command } from '../commands/table.js';
-import { ANONYMOUS, credentialsOn, identityOf } from '../lanes/identity.js';
+import { ANONYMOUS } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, OK, verbatimReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
 import { afterReplies } from './after-replies.js';
@@ -14,6 +14,7 @@ import { askAlone } from './ask-alone.js';
 import { waitForReplicas } from './blocking/replica-wait.js';
 import { BAD_NAME, clientCommand, isClientName } from './client/commands.js';
 import { pass } from './forward.js';
+import { login } from './login.js';
 import { refuse } from './refusal.js';
 import { reset } from './reset.js';
 import { mayCall } from './rights.js';
@@ -126,23 +127,6 @@ function select(session: Session, text: string): boolean {
   });
 }
 
-function login(session: Session, username: string | null, password: string, success: () => Buffer): boolean {
-  return afterReplies(session, async () => {
-    const { board } = session;
-    const identity = identityOf(username, password);
-    // the account of the other side's connection string is this side's account here (lanes/identity.ts)
-    const own = credentialsOn(identity, board.authority.endpoint, board.follower.endpoint);
-    if (own.password !== null) {
-      const refusal = await board.authority.verifyLogin(own === identity ? username : own.username, own.password);
-      if (refusal !== null) return errorReply(refusal);
-    }
-    session.identity = identity;
-    session.scanner.authenticated = true;
-    session.forgetLanes();
-    return success();
-  });
-}
-
 function hello(session: Session, argc: number, text: (i: number) => string): boolean {
   let i = 1;
   let { resp } = session;
@@ -184,7 +168,7 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
     ]);
   };
   if (password !== null) return login(session, username, password, welcome);
-  if (session.board.authority.requiresLogin && session.identity === ANONYMOUS) {
+  if (session.board.requiresLogin && session.identity === ANONYMOUS) {
     return refuse(session, HELLO_NOAUTH);
   }
   if (resp === session.resp) {

@@ -58,7 +58,7 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
     return refuse(session, unknownError(scanner, command));
   }
   if (!arityOk(command, argc)) return refuse(session, wrongArity(command.name));
-  if (board.authority.requiresLogin && session.identity.password === null && !opensLogin(command)) {
+  if (session.identity.password === null && board.requiresLogin && !opensLogin(command)) {
     return refuse(session, command.name === 'exec' ? EXEC_NOAUTH : NOAUTH);
   }
   board.counters.commands++;

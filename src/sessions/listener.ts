@@ -3,10 +3,15 @@
  *
  * https://redis.io/docs/reference/clients (maximum concurrent clients: the error, then the connection is closed)
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { readFileSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createSecureContext, createServer as createTlsServer } from 'node:tls';
+import type { Config } from '../config/config.js';
 import type { Switchboard } from '../routing/switchboard.js';
 import { Clients } from './clients.js';
 import { Session } from './session.js';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export class Listener {
   readonly clients: Clients;
@@ -14,14 +19,15 @@ export class Listener {
 
   constructor(private readonly board: Switchboard) {
     this.clients = new Clients(board);
-    this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket));
+    this.server = makeServer(board.config.tls, (socket) => this.accept(socket));
   }
 
-  /** Resolves to the port taken. */
-  listen(host: string, port: number): Promise<number> {
+  /** Resolves to the port taken; 0 for a unix socket. */
+  async listen({ host, port, path }: Config['listen']): Promise<number> {
+    if (path !== undefined) await removeStaleSocket(path);
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen({ host, port, backlog: 4096 }, () => {
+      this.server.listen(path === undefined ? { host, port, backlog: 4096 } : { path, backlog: 4096 }, () => {
         this.server.off('error', reject);
         const address = this.server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
@@ -46,5 +52,49 @@ export class Listener {
       return;
     }
     new Session(this.board, socket, this.clients);
+  }
+}
+
+function makeServer(tls: Config['tls'], accept: (socket: Socket) => void): Server {
+  if (tls === null) return createServer({ noDelay: true, allowHalfOpen: true }, accept);
+  const contexts = new Map(
+    Object.entries(tls.sni).map(([name, { cert, key }]) => [
+      name.toLowerCase(),
+      createSecureContext({ cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }),
+    ]),
+  );
+  const server = createTlsServer(
+    {
+      cert: readFileSync(tls.cert),
+      key: readFileSync(tls.key),
+      ...(tls.ca === null ? {} : { ca: readFileSync(tls.ca) }),
+      requestCert: tls.clientAuth !== 'no',
+      rejectUnauthorized: tls.clientAuth === 'required',
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      allowHalfOpen: true,
+      // a name without a certificate of its own gets the default one
+      SNICallback: (name, done) => done(null, contexts.get(name.toLowerCase())),
+    },
+    accept,
+  );
+  return server;
+}
+
+/** The file of a process that is gone is in the way; that of one that lives is an error. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isUsed = await new Promise<boolean>((resolve) => {
+    const probe = connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (isUsed) throw new Error('another process listens there');
+  try {
+    unlinkSync(path);
+  } catch {
+    // there was none
   }
 }

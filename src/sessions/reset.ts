@@ -15,7 +15,7 @@ export function reset(session: Session): boolean {
   session.endSubscriptions();
   session.endMonitor();
   session.identity = ANONYMOUS;
-  session.scanner.authenticated = !session.board.authority.requiresLogin;
+  session.scanner.authenticated = !session.board.requiresLogin;
   session.db = session.board.source.endpoint.db;
   session.resp = 2;
   session.name = '';

@@ -114,7 +114,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.db = board.source.endpoint.db;
     board.gated.add(this);
     clients.byId.set(this.id, this);
-    this.scanner.authenticated = !board.authority.requiresLogin;
+    this.scanner.authenticated = !board.requiresLogin;
     this.scanner.streamThreshold = UPLOAD_BYTES;
     this.address = addressOf(socket.remoteAddress, socket.remotePort);
     this.localAddress = addressOf(socket.localAddress, socket.localPort);

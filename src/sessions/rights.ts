@@ -32,6 +32,7 @@ const HARMLESS: ReadonlyMap<string, readonly string[]> = new Map([
   ['client|caching', ['x']],
   ['client|tracking', ['x']],
   ['unwatch', []],
+  ['select', ['x']],
 ]);
 
 /** True: it may. A reply: that is the server's refusal. Null: it is being asked, and the session is resumed. */

@@ -9,9 +9,10 @@
 import type { Command } from '../../commands/table.js';
 import { callLane } from '../../lanes/call.js';
 import { infoField } from '../../lanes/info.js';
+import type { Pin } from '../../lanes/pins.js';
 import type { Upstream } from '../../lanes/upstream.js';
 import { ElementEffect } from '../../mirror/effect.js';
-import { integerReplyBytes } from '../../resp/encode.js';
+import { encodeCommand, integerReplyBytes } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
 import { integerReply, isError } from '../../resp/values.js';
 import type { Switchboard } from '../../routing/switchboard.js';
@@ -37,6 +38,8 @@ export class ReplicaWait implements Attempting {
     readonly replicas: number,
     private readonly timeoutMs: number,
     private readonly watch: ReplicaWatch,
+    /** For users without MULTI: the connection on which it waits as short as can be. */
+    private pin: Pin | null,
   ) {
     op.blocked = this;
     session.blocked = this;
@@ -45,11 +48,13 @@ export class ReplicaWait implements Attempting {
   answered(buf: Buffer, start: number, end: number): void {
     const { op, session } = this;
     if (isError(buf, start)) {
+      this.releasePin();
       const reply = op.queueError ?? buf.subarray(start, end);
       this.finish(reply);
       return;
     }
-    const from = start + 4; // behind `*1\r\n`
+    this.releasePin();
+    const from = op.elements === null ? start : start + 4; // behind `*1\r\n`
     this.acknowledged = integerReply(buf, from, end);
     if (!(this.acknowledged < this.replicas) || session.isClosed) {
       this.finish(buf.subarray(from, end));
@@ -59,6 +64,11 @@ export class ReplicaWait implements Attempting {
     session.board.answered();
     if (this.timeoutMs > 0) this.timer = setTimeout(() => this.end(), this.timeoutMs);
     this.watch.add(this);
+  }
+
+  private releasePin(): void {
+    if (this.pin !== null) this.session.board.authority.pins.giveBack(this.pin);
+    this.pin = null;
   }
 
   /** The count as it is now, whether it is enough or not. */
@@ -104,11 +114,19 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   op.db = session.db;
   op.route = PASS;
   op.answeredBy = board.rules.authority;
-  op.lane = session.sharedLane();
+  const pin = right ? null : board.authority.pins.take(session.identity, session.db, session.resp);
+  op.lane = pin?.lane ?? session.sharedLane();
   const wire = wireFor(board.authority, command, scanner);
-  op.command = board.table.byName('exec')!;
-  op.elements = [new ElementEffect(op, command, session.db, frame, 0, frame.length, wire)];
-  new ReplicaWait(session, op, scanner.int(1), scanner.int(2), session.clients.replicaWatch);
+  if (right) {
+    op.command = board.table.byName('exec')!;
+    op.elements = [new ElementEffect(op, command, session.db, frame, 0, frame.length, wire)];
+  } else {
+    op.command = command;
+    const [name, replicas] = [board.authority.wireName('WAIT'), Buffer.from(scanner.arg(1))];
+    // what is no timeout stays, for its error
+    op.take(encodeCommand([name, replicas, /^\d+$/.test(scanner.text(2)) ? '1' : Buffer.from(scanner.arg(2))]), null);
+  }
+  new ReplicaWait(session, op, scanner.int(1), scanner.int(2), session.clients.replicaWatch, pin);
   op.transmit(op.lane);
   return true;
 }

@@ -68,7 +68,7 @@ const names = z
   .transform((map) => Object.fromEntries(Object.entries(map).map(([a, b]) => [a.toLowerCase(), b.toLowerCase()])))
   .refine((map) => Object.keys(map).every((name) => /^[a-z][a-z0-9._-]*$/.test(name)));
 
-/** `copy` or `replay` for all; a map in YAML, `default=copy,my_function=replay` as text */
+/** `copy` or `replay` for all; a map in YAML, `my_function=replay,default=copy` as text */
 const scriptModes = z
   .union([
     z.string().transform((value) => (value.includes('=') ? pairs(value) : { default: value })),
@@ -263,7 +263,7 @@ export const OPTIONS = {
   },
   scripts: {
     value: scriptModes,
-    expects: 'copy, replay, or modes by SHA-1 or function name such as default=copy,my_function=replay',
+    expects: 'copy, replay, or modes by SHA-1 or function name such as my_function=replay,default=copy',
     default: 'copy',
     describe: 'how scripts are mirrored: by copies of their declared keys, or replayed',
   },

@@ -66,8 +66,8 @@ export class Upstream {
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
   readonly multiRights = new Set<string>();
-  /** Users of whom it was found, at that time (performance.now()), that they may not. */
-  readonly multiRefusals = new Map<string, number>();
+  /** Users of whom it was found, at that time (performance.now()), that they may not, and in which words. */
+  readonly multiRefusals = new Map<string, { readonly refusal: string; readonly atMs: number }>();
   /** What was found out about users' rights to single commands (sessions/rights.ts); an empty refusal is none. */
   readonly rights = new Map<string, { readonly refusal: string; readonly atMs: number }>();
   /** What the control connection met last: `connect` itself only says that it was closed. */

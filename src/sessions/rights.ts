@@ -45,18 +45,12 @@ export function mayCall(session: Session, command: Command): true | Buffer | nul
   if (known !== undefined && performance.now() - known.atMs < BELIEVED_MS) {
     return known.refusal === '' ? true : errorReply(known.refusal);
   }
-  session.busy = true;
   const words = command.name.split('|');
   words[0] = authority.wireName(words[0]!);
-  callLane(session.authorityLane(), [[...words, ...args]])
-    .then(([reply]) => {
-      const refusal = reply instanceof ReplyFault && /^NOPERM/.test(reply.message) ? reply.message : '';
-      authority.rights.set(key, { refusal, atMs: performance.now() });
-    })
-    .catch((error: Error) => {
-      // not known: neither may it, nor is it refused for good
-      authority.rights.set(key, { refusal: `FERRY ${error.message}`, atMs: performance.now() - BELIEVED_MS + 100 });
-    })
-    .finally(() => session.ready());
+  session.probe(async () => {
+    const [reply] = await callLane(session.sharedLane(), [[...words, ...args]]);
+    const refusal = reply instanceof ReplyFault && /^NOPERM/.test(reply.message) ? reply.message : '';
+    authority.rights.set(key, { refusal, atMs: performance.now() });
+  });
   return null;
 }

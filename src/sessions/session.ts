@@ -33,6 +33,8 @@ import type { Transaction } from './transaction.js';
 import { beginUpload, UPLOAD_BYTES, type Upload } from './upload.js';
 import { endWatch, type Watch } from './watch.js';
 
+/** How often a question to the server may be lost before its client is given up. */
+const PROBES_MAX = 8;
 /** Stop parsing while so much of the client's output is unread, and go on below. */
 const OUTPUT_PAUSE_BYTES = 1024 * 1024;
 /** Stop reading the socket while so much input waits. */
@@ -71,6 +73,7 @@ export class Session implements Resumable, Flushable, Gated {
   busy = false;
   subscriptions: Subscriptions | null = null;
   private isWaiting = false;
+  private probesLost = 0;
   monitor: Monitor | null = null;
   /** The command that waits for data (blocking/); nothing behind it is admitted. */
   blocked: Blocked | ReplicaWait | null = null;
@@ -234,6 +237,25 @@ export class Session implements Resumable, Flushable, Gated {
 
   gateOpened(): void {
     turn.resumeLater(this);
+  }
+
+  /**
+   * Asks the server something that the present command depends on; the command is tried again afterwards. A connection
+   * that is lost meanwhile is no answer: it is asked again, and after some times the client goes as with a dying server.
+   */
+  probe(ask: () => Promise<void>): void {
+    this.busy = true;
+    ask()
+      .then(
+        () => {
+          this.probesLost = 0;
+        },
+        () => {
+          const { state } = this.sharedLane();
+          if (state === 'closed' || ++this.probesLost > PROBES_MAX) this.close('the server went away');
+        },
+      )
+      .finally(() => this.ready());
   }
 
   // ── subscriptions

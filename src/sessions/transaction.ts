@@ -7,12 +7,11 @@
  */
 
 import type { Command } from '../commands/table.js';
-import { probeMulti } from '../lanes/multi.js';
 import { ElementEffect } from '../mirror/effect.js';
 import { EMPTY_ARRAY, errorReply, nullArrayReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
 import { SlotList } from '../routing/slots.js';
-import { afterReplies } from './after-replies.js';
+import { multiRight } from './blocking/multi-right.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
@@ -41,16 +40,9 @@ const args = new ArgReader();
 
 /** MULTI; false when it must wait for the replies before it. */
 export function beginTransaction(session: Session): boolean {
-  const { authority } = session.board;
-  if (!authority.multiRights.has(session.identity.name)) {
-    return afterReplies(session, async () => {
-      const refusal = await probeMulti(session.sharedLane());
-      if (refusal !== null) return errorReply(refusal);
-      authority.multiRights.add(session.identity.name);
-      session.transaction = new Transaction();
-      return OK;
-    });
-  }
+  const right = multiRight(session);
+  if (right === null) return false;
+  if (right !== true) return refuse(session, errorReply(right));
   session.transaction = new Transaction();
   session.replyNow(OK);
   return true;

@@ -53,6 +53,8 @@ export class RawClient {
     readonly identity: Identity | null,
     private readonly clock: Clock,
     private readonly random: Random,
+    /** the protocol version it speaks */
+    readonly resp: 2 | 3 = 2,
   ) {}
 
   get connected(): boolean {
@@ -132,9 +134,10 @@ export class RawClient {
       this.forget();
     });
     const login = this.identity === null ? [] : [['AUTH', this.identity.user, this.identity.password]];
-    const hello = this.send([...login, ['SELECT', String(db)]]);
+    const hello = this.resp === 3 ? [['HELLO', '3']] : [];
+    const exchanges = this.send([...login, ...hello, ['SELECT', String(db)]]);
     await this.settled();
-    const bad = hello.find((exchange) => exchange.reply !== 'OK');
+    const bad = exchanges.find(({ args, reply }) => (args[0] === 'HELLO' ? !Array.isArray(reply) : reply !== 'OK'));
     return bad === undefined ? '' : `${bad.args[0]} was answered ${show(bad.reply)}`;
   }
 

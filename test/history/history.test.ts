@@ -45,6 +45,15 @@ describe('histories', () => {
       cutovers: outcomes.flatMap(({ steps }) => steps).filter((step) => step === 'target-first').length,
       lostConnections: outcomes.reduce((sum, { closes }) => sum + closes, 0),
     };
+    const drawn = (of: (what: (typeof outcomes)[number]['drawn']) => number): number =>
+      outcomes.reduce((sum, outcome) => sum + of(outcome.drawn), 0);
+    Object.assign(seen, {
+      watchRuns: drawn((d) => d.watchRuns),
+      watchNils: drawn((d) => d.watchNils),
+      blockedServed: drawn((d) => d.blockedServed),
+      blockedTimeouts: drawn((d) => d.blockedTimeouts),
+      resp3Commands: drawn((d) => d.resp3Commands),
+    });
     const commands = outcomes.reduce((sum, outcome) => sum + outcome.commands, 0);
     console.log(`${outcomes.length} seeds, ${commands} commands: ${JSON.stringify(seen)}`);
     expect(report(outcomes)).toBe('');

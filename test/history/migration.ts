@@ -15,7 +15,7 @@ import { differences, directly } from './compare.js';
 import { fill, judge, NARROW, WIDE } from './judge.js';
 import { Random } from './random.js';
 import { Wire } from './wire.js';
-import { Workload } from './workload.js';
+import { type Drawn, Workload } from './workload.js';
 
 export type { TestHooks };
 
@@ -35,6 +35,7 @@ export interface Outcome {
   readonly commands: number;
   /** client connections that the other side ended */
   readonly closes: number;
+  readonly drawn: Drawn;
   /** the operator's steps in order; dry runs in parentheses, refused ones with their blockers */
   readonly steps: readonly string[];
 }
@@ -119,6 +120,7 @@ class Migrating {
         counters,
         commands: this.workload.commands,
         closes: this.workload.closes,
+        drawn: this.workload.drawn,
         steps: this.steps,
       };
     } finally {

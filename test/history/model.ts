@@ -6,7 +6,7 @@
  *   replay             SET DEL UNLINK INCR INCRBY DECR APPEND SETRANGE MSET RPUSH LPUSH LPOP RPOP LMOVE SADD SREM GETDEL
  *                      COPY RENAME RENAMENX FLUSHALL FLUSHDB
  *   derived, time      SET EX, SETEX, GETEX EX, EXPIRE, PERSIST (deadlines so far away that nothing dies)
- *   derived, outcome   SETNX, SET NX|XX|GET, MSETNX, GETSET, SMOVE, SPOP, INCRBYFLOAT
+ *   derived, outcome   SETNX, SET NX|XX|GET, MSETNX, GETSET, SMOVE, SPOP, INCRBYFLOAT, BLPOP, BRPOP
  *   copy               EVAL and EVALSHA of SCRIPTS, one of which writes and then errors
  *   none               GET MGET STRLEN GETRANGE EXISTS TYPE SCARD SISMEMBER SMEMBERS LLEN LRANGE LINDEX
  *
@@ -76,6 +76,7 @@ export const redisModel: Model<State, Call, Reply> = {
     if (call.kind === 'exec') return call.calls.every((args) => READS.has(args[0]!.toLowerCase()));
     const name = call.args[0]!.toLowerCase();
     if (READS.has(name)) return true;
+    if (BLOCKING.has(name)) return reply === null;
     return IDLE_IF_ZERO.has(name) && reply === 0;
   },
   touches(call) {
@@ -103,6 +104,9 @@ function keysOfArgs(args: Args): readonly string[] {
 const READS = new Set('get strlen getrange exists type mget llen lindex lrange scard sismember smembers'.split(' '));
 /** Writes that answer 0 if and only if they changed nothing. */
 const IDLE_IF_ZERO = new Set('del unlink setnx msetnx copy renamenx sadd srem smove expire persist'.split(' '));
+
+/** They wait, and then answer null. */
+const BLOCKING = new Set(['blpop', 'brpop']);
 
 const identities = new WeakMap<State, string>();
 
@@ -354,6 +358,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   rpop: (at, [key]) => {
     const items = at.items(key!);
     return items.length === 0 ? at.with(null) : at.putItems(key!, items.slice(0, -1)).with(items.at(-1)!);
+  },
+  // a timeout is an answer that some moment gave: the list was empty then
+  blpop: (at, [key]) => {
+    const items = at.items(key!);
+    return items.length === 0 ? at.with(null) : at.putItems(key!, items.slice(1)).with([key!, items[0]!]);
+  },
+  brpop: (at, [key]) => {
+    const items = at.items(key!);
+    return items.length === 0 ? at.with(null) : at.putItems(key!, items.slice(0, -1)).with([key!, items.at(-1)!]);
   },
   // LMOVE key key LEFT RIGHT: the first becomes the last
   lmove: (at, [key]) => {

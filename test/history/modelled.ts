@@ -114,6 +114,7 @@ const WRITES: readonly (readonly [number, Make])[] = [
   [3, (r, t, token) => ['RPUSH', list(r, t), token]],
   [2, (r, t, token) => ['LPUSH', list(r, t), token, `${token}2`]],
   [2, (r, t) => [r.pick(['LPOP', 'RPOP']), list(r, t)]],
+  [2, (r, t) => [r.pick(['BLPOP', 'BRPOP']), list(r, t), r.pick(['0.002', '0.01', '0.03'])]],
   [1, (r, t) => lmove(list(r, t))],
   [3, (r, t) => ['SADD', set(r, t), member(r), member(r)]],
   [2, (r, t) => ['SREM', set(r, t), member(r)]],

@@ -1,7 +1,8 @@
 /**
- * RESP2 for the history test's own client: deliberately not Ferry's code, so that a mistake there is seen here.
+ * RESP2 and RESP3 for the history test's own client: deliberately not Ferry's code, so that a mistake there is seen here.
  *
- * Bytes are latin1 strings. Statuses and bulks are both strings, integers are numbers, both nulls are null.
+ * Bytes are latin1 strings. Statuses and bulks are both strings, integers are numbers, all nulls are null; what RESP3 has
+ * of its own is what RESP2 would have said: sets and maps are arrays, doubles strings, booleans 1 and 0.
  */
 
 /** A server's error reply. `word` is its first word, the part that Redis promises. */
@@ -53,10 +54,23 @@ export class Decoder {
         return Number(line);
       case '$':
         return this.bulk(Number(line));
+      case '=': {
+        const text = this.bulk(Number(line));
+        return typeof text === 'string' ? text.slice(4) : text;
+      }
+      case '_':
+        return null;
+      case ',':
+        return line;
+      case '#':
+        return line === 't' ? 1 : 0;
+      case '%':
+        return this.array(2 * Number(line));
       case '*':
+      case '~':
         return this.array(Number(line));
       default:
-        throw new Error(`not a RESP2 reply: ${JSON.stringify(type + line.slice(0, 60))}`);
+        throw new Error(`not a reply: ${JSON.stringify(type + line.slice(0, 60))}`);
     }
   }
 

@@ -51,6 +51,8 @@ type Item =
       readonly calls: readonly Args[];
       readonly end: 'EXEC' | 'DISCARD';
       readonly spoiled: boolean;
+      /** a key that is watched, and read, before MULTI; '' for none */
+      readonly watched: string;
     };
 
 interface Burst {
@@ -62,6 +64,14 @@ interface Burst {
   readonly abort: boolean;
   /** instead of the items: the reader's half of a pair */
   readonly readsPair: boolean;
+}
+
+export interface Drawn {
+  readonly watchRuns: number;
+  readonly watchNils: number;
+  readonly blockedServed: number;
+  readonly blockedTimeouts: number;
+  readonly resp3Commands: number;
 }
 
 type History = Operation<Call, Reply>[];
@@ -109,7 +119,7 @@ export class Workload {
     for (let i = 0; i < options.clients; i++) {
       const narrow = i % 2 === 1;
       const identity = narrow ? options.narrow : options.wide;
-      const client = new RawClient(identity, this.clock, this.random.fork());
+      const client = new RawClient(identity, this.clock, this.random.fork(), i % 3 === 2 ? 3 : 2);
       const db = options.databases === 2 && i % 4 >= 2 ? 1 : 0;
       this.members.push({ client, narrow, db, script: this.script(i, narrow, db), session: -1, reconnected: false });
     }
@@ -123,6 +133,25 @@ export class Workload {
 
   get commands(): number {
     return this.sent.reduce((sum, one) => sum + one.exchanges.length, 0);
+  }
+
+  /** What was drawn, for a batch to show that it came across everything. */
+  get drawn(): Drawn {
+    const drawn = { watchRuns: 0, watchNils: 0, blockedServed: 0, blockedTimeouts: 0, resp3Commands: 0 };
+    const resp3 = new Set(this.members.filter(({ client }) => client.resp === 3).map(({ session }) => session));
+    for (const { item, exchanges, session } of this.sent) {
+      const { reply } = exchanges.at(-1)!;
+      if (resp3.has(session)) drawn.resp3Commands += exchanges.length;
+      if (item.kind === 'multi') {
+        if (item.watched === '' || item.end === 'DISCARD' || item.spoiled) continue;
+        if (reply === null) drawn.watchNils++;
+        else if (Array.isArray(reply)) drawn.watchRuns++;
+      } else if (/^B[LR]POP$/.test(item.args[0]!)) {
+        if (reply === null) drawn.blockedTimeouts++;
+        else if (Array.isArray(reply)) drawn.blockedServed++;
+      }
+    }
+    return drawn;
   }
 
   /** how often a connection was ended by the other side */
@@ -322,7 +351,8 @@ export class Workload {
     const spoiledHere = random.oneIn(12);
     if (spoiledHere) calls.splice(random.below(calls.length + 1), 0, random.pick([['GET'], ['NOSUCHCOMMAND', 'x']]));
     const spoiled = spoiledHere || (narrow && calls.some(isDenied));
-    return { kind: 'multi', calls, end: random.oneIn(10) ? 'DISCARD' : 'EXEC', spoiled };
+    const watched = random.oneIn(2) ? `s{${random.oneIn(4) ? 'a' : tag === 'd' ? 'd' : tag}}` : '';
+    return { kind: 'multi', calls, end: random.oneIn(10) ? 'DISCARD' : 'EXEC', spoiled, watched };
   }
 
   // ---- histories
@@ -344,15 +374,29 @@ export class Workload {
       this.expectNothingDone(item.end, last.reply);
       return;
     }
+    const watched = item.watched === '' ? null : tagOf(['WATCH', item.watched]);
+    if (watched !== null) {
+      const [, read] = exchanges;
+      const call: Call = { kind: 'command', args: read!.args };
+      const history = histories.get(`${one.db}:${watched}`)!;
+      history.push({ session, invokedAt: read!.sentAt, repliedAt: read!.answeredAt, call, reply: read!.reply });
+      // a watched key was changed, or its WATCH did not survive a cutover: nothing happened
+      if (last.reply === null) return;
+    }
     for (const tag of TAGS) {
       const mine = item.calls
         .map((_, i) => i)
         .filter((i) => isModelled(item.calls[i]!) && tagOf(item.calls[i]!) === tag);
-      if (mine.length === 0) continue;
+      // it ran, so what was read after the WATCH still held: both are one step
+      const before = tag === watched && Array.isArray(last.reply) ? [exchanges[1]!] : [];
+      if (mine.length + before.length === 0) continue;
       const { reply } = last;
       if (reply instanceof ErrorReply && reply.word === 'EXECABORT') continue; // nothing happened; see `complaints`
-      const part = Array.isArray(reply) ? mine.map((i) => reply[i] as Reply) : reply;
-      add(`${one.db}:${tag}`, { kind: 'exec', calls: mine.map((i) => item.calls[i]!) }, part);
+      const part = Array.isArray(reply)
+        ? [...before.map((read) => read.reply as Reply), ...mine.map((i) => reply[i] as Reply)]
+        : reply;
+      const calls = [...before.map((read) => read.args), ...mine.map((i) => item.calls[i]!)];
+      add(`${one.db}:${tag}`, { kind: 'exec', calls }, part);
     }
   }
 
@@ -370,7 +414,15 @@ export class Workload {
 }
 
 function framesOf(item: Item): readonly Args[] {
-  return item.kind === 'multi' ? [['MULTI'], ...item.calls, [item.end]] : [item.args];
+  if (item.kind !== 'multi') return [item.args];
+  const watch =
+    item.watched === ''
+      ? []
+      : [
+          ['WATCH', item.watched],
+          ['GET', item.watched],
+        ];
+  return [...watch, ['MULTI'], ...item.calls, [item.end]];
 }
 
 function ofPair(item: Item): boolean {

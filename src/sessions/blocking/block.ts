@@ -34,8 +34,9 @@ export function block(session: Session, command: Command, scanner: RequestScanne
   // it is tried on the shared connection, behind what was sent on others
   if ((session.ownLane !== null || session.watch !== null) && session.hasInFlight) return false;
   const { board } = session;
-  const right = multiRight(session);
-  if (right === null) return false;
+  const asked = multiRight(session);
+  if (asked === null) return false;
+  const right = asked === true;
 
   let frame = session.resolved;
   if (frame === null) {

@@ -4,20 +4,17 @@ import type { Session } from '../session.js';
 
 const REFUSAL_MS = 5000;
 
-/** May the user run transactions? Null: it is being asked, and the session is resumed. */
-export function multiRight(session: Session): boolean | null {
+/** True, or the server's refusal. Null: it is being asked, and the session is resumed. */
+export function multiRight(session: Session): true | string | null {
   const { authority } = session.board;
   const { name } = session.identity;
   if (authority.multiRights.has(name)) return true;
-  const refusedMs = authority.multiRefusals.get(name);
-  if (refusedMs !== undefined && performance.now() - refusedMs < REFUSAL_MS) return false;
-  session.busy = true;
-  probeMulti(session.sharedLane())
-    .then((refusal) => {
-      if (refusal === null) authority.multiRights.add(name);
-      else authority.multiRefusals.set(name, performance.now());
-    })
-    .catch(() => authority.multiRefusals.set(name, performance.now()))
-    .finally(() => session.ready());
+  const refused = authority.multiRefusals.get(name);
+  if (refused !== undefined && performance.now() - refused.atMs < REFUSAL_MS) return refused.refusal;
+  session.probe(async () => {
+    const refusal = await probeMulti(session.sharedLane());
+    if (refusal === null) authority.multiRights.add(name);
+    else authority.multiRefusals.set(name, { refusal, atMs: performance.now() });
+  });
   return null;
 }

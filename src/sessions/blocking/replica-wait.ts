@@ -107,8 +107,9 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   const { board } = session;
   // the offset to reach is that behind the session's own writes
   if (session.hasInFlight) return false;
-  const right = multiRight(session);
-  if (right === null) return false;
+  const asked = multiRight(session);
+  if (asked === null) return false;
+  const right = asked === true;
   const frame = Buffer.from(scanner.frame.subarray(scanner.frameStart, scanner.frameEnd));
   const op = session.begin();
   op.db = session.db;

@@ -56,6 +56,10 @@ describe('loadConfig', () => {
       'mirror-backlog-bytes': '3mb',
       'copy-budget-bytes': '1g',
       'big-key-bytes': '16MiB',
+      'tls-client-auth': 'optional',
+      'tls-sni': 'a.example=a.crt:a.key',
+      'map-users': 'app=app2:secret',
+      scripts: 'replay',
       'log-level': 'debug',
     };
     const byFlag: Record<string, string> = {};
@@ -96,7 +100,11 @@ describe('loadConfig', () => {
   test.each([
     [{ target: 'redis://b' }, {}, 'No source is given: use --source URL, FERRY_SOURCE'],
     [{ source: 'redis://a' }, {}, 'No target is given'],
-    [{ ...SIDES, listen: 'nowhere' }, {}, "--listen: expected an address such as 127.0.0.1:6380, not 'nowhere'."],
+    [
+      { ...SIDES, listen: 'nowhere' },
+      {},
+      "--listen: expected an address such as 127.0.0.1:6380, or unix:///path, not 'nowhere'.",
+    ],
     [{ ...SIDES, listen: '1:99999' }, {}, '--listen: expected an address'],
     [SIDES, { FERRY_ACK: 'none' }, "FERRY_ACK: expected one of authority, both, not 'none'."],
     [{ ...SIDES, phase: 'dual' }, {}, '--phase: expected one of source-only, dual-write'],
@@ -105,7 +113,13 @@ describe('loadConfig', () => {
     [{ ...SIDES, 'big-key-bytes': '8 parsecs' }, {}, '--big-key-bytes: expected a size such as'],
     [{ ...SIDES, 'big-key-bytes': '1g' }, {}, '--copy-budget-bytes must be at least --big-key-bytes'],
     [{ ...SIDES, 'read-repair': 'perhaps' }, {}, '--read-repair: expected true or false'],
-    [{ source: 'redis://a', target: 'rediss://b' }, {}, '--target: TLS \\(rediss://\\) is not supported yet'],
+    [
+      { ...SIDES, 'tls-cert': 'a', 'tls-client-auth': 'maybe' },
+      {},
+      '--tls-client-auth: expected one of no, optional, required',
+    ],
+    [{ ...SIDES, 'map-users': 'app=app2' }, {}, '--map-users: expected users of the source'],
+    [{ ...SIDES, scripts: 'often' }, {}, '--scripts: expected copy, replay'],
     [{ source: 'redis://localhost:7', target: 'redis://127.0.0.1:7/1' }, {}, 'the same server'],
     [{ ...SIDES, source: 'redis://localhost:6380' }, {}, "its own source's address"],
     [{ ...SIDES, admin: ':6380' }, {}, 'the same address'],

@@ -32,7 +32,8 @@ describe('parseEndpoint', () => {
     ['redis://:%zz@h', 'password in .* is not valid percent-encoding'],
     ['unix://tmp/redis.sock', 'three slashes'],
     ['unix:///s?x=1', "unknown option 'x'"],
-    ['rediss://h', 'TLS .* is not supported yet'],
+    ['rediss://h?cert=a.crt', 'only one of cert and key'],
+    ['rediss://h?foo=1', "unknown option 'foo'"],
     ['redis+cluster://a:1,b:2', 'Cluster .* is not supported yet'],
     ['redis+sentinel://a:1/mymaster', 'Sentinel .* is not supported yet'],
   ])('refuses %s', (text, message) => {
@@ -46,7 +47,7 @@ describe('parseEndpoint', () => {
       'redis://u:hunter2@h/abc',
       'http://u:hunter2@h',
       'redis://u:hunter2@h:99999',
-      'rediss://:hunter2@h',
+      'rediss://:hunter2@h?foo=1',
     ]) {
       expect(() => parseEndpoint(text)).toThrow(/\*\*\*@h/);
       expect(() => parseEndpoint(text)).not.toThrow(/hunter2/);

@@ -166,7 +166,9 @@ export class Lane {
     if (this.timer !== null) clearTimeout(this.timer);
     this.socket?.destroy();
     this.socket = null;
-    if (!wasDown) this.fail('closed');
+    if (wasDown)
+      this.loseEntries(); // those that were sent since, for a connection that will not come
+    else this.fail('closed');
   }
 
   /** As `close`, when everything sent was answered. */
@@ -355,8 +357,16 @@ export class Lane {
     this.fail(reason);
   }
 
-  /** Every entry hears of the loss once, in order; entries that they send meanwhile are for the next connection. */
   private fail(reason: string): void {
+    this.streaming = false;
+    this.partialUsed = 0;
+    this.options.onCut?.(this);
+    this.loseEntries();
+    this.options.onDown?.(this, reason);
+  }
+
+  /** Every entry hears of the loss once, in order; entries that they send meanwhile are for the next connection. */
+  private loseEntries(): void {
     const ring = this.ring;
     const mask = this.mask;
     const { head, tail, sentTail } = this;
@@ -364,11 +374,7 @@ export class Lane {
     this.mask = 255;
     this.head = this.tail = this.sentTail = 0;
     this.outbox.clear();
-    this.streaming = false;
-    this.partialUsed = 0;
-    this.options.onCut?.(this);
     for (let i = head; i < tail; i++) ring[i & mask]!.onLost(i < sentTail);
-    this.options.onDown?.(this, reason);
   }
 }
 

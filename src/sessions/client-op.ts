@@ -213,7 +213,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.fallsBack = true;
     this.route = PASS;
     this.answeredBy = session.board.rules.authority;
-    this.lane = session.authorityLane();
+    this.lane = session.lanes.authority();
     this.transmit(this.lane);
   }
 
@@ -264,8 +264,13 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   }
 
   multiRefused(): void {
+    const { authority } = this.session!.board;
+    const lane = this.lane!;
     this.ranSingly = true;
-    this.session!.board.authority.multiRights.delete(this.session!.identity.name);
+    authority.multiRights.delete(this.session!.identity.name);
+    if (this.blocked === null) return;
+    // the command waits now for real, and everybody's connection with it
+    authority.call('CLIENT', 'UNBLOCK', lane.clientId).catch(() => lane.drop('a command waits on a shared connection'));
   }
 
   queuedRefused(error: Buffer): void {

@@ -122,7 +122,7 @@ function select(session: Session, text: string): boolean {
       if (board.databases.used.has(db)) await board.mirror?.lane.selectProven(db);
     }
     session.db = db;
-    session.forgetLanes();
+    session.lanes.forget();
     return OK;
   });
 }
@@ -155,7 +155,7 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
     if (name !== null) session.name = name;
     if (resp !== session.resp) {
       session.resp = resp;
-      session.forgetLanes();
+      session.lanes.forget();
     }
     return mapReply(resp, [
       ...[bulkReply('server'), bulkReply('redis')],

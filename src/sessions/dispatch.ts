@@ -142,7 +142,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   const { frame, starts, ends } = scanner;
   const slot = keySlot(frame, starts[argument]!, ends[argument]!);
   const bucket = session.reads.bucketOf(slot);
-  const lane = session.watch === null ? session.followerLane() : null;
+  const lane = session.watch === null ? session.lanes.follower() : null;
   const decision = decideRead(
     board,
     command,
@@ -206,7 +206,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     if (verdict !== null) return refuse(session, verdict);
   }
   // its own connection may be paused for its client: a write there must not hold a slot behind a read
-  if (session.ownLane !== null && session.hasInFlight) return false;
+  if (session.lanes.own !== null && session.hasInFlight) return false;
   if (!board.rules.mirrored) {
     rememberScript(session, command, scanner);
     if (session.reads.targetTotal > 0) return stall(session);
@@ -223,7 +223,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     const several = slots.first < 0 || slots.more !== null;
     if (several || session.reads.targetReadsOn(slots.first) > 0) return stall(session);
   }
-  const lane = session.authorityLane();
+  const lane = session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = WRITE;
   op.lane = lane;

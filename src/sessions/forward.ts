@@ -14,7 +14,7 @@ export function pass(
   bucket: number,
   transform: ClientOp['transform'] = null,
 ): true {
-  const lane = session.authorityLane();
+  const lane = session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = PASS;
   op.bucket = bucket;

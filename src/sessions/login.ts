@@ -21,7 +21,7 @@ export function login(session: Session, username: string | null, password: strin
     if (typeof identity === 'string') return errorReply(identity);
     session.identity = identity;
     session.scanner.authenticated = true;
-    session.forgetLanes();
+    session.lanes.forget();
     return success();
   });
 }

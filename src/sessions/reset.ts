@@ -22,7 +22,7 @@ export function reset(session: Session): boolean {
   session.silence.off = false;
   session.silence.skipsNext = false;
   session.silence.skipsThis = false;
-  session.forgetLanes();
+  session.lanes.forget();
   session.replyNow(RESET);
   return true;
 }

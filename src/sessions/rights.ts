@@ -48,7 +48,7 @@ export function mayCall(session: Session, command: Command): true | Buffer | nul
   const words = command.name.split('|');
   words[0] = authority.wireName(words[0]!);
   session.probe(async () => {
-    const [reply] = await callLane(session.sharedLane(), [[...words, ...args]]);
+    const [reply] = await callLane(session.lanes.shared(), [[...words, ...args]]);
     const refusal = reply instanceof ReplyFault && /^NOPERM/.test(reply.message) ? reply.message : '';
     authority.rights.set(key, { refusal, atMs: performance.now() });
   });

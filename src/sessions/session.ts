@@ -20,12 +20,12 @@ import { errorReply } from '../resp/encode.js';
 import { BODY, HEAD, NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Resp } from '../resp/values.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
-import { BIG_REPLY_BYTES, OwnLane } from './big-replies.js';
 import type { Blocked } from './blocking/blocked.js';
 import type { ReplicaWait } from './blocking/replica-wait.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
+import { SessionLanes } from './session-lanes.js';
 import { SlotReads } from './slot-reads.js';
 import type { Monitor } from './subscriptions/monitor.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -89,9 +89,6 @@ export class Session implements Resumable, Flushable, Gated {
   private waitingPushes: Buffer[] = [];
   /** Of the reply that is being passed on in pieces, so far. */
   private replyBytes = 0;
-  /** It had a big reply: it gets a connection of its own (big-replies.ts). */
-  private readsBig = false;
-  ownLane: OwnLane | null = null;
 
   /** Databases that could not be proven for mirroring, with the reason. */
   readonly unprovable = new Map<number, string>();
@@ -102,9 +99,7 @@ export class Session implements Resumable, Flushable, Gated {
   private held = false;
   private readonly outbox = new Outbox();
 
-  private laneEpoch = -1;
-  private authority: Lane | null = null;
-  private follower: Lane | null = null;
+  readonly lanes = new SessionLanes(this);
 
   /** The session's unanswered reads, by slot. */
   readonly reads = new SlotReads();
@@ -129,7 +124,7 @@ export class Session implements Resumable, Flushable, Gated {
       this.pump();
     });
     socket.on('drain', () => {
-      this.ownLane?.pace(0);
+      this.lanes.own?.pace(0);
       this.pump();
     });
     socket.on('error', () => this.close('socket error'));
@@ -251,7 +246,7 @@ export class Session implements Resumable, Flushable, Gated {
           this.probesLost = 0;
         },
         () => {
-          const { state } = this.sharedLane();
+          const { state } = this.lanes.shared();
           if (state === 'closed' || ++this.probesLost > PROBES_MAX) this.close('the server went away');
         },
       )
@@ -308,50 +303,6 @@ export class Session implements Resumable, Flushable, Gated {
 
   // ── lanes
 
-  /** The lane for writes and source reads. Whether this identity is refused there shows when it is used (`refusalText`). */
-  authorityLane(): Lane {
-    if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
-    if (this.watch !== null && (!this.watch.isOver || this.inFlight > 0)) {
-      if (!this.watch.isBroken) return this.watch.lane;
-    } else if (this.watch !== null) endWatch(this);
-    if (this.readsBig) {
-      if (this.ownLane === null && this.inFlight === 0) this.ownLane = new OwnLane(this);
-      if (this.ownLane?.lane.state === 'closed') this.leaveOwnLane();
-      if (this.ownLane !== null) return this.ownLane.lane;
-    }
-    return this.sharedLane();
-  }
-
-  /** That of all clients like it: for transactions of Ferry's own, which must not use up a WATCH. */
-  sharedLane(): Lane {
-    let lane = this.authority;
-    if (lane === null || lane.state === 'closed' || this.laneEpoch !== this.board.epoch) {
-      lane = this.board.authority.lane(this.identity, this.db, this.resp);
-      if (this.laneEpoch === this.board.epoch) this.authority = lane;
-    }
-    return lane;
-  }
-
-  /** The lane for target reads; null while the database is not proven there. */
-  followerLane(): Lane | null {
-    if (this.laneEpoch !== this.board.epoch) this.forgetLanes();
-    let lane = this.follower;
-    if (lane === null || lane.state === 'closed') {
-      const { databases, follower } = this.board;
-      lane = databases.used.has(this.db) ? follower.readLane(this.identity, this.db, this.resp) : null;
-      this.follower = lane;
-    }
-    return lane;
-  }
-
-  forgetLanes(): void {
-    this.laneEpoch = this.board.epoch;
-    this.authority = null;
-    this.follower = null;
-    this.leaveOwnLane();
-    this.watch?.checkAuthority(this.board.authority);
-  }
-
   /** What the server said when it refused this identity, as a client should read it. */
   refusalText(lane: Lane): string {
     if (/^NOAUTH/.test(lane.lastError)) return 'NOAUTH Authentication required.';
@@ -406,7 +357,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.isMidReply = !last;
     this.replyBytes += end - start;
     if (last) {
-      if (this.replyBytes >= BIG_REPLY_BYTES) this.readsBig = true;
+      this.lanes.sawReply(this.replyBytes);
       this.replyBytes = 0;
     }
     this.write(buf, start, end);
@@ -459,18 +410,13 @@ export class Session implements Resumable, Flushable, Gated {
     turn.flushLater(this);
     const unread = this.socket.writableLength + this.outbox.pendingBytes;
     if (unread > this.board.config.limits.clientOutputBytes) this.close('its output limit is reached');
-    else if (this.ownLane !== null) this.ownLane.pace(unread);
+    else this.lanes.own?.pace(unread);
   }
 
   flush(): void {
     if (this.isClosed) return;
     this.outbox.flushTo(this.socket);
-    this.ownLane?.pace(this.socket.writableLength);
-  }
-
-  private leaveOwnLane(): void {
-    this.ownLane?.end(this.inFlight === 0);
-    this.ownLane = null;
+    this.lanes.own?.pace(this.socket.writableLength);
   }
 
   // ── reads in target-read
@@ -540,7 +486,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.transaction = null;
     if (this.watch !== null) endWatch(this);
     this.endUpload();
-    this.leaveOwnLane();
+    this.lanes.leaveOwn();
     this.waitingPushes = [];
     this.outbox.clear();
   }

@@ -19,7 +19,7 @@ import { reset } from './reset.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
-import { dropWatch, endWatch } from './watch.js';
+import { dropWatch } from './watch.js';
 import { wireFor } from './wire.js';
 
 interface Queued {
@@ -100,11 +100,11 @@ function execute(session: Session, transaction: Transaction): boolean {
     session.board.counters.stalls++;
     return false;
   }
-  if (session.ownLane !== null && session.hasInFlight) return false;
-  const lane = session.authorityLane();
+  if (session.lanes.own !== null && session.hasInFlight) return false;
+  const lane = session.lanes.authority();
   session.transaction = null;
   if (watch?.isBroken === true) {
-    endWatch(session);
+    watch.isOver = true;
     session.replyNow(nullArrayReply(session.resp));
     return true;
   }

@@ -110,7 +110,8 @@ export class Upload {
 export function beginUpload(session: Session, scanner: RequestScanner): Upload | null {
   const { board } = session;
   const { frame, argc, argsRead, starts, ends } = scanner;
-  if (argsRead < 2 || session.transaction !== null || session.watch !== null || !scanner.authenticated) return null;
+  const isPlain = session.transaction === null && session.watch === null && session.subscriptions === null;
+  if (argsRead < 2 || !isPlain || session.clients.paused !== 0 || !scanner.authenticated) return null;
   const command = board.table.lookup(frame, argc, starts, ends);
   if (command === null || !command.exists || command.kind !== 'write' || !arityOk(command, argc)) return null;
   if (!command.singleKey || command.firstKey !== 1) return null;

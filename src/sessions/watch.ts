@@ -22,6 +22,8 @@ const UNWATCH = encodeCommand(['UNWATCH']);
 
 export class Watch {
   isBroken = false;
+  /** The session goes on without the connection. */
+  private isLeft = false;
   /** EXEC, DISCARD or UNWATCH was sent: the connection is given back when everything on it was answered. */
   isOver = false;
 
@@ -39,7 +41,16 @@ export class Watch {
   }
 
   checkAuthority(authority: Upstream): void {
-    if (authority !== this.side) this.isBroken = true;
+    if (authority !== this.side) this.isBroken = this.isLeft = true;
+  }
+
+  /**
+   * Does the session's next command go over this connection? One that was lost is made anew and carries on until
+   * nothing of the session is on its way; then it is left for good, so that no command overtakes another.
+   */
+  carries(hasInFlight: boolean): boolean {
+    if (this.isBroken && !hasInFlight) this.isLeft = true;
+    return !this.isLeft;
   }
 
   /** Forgets what is watched, behind everything sent so far. */
@@ -78,7 +89,7 @@ export function unwatchKeys(session: Session, command: Command, scanner: Request
   }
   if (watch.isBroken) {
     session.replyNow(OK);
-    endWatch(session);
+    watch.isOver = true; // given up once nothing of it is on its way
     return true;
   }
   pass(session, command, scanner, ANY_BUCKET);

@@ -32,7 +32,7 @@ export function block(session: Session, command: Command, scanner: RequestScanne
   if (found === null) return null;
   if (session.reads.targetTotal > 0) return stall(session);
   // it is tried on the shared connection, behind what was sent on others
-  if ((session.ownLane !== null || session.watch !== null) && session.hasInFlight) return false;
+  if ((session.lanes.own !== null || session.watch !== null) && session.hasInFlight) return false;
   const { board } = session;
   const asked = multiRight(session);
   if (asked === null) return false;

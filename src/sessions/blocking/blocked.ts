@@ -97,7 +97,7 @@ export class Blocked implements Waiter, Attempting {
     op.probes = probes;
     const element = op.elements?.[0] ?? op;
     element.take(frame, wire);
-    let lane = session.sharedLane();
+    let lane = session.lanes.shared();
     if (this.command.isBare) {
       this.pin = board.authority.pins.take(session.identity, session.db, session.resp);
       lane = this.pin.lane;

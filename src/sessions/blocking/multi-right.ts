@@ -12,7 +12,7 @@ export function multiRight(session: Session): true | string | null {
   const refused = authority.multiRefusals.get(name);
   if (refused !== undefined && performance.now() - refused.atMs < REFUSAL_MS) return refused.refusal;
   session.probe(async () => {
-    const refusal = await probeMulti(session.sharedLane());
+    const refusal = await probeMulti(session.lanes.shared());
     if (refusal === null) authority.multiRights.add(name);
     else authority.multiRefusals.set(name, { refusal, atMs: performance.now() });
   });

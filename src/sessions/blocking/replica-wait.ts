@@ -116,7 +116,7 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   op.route = PASS;
   op.answeredBy = board.rules.authority;
   const pin = right ? null : board.authority.pins.take(session.identity, session.db, session.resp);
-  op.lane = pin?.lane ?? session.sharedLane();
+  op.lane = pin?.lane ?? session.lanes.shared();
   const wire = wireFor(board.authority, command, scanner);
   if (right) {
     op.command = board.table.byName('exec')!;

@@ -47,7 +47,8 @@ describe('512 MB', () => {
     client.socket.resume();
     await client.expect(reply);
     client.close();
-    expect(ferry.peakMiB()).toBeLessThan(300);
+    // far less than one value and the process without it
+    expect(ferry.peakMiB()).toBeLessThan(400);
   });
 });
 

@@ -343,3 +343,19 @@ describe('WAIT', () => {
     }
   });
 });
+
+describe('a user who loses the right to MULTI while he waits', () => {
+  test('does not block the connection that he shares with others', async () => {
+    await stage.goTo('dual-write');
+    const source = await stage.onSource();
+    await source.send('ACL', 'SETUSER', 'u', 'on', '>pw', '~*', '+@all');
+    const [first, second] = [await stage.client('u', 'pw'), await stage.client('u', 'pw')];
+    expect(await say(first, 'BLPOP none 0.01')).toBe(NIL);
+    await source.send('ACL', 'SETUSER', 'u', '-multi');
+    const waiting = first.send('BLPOP', 'none', 0).then(shown, String);
+    expect(await say(second, 'SET k v')).toBe('OK');
+    expect(await say(second, 'GET k')).toBe('v');
+    expect(await waiting).toContain('MULTI');
+    expect(await say(first, 'BLPOP none 0.01')).toBe(NIL);
+  });
+});

@@ -51,6 +51,8 @@ export interface Command {
   readonly keyPattern: KeyPattern;
   /** It may wait for data (blocking.ts). */
   readonly blocking: boolean;
+  /** It brings a script's text or SHA-1: EVAL, EVALSHA, their _RO forms, SCRIPT LOAD. */
+  readonly namesScript: boolean;
   /** False when no table of Ferry's names the command and its server's flags had to decide. */
   readonly classified: boolean;
   /** The authority has it. */

@@ -52,6 +52,7 @@ class CommandRecord implements Command {
   readonly movable: boolean;
   readonly keyPattern: KeyPattern;
   readonly blocking: boolean;
+  readonly namesScript: boolean;
   readonly classified: boolean;
   readonly exists: boolean;
   /** The table's own to change. */
@@ -77,6 +78,7 @@ class CommandRecord implements Command {
     this.movable = this.keyPattern.rule !== 'fixed' && this.keyPattern.rule !== 'no-keys';
     this.singleKey = this.keyPattern.rule === 'fixed' && firstKey === lastKey;
     this.blocking = BLOCKING_COMMANDS.has(name);
+    this.namesScript = /^(eval|evalsha)(_ro)?$|^script\|load$/.test(name);
     this.classified = known !== undefined;
     this.exists = exists;
     this.onMirror = onMirror;

@@ -187,9 +187,13 @@ export class PhaseSwap implements Swapping {
         if (body === undefined) missing.push(sha);
         else await authority.call('SCRIPT', 'LOAD', body);
       }
-      if (missing.length > 0) {
-        const shown = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '');
-        const message = `Clients run ${missing.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
+      // one that nobody has answers NOSCRIPT on both sides
+      const here =
+        missing.length === 0 ? [] : ((await board.authority.call('SCRIPT', 'EXISTS', ...missing)) as number[]);
+      const lost = missing.filter((_, i) => Number(here[i]) === 1);
+      if (lost.length > 0) {
+        const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ', …' : '');
+        const message = `Clients run ${lost.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
         blockers.push({ code: 'scripts-missing', message });
       }
       const libraries = async (side: Upstream): Promise<Map<string, string>> =>

@@ -42,9 +42,9 @@ export class MirrorBase {
   }
 
   /** Are all keys that the command writes the same there? */
-  areSure(e: Effect, command: Command, d: Derivation, inExec: boolean): boolean {
+  areSure(e: Effect, command: Command, d: Derivation): boolean {
     this.deadlineMs = 0;
-    if (inExec || command.mirroring.class === 'none') return false;
+    if (command.mirroring.class === 'none') return false;
     const { keys, args } = d;
     for (let i = 0; i < keys.count; i++) {
       const at = keys.index[i]!;

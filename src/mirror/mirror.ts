@@ -164,6 +164,13 @@ export class Mirror implements DerivationOutput {
       } else this.given.clear();
       return;
     }
+    if (isScript(e.command) && this.context.scripts.isReplayed(e.command.name, args.arg(1))) {
+      // it may have written any key
+      known.forget();
+      dirty.markAll();
+      this.context.onHazard('a replayed script did not reach the mirror, or may not have');
+      return;
+    }
     if (!findKeys(e.command, args.frame, args.argc, args.starts, args.ends, this.failedKeys)) return;
     for (let i = 0; i < this.failedKeys.count; i++) {
       if (this.failedKeys.written[i] === 0) continue;
@@ -271,7 +278,7 @@ export class Mirror implements DerivationOutput {
     if (command.name === 'eval') this.giveScript(d.arg(1));
     else if (command.name === 'evalsha') this.context.scripts.sawSha(d.arg(1));
     if (this.isReplayedScript(command)) {
-      this.replayScript(e, command, inExec);
+      this.replayScript(e, command);
       return;
     }
     if (command.blocking && !narrowToTaken(command.name, d)) return;
@@ -337,32 +344,32 @@ export class Mirror implements DerivationOutput {
     else this.given.clear(); // with the next connection
   }
 
-  private isReplayedScript({ name }: Command): boolean {
-    if (name !== 'eval' && name !== 'evalsha' && name !== 'fcall') return false;
-    return this.context.scripts.isReplayed(name, this.d.arg(1));
+  private isReplayedScript(command: Command): boolean {
+    return isScript(command) && this.context.scripts.isReplayed(command.name, this.d.arg(1));
   }
 
   /**
    * The script runs there too, whatever it touches. The keys that it declares and that are not sure to be the same
-   * there are copied behind it. Its reply is compared once everything is known to be the same; before that, and while any
-   * key is being copied, it may find other values there than on the authority, so a verification must follow.
+   * there are copied behind it. Its reply is not compared: it may tell times. Before everything is known to be the same,
+   * and while any key is being copied, it may find other values there than on the authority, so a verification must follow.
    */
-  private replayScript(e: Effect, command: Command, inExec: boolean): void {
+  private replayScript(e: Effect, command: Command): void {
     const d = this.d;
-    const isSame = !this.joinsCopy(e.db) && this.base.areSure(e, command, d, inExec);
+    const isSame = !this.joinsCopy(e.db) && this.base.areSure(e, command, d);
     const { known, dirty } = this.context;
-    this.comparesScript = isSame && known.allKnown;
     // it may have read a key that is not the same there yet
     if (known.allKnown && (this.copies.active > 0 || !dirty.isClean)) {
       this.context.onHazard('a script was replayed while keys were being copied');
     }
+    this.expectedError = isError(d.reply, d.replyStart) ? firstWord(d.reply, d.replyStart) : '';
     d.verbatim();
-    this.comparesScript = false;
+    this.expectedError = '';
     if (!isSame) d.copyKeys();
     d.outcome = 'replay';
   }
 
-  private comparesScript = false;
+  /** The first word of the error that a replayed script ended with, and will end with there. */
+  private expectedError = '';
 
   // ── DerivationOutput
 
@@ -370,7 +377,8 @@ export class Mirror implements DerivationOutput {
     const e = this.current!;
     const d = this.d;
     const op = this.take(e);
-    if (e.command!.mirroring.selfCheck || this.comparesScript) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
+    op.expectedError = this.expectedError;
+    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;
     const wire = this.context.mirror.wireName(name.split('|')[0]!);
     if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())
@@ -420,6 +428,15 @@ export class Mirror implements DerivationOutput {
     this.context.counters.ops[mirrorClass]++;
     this.context.onMirrored?.(command.name, mirrorClass);
   }
+}
+
+function isScript({ name }: Command): boolean {
+  return name === 'eval' || name === 'evalsha' || name === 'fcall';
+}
+
+/** Of an error reply. */
+function firstWord(buf: Buffer, start: number): string {
+  return buf.toString('latin1', start + 1, Math.min(buf.length, start + 40)).split(/[ \r]/, 1)[0]!;
 }
 
 function isAtLeast(version: string, major: number, minor: number): boolean {

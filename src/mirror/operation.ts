@@ -28,6 +28,8 @@ export class MirrorOp implements MirrorAck {
   effect: Effect | null = null;
   /** The earliest deadline among the keys it builds on (authority's clock), 0 when none has one. */
   deadlineMs = 0;
+  /** A replayed script's error begins with this word on the authority; '' when it ended well. */
+  expectedError = '';
   private expectedLength = -1;
   private expectedLow = 0;
   private expectedHigh = 0;
@@ -67,6 +69,11 @@ export class MirrorOp implements MirrorAck {
 
   failed(error: string | null): void {
     const effect = this.effect!;
+    if (error !== null && this.expectedError !== '' && error.startsWith(`${this.expectedError} `)) {
+      this.recycle();
+      effect.partSettled();
+      return;
+    }
     if (error !== null) this.owner.context.counters.mirrorErrors++;
     this.owner.markDirty(effect);
     this.recycle();
@@ -87,6 +94,7 @@ export class MirrorOp implements MirrorAck {
   private recycle(): void {
     this.effect = null;
     this.deadlineMs = 0;
+    this.expectedError = '';
     this.expectedLength = -1;
     this.expectedLeaves = null;
     if (this.pool.length < 4096) this.pool.push(this);

@@ -65,6 +65,7 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   board.counters.commandsById[command.id]!++;
   if (session.clients.paused !== 0 && isPaused(session, command)) return false;
   session.lastCommand = command.name;
+  if (command.namesScript) rememberScript(session, command, scanner);
   if (session.subscriptions !== null) {
     const forbidden = forbiddenWhileSubscribed(session, command);
     if (forbidden !== null) return refuse(session, forbidden);
@@ -131,7 +132,6 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
 
 function read(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
-  if (command.name === 'eval_ro') board.scripts.sawBody(scanner.arg(1));
   if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
@@ -208,7 +208,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   // its own connection may be paused for its client: a write there must not hold a slot behind a read
   if (session.lanes.own !== null && session.hasInFlight) return false;
   if (!board.rules.mirrored) {
-    rememberScript(session, command, scanner);
+    if (command.name === 'script|flush') board.scripts.forget();
     if (session.reads.targetTotal > 0) return stall(session);
     return pass(session, command, scanner, NO_BUCKET);
   }
@@ -237,10 +237,9 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   return true;
 }
 
-/** While nothing is mirrored: what clients will call by its SHA-1 once there is another server. */
+/** What clients may call by its SHA-1 once there is another server; also what is only queued so far. */
 function rememberScript({ board }: Session, { name }: Command, scanner: RequestScanner): void {
-  if (name === 'eval') board.scripts.sawBody(scanner.arg(1));
+  if (name === 'eval' || name === 'eval_ro') board.scripts.sawBody(scanner.arg(1));
   else if (name === 'script|load') board.scripts.sawBody(scanner.arg(2));
-  else if (name === 'script|flush') board.scripts.forget();
-  else if (name === 'evalsha') board.scripts.sawSha(scanner.arg(1));
+  else board.scripts.sawSha(scanner.arg(1));
 }

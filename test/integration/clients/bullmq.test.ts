@@ -10,6 +10,7 @@ import { Stage, sleep } from '../journey/stage.js';
 const JOBS = 10_000;
 const BATCH = 500;
 const WORKERS = 4;
+const STALL_MS = 15_000;
 
 let stage: Stage;
 
@@ -38,7 +39,7 @@ test('10,000 jobs are done once each, with backfill, cutover, rollback and cutov
     return worker;
   });
   try {
-    const add = async (from: number, to: number): Promise<void> => {
+    const add = async (from: number, to: number, pauseMs = 0): Promise<void> => {
       for (let n = from; n < to; n += BATCH) {
         await queue.addBulk(
           Array.from({ length: BATCH }, (_, i) => ({
@@ -47,6 +48,7 @@ test('10,000 jobs are done once each, with backfill, cutover, rollback and cutov
             opts: { removeOnComplete: (n + i) % 2 === 0 },
           })),
         );
+        await sleep(pauseMs);
       }
     };
     const adding = add(0, JOBS);
@@ -59,9 +61,10 @@ test('10,000 jobs are done once each, with backfill, cutover, rollback and cutov
     expect(await stage.verify()).toEqual([]);
     await stage.goTo('target-read');
     // and again, with cutovers while they work
-    const again = add(JOBS, 2 * JOBS);
-    for (const to of ['target-first', 'target-read', 'target-first'] as const) {
-      await sleep(400);
+    const again = add(JOBS, 2 * JOBS, 100);
+    for (const [i, to] of (['target-first', 'target-read', 'target-first'] as const).entries()) {
+      await finished(done, JOBS + 2000 * (i + 1));
+      expect(done.size).toBeLessThan(2 * JOBS);
       await stage.goTo(to);
     }
     await again;
@@ -79,10 +82,13 @@ test('10,000 jobs are done once each, with backfill, cutover, rollback and cutov
   }
 });
 
+/** Waits until so many jobs were done; that none is done for a while is an error. */
 async function finished(done: ReadonlyMap<number, number>, jobs = JOBS): Promise<void> {
-  for (let before = -1; done.size < jobs; before = done.size) {
-    if (done.size === before) await sleep(3000);
-    if (done.size === before) throw new Error(`${done.size} of ${jobs} jobs were done, and no more are being done`);
-    await sleep(200);
+  let [before, stalledSince] = [done.size, Date.now()];
+  while (done.size < jobs) {
+    await sleep(5);
+    if (done.size > before) [before, stalledSince] = [done.size, Date.now()];
+    else if (Date.now() - stalledSince > STALL_MS)
+      throw new Error(`${done.size} of ${jobs} jobs were done, then no more`);
   }
 }

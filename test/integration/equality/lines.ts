@@ -435,7 +435,7 @@ export const LINES: readonly string[] = [
   'LATENCY GRAPH none',
   'LATENCY FOO',
   'SLOWLOG HELP',
-  'SLOWLOG LEN',
+
   'SLOWLOG GET 0',
   'SLOWLOG GET x',
   'SLOWLOG RESET',
@@ -574,6 +574,7 @@ export const VARYING: readonly (readonly [line: string, varies: RegExp])[] = [
   ['MEMORY STATS', /[\s\S]*/g],
   ['MEMORY MALLOC-STATS', /[\s\S]*/g],
   ['LATENCY HISTOGRAM nosuch', /\d+/g],
+  ['SLOWLOG LEN', /\d+/g],
   ['SLOWLOG GET 1', /[\s\S]*/g],
   ['ACL GENPASS', /[0-9a-f]{64}/g],
   ['ACL LOG', /[\s\S]*/g],

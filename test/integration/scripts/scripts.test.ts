@@ -148,3 +148,55 @@ describe('a script that does not end', () => {
     expect(text(await killer.send('FUNCTION', 'KILL'))).toContain('NOTBUSY');
   });
 });
+
+describe('what a replayed script wrote and did not declare is found again', () => {
+  beforeEach(async () => {
+    const client = await open({ scripts: { default: 'replay' } });
+    await client.send('EVAL', UNDECLARED, 0, 'a');
+    await stage.readyForCutover();
+  });
+
+  test('when the connection was lost with it in flight', async () => {
+    const client = await stage.client();
+    stage.relay('source').hold('client');
+    const lost = client.send('EVAL', UNDECLARED, 0, 'a').then(text, () => 'closed');
+    await sleep(50);
+    stage.relay('source').cut('client');
+    stage.relay('source').release('client');
+    expect(await lost).toBe('closed');
+    expect((await stage.phase('target-first')).ok).toBe(false);
+    await equalInTheEnd();
+  });
+
+  test('when the mirror was away', async () => {
+    const client = await stage.client();
+    stage.target.kill();
+    await stage.until('the target is gone', ({ target }) => target.state === 'down');
+    for (let i = 0; i < 5; i++) await client.send('EVAL', UNDECLARED, 0, 'a');
+    expect((await stage.phase('target-first')).ok).toBe(false);
+    await stage.target.restart();
+    await stage.until('the target is back', ({ target }) => target.state === 'up');
+    await stage.settled();
+    await stage.until('it was filled again', ({ backfill }) => backfill.state === 'done');
+    await equalInTheEnd();
+  });
+});
+
+describe('scripts that are known by their SHA-1 only', () => {
+  test('from a transaction, read-only ones, and one that nobody has', async () => {
+    const client = await open();
+    await client.send('MULTI');
+    await client.send('EVAL', 'return 1', 0);
+    await client.send('SCRIPT', 'LOAD', 'return 2');
+    await client.send('EVAL_RO', 'return 3', 0);
+    await client.send('EXEC');
+    expect(text(await client.send('EVALSHA', sha('nobody has it'), 0))).toContain('NOSCRIPT');
+    await stage.readyForCutover();
+    await (await stage.onSource()).send('SCRIPT', 'LOAD', 'return 4');
+    expect(text(await client.send('EVALSHA_RO', sha('return 4'), 0))).toBe('4');
+    expect(await stage.phase('target-first')).toMatchObject({ ok: false, blockers: [{ code: 'scripts-missing' }] });
+    await (await stage.onTarget()).send('SCRIPT', 'LOAD', 'return 4');
+    await stage.goTo('target-first');
+    for (const n of [1, 2, 3, 4]) expect(text(await client.send('EVALSHA', sha(`return ${n}`), 0))).toBe(String(n));
+  });
+});

@@ -88,7 +88,7 @@ copied. So is every op the mirror's server does not know, or that a rare option 
 Some commands are writes or reads depending on their arguments: SORT, GEORADIUS and GEORADIUSBYMEMBER without STORE,
 BITFIELD with GET only, GETEX without an option, XREADGROUP that reads nothing new. They always take the way of a write,
 which costs a little and changes nothing. Use SORT_RO, GEORADIUS_RO, GEOSEARCH, BITFIELD_RO or GET to have them read as
-reads. XREAD and XREADGROUP with BLOCK are not supported yet.
+reads.
 
 | command | mirrored as | needs on the mirror | TTL | checked | keys |
 |---|---|---|---|---|---|

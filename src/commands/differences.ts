@@ -9,6 +9,8 @@ export interface Difference {
   /** In a sentence: what the client sees. */
   readonly what: string;
   readonly why: string;
+  /** Lines the last of which shows it, for the test; `whileMirrored`: only while a mirror follows. */
+  readonly example?: readonly { readonly lines: readonly string[]; readonly whileMirrored?: true }[];
 }
 
 const list = (names: string): readonly string[] => names.split(' ');
@@ -23,10 +25,11 @@ export const DIFFERENCES: readonly Difference[] = [
     commands: list('info'),
     what: 'a section `# Ferry` is added to INFO without arguments, INFO all and INFO everything; INFO ferry gives it alone',
     why: 'so that any client can ask how the migration stands',
+    example: [{ lines: ['INFO ferry'] }],
   },
   {
     commands: list('scan hscan sscan zscan'),
-    what: 'while the target has the authority, cursors have bit 47 set',
+    what: 'while the target has the authority, cursors have bit 47 set (not inside MULTI)',
     why: 'a scan that spans a cutover must begin anew on the other server',
   },
   {
@@ -38,11 +41,13 @@ export const DIFFERENCES: readonly Difference[] = [
     commands: list('client|tracking'),
     what: 'CLIENT TRACKING ON is refused',
     why: 'invalidation messages of two servers cannot be told apart yet',
+    example: [{ lines: ['CLIENT TRACKING ON'] }],
   },
   {
     commands: list('swapdb'),
     what: 'refused while a mirror follows',
     why: "the two databases would be swapped under the mirror's keys",
+    example: [{ lines: ['SWAPDB 0 1'], whileMirrored: true }],
   },
   {
     commands: list('multi'),
@@ -51,8 +56,9 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     commands: list('multi'),
-    what: 'SELECT, AUTH, HELLO, SUBSCRIBE, MONITOR and CLIENT inside MULTI are refused',
+    what: 'commands that Ferry answers itself (below) are refused inside MULTI, but for PING, WAIT, UNWATCH, RESET and QUIT',
     why: "they would change the state of a connection that clients share; Ferry's own commands cannot be part of it",
+    example: ['SELECT 1', 'CLIENT ID', 'SUBSCRIBE c', 'AUTH a b'].map((line) => ({ lines: ['MULTI', line] })),
   },
   {
     commands: list('move copy'),

@@ -148,7 +148,7 @@ function readUsers(path: string): Map<string, FileUser> {
   const users = new Map<string, FileUser>();
   const file = parseYaml(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>> | null;
   for (const [name, fields] of Object.entries(file ?? {})) {
-    const passwords = [fields['password']].flat().map((value) => String(value).replace(/^#/, '').toLowerCase());
+    const passwords = [fields.password].flat().map((value) => String(value).replace(/^#/, '').toLowerCase());
     for (const hex of passwords) {
       if (!/^[0-9a-f]{64}$/.test(hex)) {
         throw new Error(`the password of ${name} must be '#' and 64 hexadecimal digits (its SHA-256)`);
@@ -156,8 +156,8 @@ function readUsers(path: string): Map<string, FileUser> {
     }
     users.set(name, {
       passwords,
-      source: accountOf(name, fields['source']),
-      target: accountOf(name, fields['target']),
+      source: accountOf(name, fields.source),
+      target: accountOf(name, fields.target),
     });
   }
   return users;

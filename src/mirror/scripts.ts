@@ -30,7 +30,7 @@ export class ScriptBook {
   private readonly defaultMode: ScriptMode;
 
   constructor(private readonly modes: ScriptModes) {
-    this.defaultMode = modes['default'] ?? 'copy';
+    this.defaultMode = modes.default ?? 'copy';
     this.hasModes = Object.keys(modes).some((name) => name !== 'default');
   }
 

@@ -60,7 +60,10 @@ export class Asker {
     });
     this.socket.write([...lines, 'ECHO END'].map((line) => `${line}\r\n`).join(''));
     const deadline = Date.now() + PATIENCE_MS;
-    while (!text.includes('END\r\n') && !this.isClosed && Date.now() < deadline) await sleep(5);
+    while (!text.includes('END\r\n') && !this.isClosed) {
+      if (Date.now() > deadline) throw new Error(`${lines.join(', ')} came to no end: ${text}`);
+      await sleep(5);
+    }
     return text;
   }
 

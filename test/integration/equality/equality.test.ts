@@ -48,6 +48,13 @@ function isOurs(name: string): Command | undefined {
   return command?.exists === true && name !== 'ferry' ? command : undefined;
 }
 
+function shapeOf(reply: string, varies: RegExp | 'type' | 'order'): string {
+  if (reply.startsWith('-')) return reply;
+  if (varies === 'type') return reply.slice(0, 1);
+  if (varies === 'order') return reply.split('\r\n').sort().join('\r\n');
+  return reply.replace(varies, '~').replace(/~+/g, '~');
+}
+
 /** Both answers to each line; the lines of which they differ. */
 async function unequal(
   direct: Asker,
@@ -83,6 +90,9 @@ test('every command of the installed server is asked', () => {
 test('the differences name commands that there are', () => {
   for (const { commands } of DIFFERENCES) for (const name of commands) expect(table.byName(name), name).toBeDefined();
 });
+
+/** Those that say how they show. */
+const SHOWN = DIFFERENCES.flatMap(({ example }) => example ?? []);
 
 describe.each(PHASES)('in %s', (phase) => {
   let stage: Stage;
@@ -128,7 +138,7 @@ describe.each(PHASES)('in %s', (phase) => {
         direct,
         through,
         VARYING.map(([line]) => words(line)),
-        (reply, i) => reply.replace(VARYING[i]![1], '~').replace(/~+/g, '~'),
+        (reply, i) => shapeOf(reply, VARYING[i]![1]),
       );
       expect(found).toEqual({});
     });
@@ -175,6 +185,19 @@ describe.each(PHASES)('in %s', (phase) => {
       const replies = await through.ask(lines);
       for (const [i, { name }] of refused.entries())
         expect(replies[i], name).toMatch(/^-(FERRY .+: .+|ERR unknown subcommand.*)\r\n$/);
+    });
+
+    test('differences that are listed with an example do occur, and say why', async () => {
+      expect(SHOWN.length).toBeGreaterThan(3);
+      for (const { lines, whileMirrored } of SHOWN) {
+        await begin();
+        const [its, mine] = await Promise.all([direct.ask(lines.map(words)), through.ask(lines.map(words))]);
+        const occurs = whileMirrored !== true || (phase !== 'source-only' && phase !== 'target-only');
+        expect(mine.at(-1) !== its.at(-1), lines.join(', ')).toBe(occurs);
+        expect(mine.slice(0, -1)).toEqual(its.slice(0, -1));
+        if (occurs && !lines[0]!.startsWith('INFO'))
+          expect(mine.at(-1)).toMatch(/^-FERRY .+: .+|^-FERRY .+ inside MULTI/);
+      }
     });
 
     test.each(ALONE.map((lines) => [lines.join(', '), lines] as const))('%s', async (_, lines) => {

@@ -98,7 +98,7 @@ describe('what ends a WATCH', () => {
       await say(watcher, `SET k${i} 1`);
       expect(await say(other, 'MULTI', 'PING', 'EXEC')).toEqual(['OK', 'QUEUED', '[PONG]']);
     }
-    expect(stage.relay('source').seen['pin']).toBeLessThanOrEqual(2);
+    expect(stage.relay('source').seen.pin).toBeLessThanOrEqual(2);
   });
 
   test('but no blocking command, no WAIT, and not the first MULTI of a user', async () => {

@@ -74,7 +74,11 @@ class World {
   private checkExclusion(unreplied: readonly FakeOperation[]): void {
     if (unreplied.some((op) => op.slot === ALL_SLOTS)) must(unreplied.length === 1, 'a barrier is not alone');
     const wide = unreplied.find((op) => op.slot === LANE_SLOTS);
-    if (wide !== undefined) must(unreplied.every((op) => op.laneId === wide.laneId), 'another lane beside a script');
+    if (wide !== undefined)
+      must(
+        unreplied.every((op) => op.laneId === wide.laneId),
+        'another lane beside a script',
+      );
     const lanes = new Map<number, number>();
     for (const op of unreplied) {
       for (const slot of op.slots) {

@@ -32,6 +32,7 @@ export function loadConfig(flags: Flags, env: Environment = process.env): Config
   const { source, target } = given;
   if (source === undefined) throw missing('source');
   if (target === undefined) throw missing('target');
+  checkTls(given);
   const config = arrange({ ...given, source, target });
   checkTogether(config);
   return deepFreeze(config);
@@ -48,11 +49,36 @@ function set(given: OptionValues, name: OptionName, raw: unknown, origin: string
     throw error;
   }
   if (!result.success) {
-    const shown =
-      name === 'token' ? '' : `, not ${redactUrl(typeof raw === 'string' ? `'${raw}'` : JSON.stringify(raw))}`;
+    const shown = SECRET.has(name)
+      ? ''
+      : `, not ${redactUrl(typeof raw === 'string' ? `'${raw}'` : JSON.stringify(raw))}`;
     throw new ConfigError(`${origin}: expected ${option.expects}${shown}.`);
   }
   Object.assign(given, { [name]: result.data });
+}
+
+/** Their values are never shown. */
+const SECRET: ReadonlySet<OptionName> = new Set<OptionName>([
+  'token',
+  'map-users',
+  'source-credentials-command',
+  'target-credentials-command',
+]);
+
+/** What asks for TLS must not be passed over in silence. */
+function checkTls(given: OptionValues): void {
+  const alone = (['tls-key', 'tls-ca', 'tls-client-auth', 'tls-sni'] as const).find(
+    (name) => given[name] !== undefined,
+  );
+  if (given['tls-cert'] === undefined && alone !== undefined) {
+    throw new ConfigError(
+      `--${alone} is given without --tls-cert: clients would not get TLS. Give the certificate too.`,
+    );
+  }
+  const { 'tls-client-auth': auth, 'tls-ca': ca } = given;
+  if (auth !== undefined && auth !== 'no' && ca === undefined) {
+    throw new ConfigError(`--tls-client-auth ${auth} needs --tls-ca: the authorities of the clients' certificates.`);
+  }
 }
 
 function missing(name: 'source' | 'target'): ConfigError {

@@ -146,7 +146,7 @@ const NOBODYS = '0'.repeat(64);
 
 function readUsers(path: string): Map<string, FileUser> {
   const users = new Map<string, FileUser>();
-  const file = parseYaml(readFileSync(path, 'utf8')) as Record<string, Record<string, unknown>> | null;
+  const file = parsed(readFileSync(path, 'utf8'));
   for (const [name, fields] of Object.entries(file ?? {})) {
     const passwords = [fields.password].flat().map((value) => String(value).replace(/^#/, '').toLowerCase());
     for (const hex of passwords) {
@@ -161,6 +161,15 @@ function readUsers(path: string): Map<string, FileUser> {
     });
   }
   return users;
+}
+
+/** Without the parser's own words, which show the lines around a mistake, secrets among them. */
+function parsed(text: string): Record<string, Record<string, unknown>> | null {
+  try {
+    return parseYaml(text, { logLevel: 'silent' }) as Record<string, Record<string, unknown>> | null;
+  } catch {
+    throw new Error('the users file is no valid YAML');
+  }
 }
 
 function accountOf(user: string, value: unknown): Credentials {

@@ -43,7 +43,8 @@ export class Pins {
   constructor(private readonly opener: PinOpener) {}
 
   take(identity: Identity, db: number, resp: Resp): Pin {
-    const key = `${identity.name}\n${db}\n${resp}`;
+    const { name, accounts } = identity;
+    const key = `${name}\n${accounts?.source.username ?? ''}\n${accounts?.target.username ?? ''}\n${db}\n${resp}`;
     let pin = this.idle.get(key)?.pop();
     while (pin !== undefined && pin.lane.state !== 'up') {
       pin.lane.close();

@@ -303,12 +303,18 @@ export class Upstream {
 
   /** The lane of a client's identity, database and protocol version, opened at the first call. */
   lane(identity: Identity, db: number, resp: Resp): Lane {
-    const key = clientKey(identity, db, resp);
+    const key = this.clientKey(identity, db, resp);
     let lane = this.lanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
     lane = this.openFor(identity, db, resp, null);
     this.lanes.set(key, lane);
     return lane;
+  }
+
+  /** By user names, Ferry's and the server's, never by a secret. */
+  private clientKey(identity: Identity, db: number, resp: Resp): string {
+    const there = this.accounts.of(identity, this.side).username ?? '';
+    return `client\n${identity.name}\n${there}\n${db}\n${resp}`;
   }
 
   /** A connection under a client's identity; whoever asks owns and closes it (see pins.ts). */
@@ -325,7 +331,7 @@ export class Upstream {
 
   /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */
   readLane(identity: Identity, db: number, resp: Resp): Lane {
-    const lane = this.lanes.get(clientKey(identity, db, resp));
+    const lane = this.lanes.get(this.clientKey(identity, db, resp));
     if (lane?.state === 'closed' && performance.now() - lane.closedAtMs < REFUSED_RETRY_MS) return lane;
     return this.lane(identity, db, resp);
   }
@@ -462,10 +468,6 @@ export class Upstream {
     });
     this.fences.set(clientId, done);
   }
-}
-
-function clientKey(identity: Identity, db: number, resp: Resp): string {
-  return `client\n${identity.name}\n${db}\n${resp}`;
 }
 
 /** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */

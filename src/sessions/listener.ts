@@ -3,7 +3,7 @@
  *
  * https://redis.io/docs/reference/clients (maximum concurrent clients: the error, then the connection is closed)
  */
-import { readFileSync, unlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, createServer as createTlsServer } from 'node:tls';
 import type { Config } from '../config/config.js';
@@ -57,17 +57,18 @@ export class Listener {
 
 function makeServer(tls: Config['tls'], accept: (socket: Socket) => void): Server {
   if (tls === null) return createServer({ noDelay: true, allowHalfOpen: true }, accept);
+  const ca = tls.ca === null ? {} : { ca: readFileSync(tls.ca) };
   const contexts = new Map(
     Object.entries(tls.sni).map(([name, { cert, key }]) => [
       name.toLowerCase(),
-      createSecureContext({ cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' }),
+      createSecureContext({ cert: readFileSync(cert), key: readFileSync(key), ...ca, minVersion: 'TLSv1.2' }),
     ]),
   );
   const server = createTlsServer(
     {
       cert: readFileSync(tls.cert),
       key: readFileSync(tls.key),
-      ...(tls.ca === null ? {} : { ca: readFileSync(tls.ca) }),
+      ...ca,
       requestCert: tls.clientAuth !== 'no',
       rejectUnauthorized: tls.clientAuth === 'required',
       minVersion: 'TLSv1.2',
@@ -76,25 +77,29 @@ function makeServer(tls: Config['tls'], accept: (socket: Socket) => void): Serve
       // a name without a certificate of its own gets the default one
       SNICallback: (name, done) => done(null, contexts.get(name.toLowerCase())),
     },
-    accept,
+    (socket) => {
+      // who need not show a certificate must not show a wrong one
+      const isShown = Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
+      if (tls.clientAuth === 'optional' && isShown && !socket.authorized) socket.destroy();
+      else accept(socket);
+    },
   );
   return server;
 }
 
-/** The file of a process that is gone is in the way; that of one that lives is an error. */
+/** The socket of a process that is gone is in the way; anything else there is an error. */
 async function removeStaleSocket(path: string): Promise<void> {
-  const isUsed = await new Promise<boolean>((resolve) => {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error('there is a file of that name that is no socket');
+  const why = await new Promise<string>((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve('another process listens there');
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED' ? '' : String(code)));
   });
-  if (isUsed) throw new Error('another process listens there');
-  try {
-    unlinkSync(path);
-  } catch {
-    // there was none
-  }
+  if (why !== '') throw new Error(why);
+  unlinkSync(path);
 }

@@ -4,6 +4,7 @@
  * Each user in use is looked at now and then: by Ferry's own file where that decides, else by logging in once more on a
  * connection of its own. A definite refusal closes the clients of that user; trouble on the way never does.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../lanes/identity.js';
 import type { Logger } from '../observe/log.js';
 import type { Switchboard } from '../routing/switchboard.js';
@@ -26,15 +27,19 @@ export class LoginWatch {
       this.timers.push(
         setInterval(() => users.reread() && this.closeUnless((identity) => this.isInFile(identity)), FILE_EVERY_MS),
       );
-    } else if (everySeconds > 0) this.timers.push(setInterval(() => void this.look(), everySeconds * 1000));
+    }
+    if (everySeconds > 0) this.timers.push(setInterval(() => void this.look(), everySeconds * 1000));
   }
 
   stop(): void {
     for (const timer of this.timers) clearInterval(timer);
   }
 
-  private isInFile({ name, password }: Identity): boolean {
-    return password === null || this.board.source.accounts.users?.login(name, password) != null;
+  /** With this password, and with the same accounts. */
+  private isInFile({ name, password, accounts }: Identity): boolean {
+    if (password === null) return true;
+    const now = this.board.source.accounts.users?.login(name, password) ?? null;
+    return now !== null && isDeepStrictEqual(now.accounts, accounts);
   }
 
   private async look(): Promise<void> {

@@ -1,5 +1,6 @@
 /** TLS on every side, unix sockets, limits before and between. Real TLS on real servers, certificates in support/tls. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,8 +120,12 @@ describe('to the servers', () => {
     const [a, b, listening] = [join(dir, 'a.sock'), join(dir, 'b.sock'), join(dir, 'ferry.sock')];
     await server('--unixsocket', a);
     await server('--unixsocket', b);
-    writeFileSync(listening, '');
-    chmodSync(listening, 0o600);
+    const dead = spawn(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(listening)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
+    await new Promise((resolve) => dead.once('exit', resolve));
+    expect(existsSync(listening)).toBe(true);
     await start({
       source: `unix://${a}`,
       target: `unix://${b}?db=3`,
@@ -139,6 +144,20 @@ describe('to the servers', () => {
         }),
       ),
     ).rejects.toThrow(/another process listens there/);
+    const file = join(dir, 'a file');
+    writeFileSync(file, 'precious');
+    await expect(
+      startFerry(
+        defaultConfig({
+          source: `unix://${b}`,
+          target: `unix://${a}`,
+          listen: { host: '', port: 0, path: file },
+          admin: { port: 0 },
+          stateDir: join(dir, 'third'),
+        }),
+      ),
+    ).rejects.toThrow(/no socket/);
+    expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 });
 
@@ -177,6 +196,20 @@ describe('to clients', () => {
       lazyConnect: true,
       retryStrategy: () => null,
     });
+    without.on('error', () => {});
+    await expect(without.connect().then(() => without.ping())).rejects.toThrow();
+    without.disconnect();
+  });
+
+  test('mutual TLS holds for every name', async () => {
+    const sni = { 'other.example': { cert: file('other.crt'), key: file('other.key') } };
+    const { port } = await start({
+      ...(await sides()),
+      tls: { ...certificate, ca: file('ca.crt'), clientAuth: 'required', sni },
+    });
+    const tls = { ca: pem('ca.crt'), servername: 'other.example' };
+    await works(new Redis({ port, tls: { ...tls, cert: pem('client.crt'), key: pem('client.key') } }));
+    const without = new Redis({ port, tls, lazyConnect: true, retryStrategy: () => null });
     without.on('error', () => {});
     await expect(without.connect().then(() => without.ping())).rejects.toThrow();
     without.disconnect();

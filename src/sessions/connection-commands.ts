@@ -107,7 +107,7 @@ function ferry(session: Session, what: string): true {
 }
 
 function select(session: Session, text: string): boolean {
-  if (!/^-?\d{1,10}$/.test(text)) return refuse(session, NOT_AN_INTEGER);
+  if (!/^(0|-?[1-9]\d{0,9})$/.test(text)) return refuse(session, NOT_AN_INTEGER);
   const db = Number(text);
   if (db === session.db) {
     session.replyNow(OK);

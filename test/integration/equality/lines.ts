@@ -360,6 +360,8 @@ export const LINES: readonly string[] = [
   'SELECT 0',
   'SELECT x',
   'SELECT 9999',
+  'SELECT 01',
+  'SELECT -0',
   'SELECT -1',
   'AUTH x',
   'AUTH a b',

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import type { FerryControl } from './admin/control.js';
 import { RunningFerry } from './admin/ferry-control.js';
 import { type AdminServer, startAdminServer } from './admin/server.js';
+import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
 import { Backfill } from './jobs/backfill.js';
@@ -281,8 +282,15 @@ async function openState(
   return { state: found, isFirstStart: false };
 }
 
+/**
+ * What the state directory knows a side by: `host:port/db` or a path, `cluster:host:port,host:port` and
+ * `sentinel:host:port,host:port/master-name/db`. The order in which addresses are given does not matter.
+ */
 function placeOf(endpoint: Endpoint): string {
-  return endpoint.path ?? `${endpoint.host}:${endpoint.port}/${endpoint.db}`;
+  const { kind, path, host, port, db, master } = endpoint;
+  if (kind === 'standalone') return path ?? `${host}:${port}/${db}`;
+  const addresses = endpoint.addresses.map(addressText).sort().join(',');
+  return kind === 'cluster' ? `cluster:${addresses}` : `sentinel:${addresses}/${master}/${db}`;
 }
 
 /** Both must answer at the first start; later only the authority's side must. */

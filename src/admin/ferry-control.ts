@@ -227,7 +227,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
 }
 
 function sideStatus(upstream: Upstream): SideStatus {
-  return { kind: 'standalone', url: upstream.endpoint.url, state: upstream.state, version: upstream.version };
+  const { kind, url } = upstream.endpoint;
+  return { kind, url, state: upstream.state, version: upstream.version };
 }
 
 function phasesOf(history: readonly { at: string; event: string }[]): MigrationReport['phases'] {

@@ -5,10 +5,10 @@
  * Durations are milliseconds, sizes are bytes.
  */
 import type { Phase } from '../phases/phase.js';
-import { type Endpoint, parseEndpoint } from './url.js';
+import { type Address, type Endpoint, parseEndpoint } from './url.js';
 
 export type { Phase as PhaseName } from '../phases/phase.js';
-export type { Endpoint } from './url.js';
+export type { Address, Endpoint } from './url.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -65,6 +65,13 @@ export interface Config {
   readonly allowUnknownKeys: boolean;
   /** How scripts and functions are mirrored: `default`, and by SHA-1 or function name. */
   readonly scripts: Readonly<Record<string, 'copy' | 'replay'>>;
+  /** database number → what the keys of that database begin with on a Cluster, which has only database 0 */
+  readonly dbPrefix: Readonly<Record<string, string>>;
+  /** reads of clients that said READONLY may go to replicas of a Cluster */
+  readonly replicaReads: boolean;
+  /** what cluster-aware clients are told as Ferry's address; null: the address that they connected to */
+  readonly announce: Address | null;
+  readonly topology: Topology;
   readonly limits: Limits;
   readonly backfill: {
     /** 0: as fast as both sides allow */
@@ -78,6 +85,18 @@ export interface Config {
     readonly maxPauseMs: number;
   };
   readonly logLevel: LogLevel;
+}
+
+/** How Ferry follows a Cluster or a Sentinel that changes. */
+export interface Topology {
+  /** how often nodes and sentinels are asked, although nothing seems wrong */
+  readonly refreshMs: number;
+  /** how long a command waits for a slot that nobody serves before it gets the server's error */
+  readonly redirectWaitMs: number;
+  /** `ip:port` each; empty: the system's resolver */
+  readonly dnsServers: readonly string[];
+  /** how often the names of servers are resolved again */
+  readonly dnsRefreshMs: number;
 }
 
 export interface Limits {
@@ -127,6 +146,10 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   reverifySeconds: 3,
   clientIdleSeconds: 0,
   scripts: {},
+  dbPrefix: {},
+  replicaReads: false,
+  announce: null,
+  topology: { refreshMs: 1000, redirectWaitMs: 30_000, dnsServers: [], dnsRefreshMs: 2000 },
   limits: {
     clientOutputBytes: 256 * MIB,
     mirrorBacklogBytes: 256 * MIB,
@@ -145,12 +168,13 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
 
 /** Any part of a Config; the two sides also as connection strings. */
 export type ConfigOverrides = Partial<
-  Omit<Config, 'source' | 'target' | 'admin' | 'rename' | 'limits' | 'backfill' | 'cutover'>
+  Omit<Config, 'source' | 'target' | 'admin' | 'rename' | 'topology' | 'limits' | 'backfill' | 'cutover'>
 > & {
   readonly source?: string | Endpoint;
   readonly target?: string | Endpoint;
   readonly admin?: Partial<Config['admin']>;
   readonly rename?: Partial<Config['rename']>;
+  readonly topology?: Partial<Topology>;
   readonly limits?: Partial<Limits>;
   readonly backfill?: Partial<Config['backfill']>;
   readonly cutover?: Partial<Config['cutover']>;
@@ -165,6 +189,7 @@ export function defaultConfig(overrides: ConfigOverrides = {}): Config {
     target: endpoint(overrides.target ?? 'redis://127.0.0.1:6381'),
     admin: { ...DEFAULTS.admin, ...overrides.admin },
     rename: { ...DEFAULTS.rename, ...overrides.rename },
+    topology: { ...DEFAULTS.topology, ...overrides.topology },
     limits: { ...DEFAULTS.limits, ...overrides.limits },
     backfill: { ...DEFAULTS.backfill, ...overrides.backfill },
     cutover: { ...DEFAULTS.cutover, ...overrides.cutover },

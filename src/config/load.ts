@@ -57,8 +57,10 @@ function set(given: OptionValues, name: OptionName, raw: unknown, origin: string
   Object.assign(given, { [name]: result.data });
 }
 
-/** Their values are never shown. */
+/** Their values are never shown; a connection string's own sentence shows it redacted. */
 const SECRET: ReadonlySet<OptionName> = new Set<OptionName>([
+  'source',
+  'target',
   'token',
   'map-users',
   'source-credentials-command',
@@ -116,17 +118,17 @@ function similar(key: string): string {
 /** What no single option can say. */
 function checkTogether(config: Config): void {
   const { source, target, listen, admin, limits } = config;
-  if (place(source) === place(target)) {
+  if (dataPlaces(source).some((one) => dataPlaces(target).includes(one))) {
     throw new ConfigError(`Source and target are the same server (${source.url}): give two different ones.`);
   }
   for (const side of ['source', 'target'] as const) {
-    if (listen.port !== 0 && place(config[side]) === place({ ...listen })) {
+    if (listen.port !== 0 && places(config[side]).includes(place(listen))) {
       throw new ConfigError(
         `Ferry would listen on its own ${side}'s address (${config[side].url}): choose another --listen.`,
       );
     }
   }
-  if (listen.port !== 0 && place({ ...listen }) === place({ ...admin })) {
+  if (listen.port !== 0 && place(listen) === place(admin)) {
     throw new ConfigError(`--listen and --admin are the same address (${listen.host}:${listen.port}).`);
   }
   checkAdminAddress(admin);
@@ -135,6 +137,15 @@ function checkTogether(config: Config): void {
   }
 }
 
-function place(side: Pick<Endpoint, 'host' | 'port' | 'path'>): string {
-  return side.path ?? `${isLoopback(side.host) ? 'loopback' : side.host.toLowerCase()}:${side.port}`;
+/** Texts that two sides share if they are certainly the same data: the same sentinels may well watch two masters. */
+function dataPlaces(side: Endpoint): string[] {
+  return side.kind === 'sentinel' ? places(side).map((address) => `${side.master} of ${address}`) : places(side);
+}
+
+function places(side: Endpoint): string[] {
+  return side.path === undefined ? side.addresses.map(place) : [side.path];
+}
+
+function place(at: Pick<Endpoint, 'host' | 'port' | 'path'>): string {
+  return at.path ?? `${isLoopback(at.host) ? 'loopback' : at.host.toLowerCase()}:${at.port}`;
 }

@@ -5,8 +5,10 @@
  * FERRY_, its environment variable (`FERRY_STATE_DIR`) unless `env` says otherwise. `value` turns whatever the three
  * give (text, or a YAML value) into the checked value; `expects` completes the sentence "expected …" when it cannot.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { PHASES } from '../phases/phase.js';
+import { addressText, readAddress } from './addresses.js';
 import { type Config, DEFAULTS, LOG_LEVELS } from './config.js';
 import { parseEndpoint } from './url.js';
 
@@ -51,6 +53,26 @@ const listenAddress = text.transform((value, context) => {
   return z.NEVER;
 });
 
+/** with its host and its port, so that nothing is guessed about what others are told */
+const publicAddress = text.transform((value, context) => {
+  const parsed = readAddress(value, null);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: 'not host:port' });
+  return z.NEVER;
+});
+
+/** IP addresses as `ip:port`: a list in YAML, `10.0.0.2,10.0.0.3:5353` as text */
+const nameServers = z
+  .union([z.string().transform((value) => value.split(',')), z.array(z.string())])
+  .transform((values, context) =>
+    values.map((value) => {
+      const parsed = readAddress(value.trim(), 53);
+      if (parsed !== null && isIP(parsed.host) !== 0) return addressText(parsed);
+      context.addIssue({ code: 'custom', message: 'not an IP address' });
+      return z.NEVER;
+    }),
+  );
+
 const UNIT_BYTES: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
 const bytes = text.transform((value, context) => {
@@ -76,6 +98,24 @@ const scriptModes = z
   ])
   .transform((map) => Object.fromEntries(Object.entries(map).map(([name, mode]) => [shaOrName(name), mode])))
   .pipe(z.record(z.string(), z.enum(['copy', 'replay'])));
+
+/**
+ * database → prefix: a map in YAML, `1=db1:,2=db2:` as text. A key must show by its beginning alone which database it is
+ * of, so no prefix begins with another; and a brace would change which part of a key is its hash tag.
+ */
+const prefixes = z
+  .union([z.string().refine(namesOnce).transform(pairs), z.record(z.string(), text)])
+  .refine((map) => Object.keys(map).every((db) => /^[1-9]\d{0,8}$/.test(db)))
+  .refine((map) => Object.values(map).every((prefix) => /^[^{}]+$/.test(prefix)))
+  .refine((map) => {
+    const all = Object.values(map);
+    return all.every((one, i) => all.every((other, j) => i === j || !other.startsWith(one)));
+  });
+
+function namesOnce(value: string): boolean {
+  const parts = value.split(',').filter((part) => part !== '');
+  return Object.keys(pairs(value)).length === parts.length;
+}
 
 /** SHA-1s are found in lower case, functions as they are spelt. */
 function shaOrName(name: string): string {
@@ -135,7 +175,8 @@ const URL_EXPECTED = 'a connection string such as redis://user:password@host:637
 const NAMES_EXPECTED = 'renamed commands such as FLUSHALL=my-flushall,KEYS=';
 const YES_NO = { value: boolean, expects: 'true or false', boolean: true } as const;
 const BILLION = 1_000_000_000;
-const { limits, backfill, cutover } = DEFAULTS;
+const HOUR_MS = 3_600_000;
+const { topology, limits, backfill, cutover } = DEFAULTS;
 
 export const OPTIONS = {
   source: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data is in now' },
@@ -267,6 +308,45 @@ export const OPTIONS = {
     default: 'copy',
     describe: 'how scripts are mirrored: by copies of their declared keys, or replayed',
   },
+  'db-prefix': {
+    value: prefixes,
+    expects:
+      'prefixes by database such as 1=db1:,2=db2: (databases from 1; no prefix empty, with { or }, or the beginning of another)',
+    default: null,
+    describe: 'where the keys of databases other than 0 live on a Cluster: behind a prefix',
+  },
+  'replica-reads': {
+    ...YES_NO,
+    default: 'false',
+    describe: 'reads of clients that said READONLY may go to replicas of a Cluster',
+  },
+  announce: {
+    value: publicAddress,
+    expects: 'an address with its port such as ferry.example:6380',
+    default: 'the address connected to',
+    describe: "what cluster-aware clients are told as Ferry's address",
+  },
+  'topology-refresh': {
+    ...count(1, HOUR_MS),
+    default: `${topology.refreshMs}`,
+    describe: 'milliseconds after which nodes and sentinels are asked again who serves what',
+  },
+  'redirect-wait': {
+    ...count(0, HOUR_MS),
+    default: `${topology.redirectWaitMs}`,
+    describe: "milliseconds that a command waits for a slot nobody serves, before it gets the server's error",
+  },
+  'dns-servers': {
+    value: nameServers,
+    expects: 'IP addresses of name servers such as 10.0.0.2:53,[fd00::2]:53',
+    default: "the system's",
+    describe: 'who resolves the names of the servers',
+  },
+  'dns-refresh': {
+    ...count(1, HOUR_MS),
+    default: `${topology.dnsRefreshMs}`,
+    describe: 'milliseconds after which the names of the servers are resolved again',
+  },
   'client-output-bytes': {
     ...size(1 << 20),
     default: '256MiB',
@@ -365,6 +445,15 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     clientIdleSeconds: given['client-idle-seconds'] ?? DEFAULTS.clientIdleSeconds,
     scripts: given.scripts ?? DEFAULTS.scripts,
     allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,
+    dbPrefix: given['db-prefix'] ?? DEFAULTS.dbPrefix,
+    replicaReads: given['replica-reads'] ?? DEFAULTS.replicaReads,
+    announce: given.announce ?? DEFAULTS.announce,
+    topology: {
+      refreshMs: given['topology-refresh'] ?? topology.refreshMs,
+      redirectWaitMs: given['redirect-wait'] ?? topology.redirectWaitMs,
+      dnsServers: given['dns-servers'] ?? topology.dnsServers,
+      dnsRefreshMs: given['dns-refresh'] ?? topology.dnsRefreshMs,
+    },
     limits: {
       clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,
       mirrorBacklogBytes: given['mirror-backlog-bytes'] ?? limits.mirrorBacklogBytes,

@@ -22,7 +22,7 @@ test.concurrent.each([
   [['serve', '--source'], 'Not enough arguments following: source'],
   [['serve', '--source', 'localhost'], "--source: 'localhost' is not a connection string"],
   [['serve', '--source', 'redis://u:hunter2@h/x', '--target', 'redis://b'], 'redis://u:\\*\\*\\*@h/x'],
-  [['serve', '--source', 'redis+cluster://a:1', '--target', 'redis://b'], 'Cluster .* is not supported yet'],
+  [['serve', '--source', 'redis+cluster://a:1/3', '--target', 'redis://b'], 'a Cluster has only database 0'],
   [['serve', ...SIDES, '--phase', 'both'], '--phase: expected one of source-only'],
   [['serve', ...SIDES, '--admin', '0.0.0.0:6390'], 'would be open to others'],
   [['serve', ...SIDES, '--config', '/nowhere'], "config file '/nowhere' cannot be read"],

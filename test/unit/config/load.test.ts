@@ -60,6 +60,9 @@ describe('loadConfig', () => {
       'tls-sni': 'a.example=a.crt:a.key',
       'map-users': 'app=app2:secret',
       scripts: 'replay',
+      'db-prefix': '1=db1:,12=db12:',
+      announce: 'ferry.example:7002',
+      'dns-servers': '10.0.0.2,[fd00::2]:5353',
       'log-level': 'debug',
     };
     const byFlag: Record<string, string> = {};
@@ -78,6 +81,14 @@ describe('loadConfig', () => {
     }
     expect(loaded.rename.source).toEqual({ flushall: 'gone', keys: '' });
     expect(loaded.limits.copyBudgetBytes).toBe(2 ** 30);
+    expect(loaded.dbPrefix).toEqual({ 1: 'db1:', 12: 'db12:' });
+    expect(loaded.announce).toEqual({ host: 'ferry.example', port: 7002 });
+    expect(loaded.topology).toEqual({
+      refreshMs: 7,
+      redirectWaitMs: 7,
+      dnsServers: ['10.0.0.2:53', '[fd00::2]:5353'],
+      dnsRefreshMs: 7,
+    });
     expect(envName('token')).toBe('FERRY_ADMIN_TOKEN');
   });
 
@@ -89,6 +100,21 @@ describe('loadConfig', () => {
     expect(loaded.rename.source).toEqual({ flushall: 'gone' });
     expect(loaded.readRepair).toBe(false);
     expect(loaded.limits.maxClients).toBe(5);
+  });
+
+  test('prefixes and name servers of a YAML file', () => {
+    const path = file(
+      'source: redis://a\ntarget: redis+cluster://b:1,c:1\ndb-prefix: {1: "a,b:", 2: 7}\ndns-servers: [10.0.0.2, "10.0.0.3:5353"]\n',
+    );
+    const loaded = loadConfig({ config: path }, {});
+    expect(loaded.target.kind).toBe('cluster');
+    expect(loaded.dbPrefix).toEqual({ 1: 'a,b:', 2: '7' });
+    expect(loaded.topology.dnsServers).toEqual(['10.0.0.2:53', '10.0.0.3:5353']);
+  });
+
+  test('two masters of the same sentinels are two sides', () => {
+    const sides = { source: 'redis+sentinel://s:1,t:1/old', target: 'redis+sentinel://t:1,s:1/new' };
+    expect(loadConfig(sides, {}).target.master).toBe('new');
   });
 
   test('the result is frozen, all the way down', () => {
@@ -121,6 +147,26 @@ describe('loadConfig', () => {
     [{ ...SIDES, 'map-users': 'app=app2' }, {}, '--map-users: expected users of the source'],
     [{ ...SIDES, scripts: 'often' }, {}, '--scripts: expected copy, replay'],
     [{ source: 'redis://localhost:7', target: 'redis://127.0.0.1:7/1' }, {}, 'the same server'],
+    [{ source: 'redis://a:7', target: 'redis+cluster://b:7,A:7' }, {}, 'the same server'],
+    [{ source: 'redis+sentinel://s:1,t:1/m', target: 'redis+sentinel://t:1,u:1/m/1' }, {}, 'the same server'],
+    [{ ...SIDES, source: 'redis+cluster://a,localhost:6380' }, {}, "its own source's address"],
+    [{ ...SIDES, target: ['redis://u:p q@h', 'b'] }, {}, '--target: expected a connection string such as [^ ]+\\.$'],
+    [{ ...SIDES, 'db-prefix': '0=db0:' }, {}, '--db-prefix: expected prefixes by database such as 1=db1:,2=db2:'],
+    [{ ...SIDES, 'db-prefix': '01=db1:' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1={a}' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=a}' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=a,1=b' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=a,2=a' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=ab,2=a' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'replica-reads': 'some' }, {}, '--replica-reads: expected true or false'],
+    [{ ...SIDES, announce: '6380' }, {}, '--announce: expected an address with its port'],
+    [{ ...SIDES, announce: 'h' }, {}, '--announce: expected'],
+    [{ ...SIDES, announce: 'h:0' }, {}, '--announce: expected'],
+    [{ ...SIDES, 'topology-refresh': '0' }, {}, '--topology-refresh: expected a whole number from 1'],
+    [{ ...SIDES, 'redirect-wait': 'long' }, {}, '--redirect-wait: expected a whole number from 0'],
+    [{ ...SIDES, 'dns-servers': 'ns.example:53' }, {}, '--dns-servers: expected IP addresses'],
+    [{ ...SIDES, 'dns-servers': '10.0.0.2,' }, {}, '--dns-servers: expected IP addresses'],
     [{ ...SIDES, source: 'redis://localhost:6380' }, {}, "its own source's address"],
     [{ ...SIDES, admin: ':6380' }, {}, 'the same address'],
     [{ ...SIDES, admin: '0.0.0.0:6390' }, {}, 'would be open to others on 0.0.0.0:6390: give --token'],
@@ -149,9 +195,16 @@ describe('loadConfig', () => {
 });
 
 test('defaultConfig takes any part', () => {
-  const config = defaultConfig({ source: 'redis://x:1', limits: { knownKeys: 5 }, admin: { port: 0 }, ack: 'both' });
+  const config = defaultConfig({
+    source: 'redis://x:1',
+    limits: { knownKeys: 5 },
+    admin: { port: 0 },
+    ack: 'both',
+    topology: { refreshMs: 5 },
+  });
   expect(config.source.port).toBe(1);
   expect(config.limits).toEqual({ ...DEFAULTS.limits, knownKeys: 5 });
+  expect(config.topology).toEqual({ ...DEFAULTS.topology, refreshMs: 5 });
   expect(config.admin).toEqual({ ...DEFAULTS.admin, port: 0 });
   expect(config.ack).toBe('both');
 });

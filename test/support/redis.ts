@@ -5,7 +5,7 @@
  * killed by its pid. The binary is REDIS_SERVER_BIN, else `redis-server` on the PATH (bin/ensure-redis installs one).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +30,8 @@ export interface RedisOptions {
   port?: number;
   /** kept after `stop`, for tests that start with the same files again */
   dir?: string;
+  /** the lines of a configuration file of its own, which it may rewrite (a Sentinel must); arguments win over it */
+  config?: readonly string[];
 }
 
 const START_TIMEOUT_MS = 15_000;
@@ -104,7 +106,19 @@ class LocalRedis implements RedisServer {
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'ferry-redis-'));
     this.ownsDir = options.dir === undefined;
     if (this.ownsDir) tellReaper('dir', this.dir);
-    this.args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', this.dir, '--save', '', '--appendonly', 'no'];
+    this.args = options.config === undefined ? [] : [writeConfig(this.dir, options.config)];
+    this.args.push(
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--dir',
+      this.dir,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    );
     this.args.push('--loglevel', 'warning', ...(options.args ?? []));
   }
 
@@ -172,6 +186,12 @@ class LocalRedis implements RedisServer {
       child.kill(signal);
     });
   }
+}
+
+function writeConfig(dir: string, lines: readonly string[]): string {
+  const path = join(dir, 'redis.conf');
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
 }
 
 /** True once the server answers at all: +PONG, or -NOAUTH when a password is set. LOADING is not ready. */

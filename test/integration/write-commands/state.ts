@@ -28,6 +28,9 @@ export interface ServerState {
 /** Keys in which Ferry keeps its lease and proves databases distinct. What it stages must be gone: that is compared. */
 const OWN_KEY = /^__ferry:(?!staging:)/;
 
+/** The type of a key that lies on a cluster node which does not answer for it, since the slot is another's. */
+export const MISPLACED = 'misplaced';
+
 const MAX_ENTRIES = 0; // XINFO STREAM … FULL COUNT 0: all of them
 
 export async function stateOf(wire: Wire): Promise<ServerState> {
@@ -59,6 +62,7 @@ async function readDb(wire: Wire, db: number, into: Map<string, KeyState>): Prom
   const heads = await Promise.all(
     names.map(async (name) => {
       const [type, expiresAt] = await Promise.all([wire.send('TYPE', name), wire.send('PEXPIRETIME', name)]);
+      if (type instanceof Error && type.message.startsWith('MOVED ')) return { name, type: MISPLACED, expiresAtMs: -1 };
       return { name, type: text(type), expiresAtMs: Number(text(expiresAt)) };
     }),
   );
@@ -94,6 +98,8 @@ async function readValue(wire: Wire, name: Buffer, type: string): Promise<Pick<K
       const fields = flat.flatMap((field, i) => (i % 2 === 0 ? [JSON.stringify([field, flat[i + 1]])] : []));
       return value(fields.sort().join());
     }
+    case MISPLACED:
+      return value('');
     case 'stream':
       return streamValue(await wire.send('XINFO', 'STREAM', name, 'FULL', 'COUNT', MAX_ENTRIES));
     default:

@@ -28,6 +28,23 @@ export const DIFFERENCES: readonly Difference[] = [
     example: [{ lines: ['INFO ferry'] }],
   },
   {
+    commands: list(
+      'cluster|slots cluster|shards cluster|nodes cluster|info cluster|myid cluster|myshardid cluster|keyslot cluster|replicas cluster|slaves cluster|links cluster|count-failure-reports cluster|help readonly readwrite asking',
+    ),
+    what: 'while either side is a Cluster, Ferry answers them itself (not inside MULTI): one node, Ferry, has all 16384 slots, its bus port is 0 and its epoch is that of the migration; CLUSTER HELP leaves out what Ferry refuses',
+    why: 'clients must come to Ferry and not to the servers, and which side has the authority must not show',
+  },
+  {
+    commands: list('info hello'),
+    what: 'while either side is a Cluster, INFO (not inside MULTI) says `cluster_enabled:1` and `redis_mode:cluster`, and HELLO says mode `cluster`, also of a standalone authority',
+    why: 'clients look there whether they speak to a Cluster',
+  },
+  {
+    commands: list('cluster|countkeysinslot cluster|getkeysinslot'),
+    what: 'refused while either side is a Cluster and a standalone server has the authority',
+    why: 'such a server does not keep its keys by slot',
+  },
+  {
     commands: list('scan hscan sscan zscan'),
     what: 'while the target has the authority, cursors have bit 47 set (not inside MULTI)',
     why: 'a scan that spans a cutover must begin anew on the other server',

@@ -13,6 +13,7 @@ import { afterReplies } from './after-replies.js';
 import { askAlone } from './ask-alone.js';
 import { waitForReplicas } from './blocking/replica-wait.js';
 import { BAD_NAME, clientCommand, isClientName } from './client/commands.js';
+import { modeOf } from './cluster/presents.js';
 import { pass } from './forward.js';
 import { login } from './login.js';
 import { refuse } from './refusal.js';
@@ -162,7 +163,7 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
       ...[bulkReply('version'), bulkReply(session.board.authority.version)],
       ...[bulkReply('proto'), integerReplyBytes(resp)],
       ...[bulkReply('id'), integerReplyBytes(session.id)],
-      ...[bulkReply('mode'), bulkReply('standalone')],
+      ...[bulkReply('mode'), bulkReply(modeOf(session.board))],
       ...[bulkReply('role'), bulkReply('master')],
       ...[bulkReply('modules'), arrayReply([])],
     ]);

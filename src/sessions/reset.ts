@@ -19,6 +19,7 @@ export function reset(session: Session): boolean {
   session.db = session.board.source.endpoint.db;
   session.resp = 2;
   session.name = '';
+  session.readsReplicas = false;
   session.silence.off = false;
   session.silence.skipsNext = false;
   session.silence.skipsThis = false;

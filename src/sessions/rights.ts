@@ -3,12 +3,12 @@
  *
  * The server checks rights before it looks at arguments. So the command is sent to it in a form that does nothing (with
  * arguments that it refuses, or one that only reads), and an answer that begins with NOPERM is the answer. Asked once
- * per user and command, and again after some seconds: rights change.
+ * per user and command, and again after some seconds: rights change. Commands that have no such form, because all they
+ * do is to change the connection, are asked on a connection that nobody uses afterwards.
  */
 import type { Command } from '../commands/table.js';
-import { callLane } from '../lanes/call.js';
+import { errorOf, type LaneArgs } from '../lanes/call.js';
 import { errorReply } from '../resp/encode.js';
-import { ReplyFault } from '../resp/values.js';
 import type { Session } from './session.js';
 
 const BELIEVED_MS = 3000;
@@ -33,7 +33,27 @@ const HARMLESS: ReadonlyMap<string, readonly string[]> = new Map([
   ['client|tracking', ['x']],
   ['unwatch', []],
   ['select', ['x']],
+  ['cluster|slots', []],
+  ['cluster|shards', []],
+  ['cluster|nodes', []],
+  ['cluster|info', []],
+  ['cluster|myid', []],
+  ['cluster|myshardid', []],
+  ['cluster|keyslot', ['x']],
+  ['cluster|links', []],
+  ['cluster|help', []],
+  ['cluster|replicas', ['x']],
+  ['cluster|slaves', ['x']],
+  ['cluster|count-failure-reports', ['x']],
+  ['cluster|countkeysinslot', ['x']],
+  ['cluster|getkeysinslot', ['x', 'x']],
+  ['readonly', []],
+  ['readwrite', []],
+  ['asking', []],
 ]);
+
+/** What would stay, on a node of a Cluster, for whoever uses the connection next. */
+const CHANGES_CONNECTION: ReadonlySet<string> = new Set(['readonly', 'readwrite', 'asking']);
 
 /** True: it may. A reply: that is the server's refusal. Null: it is being asked, and the session is resumed. */
 export function mayCall(session: Session, command: Command): true | Buffer | null {
@@ -48,9 +68,21 @@ export function mayCall(session: Session, command: Command): true | Buffer | nul
   const words = command.name.split('|');
   words[0] = authority.wireName(words[0]!);
   session.probe(async () => {
-    const [reply] = await callLane(session.lanes.shared(), [[...words, ...args]]);
-    const refusal = reply instanceof ReplyFault && /^NOPERM/.test(reply.message) ? reply.message : '';
-    authority.rights.set(key, { refusal, atMs: performance.now() });
+    const error = await (CHANGES_CONNECTION.has(command.name)
+      ? errorAside(session, [...words, ...args])
+      : errorOf(session.lanes.shared(), [...words, ...args]));
+    authority.rights.set(key, { refusal: /^NOPERM/.test(error) ? error : '', atMs: performance.now() });
   });
   return null;
+}
+
+/** As `errorOf`, on a connection for this one question. */
+async function errorAside({ board, identity, db, resp }: Session, args: LaneArgs): Promise<string> {
+  const { pins } = board.authority;
+  const pin = pins.take(identity, db, resp);
+  try {
+    return await errorOf(pin.lane, args);
+  } finally {
+    pins.discard(pin);
+  }
 }

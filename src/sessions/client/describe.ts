@@ -48,6 +48,7 @@ function flagsOf(session: Session): string {
   if (session.subscriptions !== null) flags += 'P';
   if (session.transaction !== null) flags += 'x';
   if (session.blocked !== null) flags += 'b';
+  if (session.readsReplicas) flags += 'r';
   return flags === '' ? 'N' : flags;
 }
 

@@ -20,6 +20,8 @@ import { Repair } from './jobs/repair.js';
 import { Transitions } from './jobs/transition.js';
 import { Verify } from './jobs/verify.js';
 import { Accounts, UserFile } from './lanes/accounts.js';
+import type { NameResolver } from './lanes/discovery/resolver.js';
+import { turn } from './lanes/turn.js';
 import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
 import { KnownKeys } from './ledger/known.js';
@@ -37,6 +39,8 @@ import { LoginWatch } from './sessions/logins.js';
 export interface FerryOptions {
   readonly log?: Logger;
   readonly hooks?: TestHooks;
+  /** Who resolves the names of servers; else the system's resolver, or `dns-servers`. */
+  readonly resolver?: NameResolver;
 }
 
 const CLOCK_EVERY_MS = 5000;
@@ -72,8 +76,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const name = `ferry:${state.migrationId}:${state.epoch}`;
   const mappedDb = config.source.db === config.target.db ? -1 : config.source.db;
   const accounts = await openAccounts(config);
-  const source = openSide('source', config, accounts, -1, name);
-  const target = openSide('target', config, accounts, mappedDb, name);
+  const source = openSide('source', config, accounts, -1, name, options.resolver);
+  const target = openSide('target', config, accounts, mappedDb, name, options.resolver);
   const stopSides = (): void => {
     source.close();
     target.close();
@@ -87,7 +91,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
 
   const [seedA, seedB] = [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()];
   const hooks = options.hooks ?? {};
-  const ledger = new SlotLedger();
+  const ledger = new SlotLedger(turn);
   ledger.admissionOff = hooks.admission === false;
   const board = new Switchboard(
     config,
@@ -138,7 +142,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
 
   let admin: AdminServer | null = null;
   const clock = setInterval(() => {
-    for (const side of [source, target]) if (side.state === 'up') side.refresh().catch(() => {});
+    for (const side of [source, target]) if (side.state !== 'down') side.refresh().catch(() => {});
   }, CLOCK_EVERY_MS);
   const closeAll = async (): Promise<void> => {
     clearInterval(clock);
@@ -220,9 +224,25 @@ async function openAccounts(config: Config): Promise<Accounts> {
   }
 }
 
-function openSide(side: Side, config: Config, accounts: Accounts, mappedDb: number, name: string): Upstream {
+function openSide(
+  side: Side,
+  config: Config,
+  accounts: Accounts,
+  mappedDb: number,
+  name: string,
+  resolver: NameResolver | undefined,
+): Upstream {
   try {
-    return new Upstream(side, config[side], accounts, mappedDb, name, config.rename[side]);
+    return new Upstream({
+      side,
+      endpoint: config[side],
+      accounts,
+      mappedDb,
+      connectionName: name,
+      rename: config.rename[side],
+      topology: config.topology,
+      resolver,
+    });
   } catch (error) {
     throw new StartError(2, `The TLS files of the ${side} cannot be read: ${reasonOf(error)}. Check its URL.`);
   }

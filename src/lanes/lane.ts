@@ -18,6 +18,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyScanner } from '../resp/reply.js';
 import type { Reply } from '../resp/values.js';
+import type { CommandLane } from './command-lane.js';
 import { Outbox } from './outbox.js';
 import { turn } from './turn.js';
 
@@ -46,6 +47,8 @@ export interface LaneAddress {
   readonly port: number;
   readonly path?: string;
 }
+
+const MINUS = 0x2d;
 
 export interface LaneOptions {
   /** For logs and for who looks at it in a debugger. */
@@ -79,8 +82,13 @@ const BACKOFF_MAX_MS = 2000;
 
 let nextLaneId = 1;
 
-export class Lane {
-  readonly id = nextLaneId++;
+/** Identifies a connection, or a set of them, to the slot ledger. */
+export function takeLaneId(): number {
+  return nextLaneId++;
+}
+
+export class Lane implements CommandLane {
+  readonly id = takeLaneId();
   readonly name: string;
   state: LaneState = 'connecting';
   /** CLIENT ID of the current (or last) connection, 0 unknown: what fencing kills. */
@@ -91,6 +99,8 @@ export class Lane {
   /** When it was closed for good, by performance.now(). */
   closedAtMs = 0;
   flushQueued = false;
+  /** Nothing is ever redirected here. */
+  breaks = false;
   /** For whoever has it alone: the connection took everything that it was given. */
   onRoom: (() => void) | null = null;
 
@@ -124,6 +134,23 @@ export class Lane {
     this.ring[this.tail++ & this.mask] = entry;
     this.outbox.appendStable(frame, start, end);
     if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
+  }
+
+  /** Everything sent in one go stays together here anyway. */
+  beginGroup(): void {}
+
+  endGroup(): void {}
+
+  isUp(): boolean {
+    return this.state === 'up';
+  }
+
+  connectionFor(): Lane {
+    return this;
+  }
+
+  get address(): LaneAddress {
+    return this.options.address;
   }
 
   /** Sends bytes of a request whose end goes through `send`. Nobody else may use the lane in between. */
@@ -318,7 +345,8 @@ export class Lane {
 
   private keepPartial(buf: Buffer, start: number, end: number): void {
     const entry = this.state === 'up' && this.head !== this.tail ? this.ring[this.head & this.mask]! : null;
-    if (entry !== null && (this.streaming || (entry.streams && this.partialUsed === 0))) {
+    // an error is short, and whoever waits for it wants to see it whole
+    if (entry !== null && (this.streaming || (entry.streams && this.partialUsed === 0 && buf[start] !== MINUS))) {
       this.streaming = true;
       entry.onPiece(buf, start, end, false);
     } else this.append(buf, start, end);

@@ -7,7 +7,8 @@
  */
 import { encodeCommand } from '../resp/encode.js';
 import { isError } from '../resp/values.js';
-import type { Lane, LaneEntry } from './lane.js';
+import { ANY_NODE, type CommandLane } from './command-lane.js';
+import type { LaneEntry } from './lane.js';
 
 export const IGNORED: LaneEntry = { streams: false, onReply() {}, onPiece() {}, onLost() {} };
 const MULTI = encodeCommand(['MULTI']);
@@ -50,22 +51,27 @@ export class QueuedReply implements LaneEntry {
   onLost(): void {}
 }
 
-export function sendMulti(lane: Lane, reply: LaneEntry): void {
+/** What MULTI and EXEC add to a transaction's commands. */
+export const MULTI_AND_EXEC = 2;
+
+export function sendMulti(lane: CommandLane, reply: LaneEntry): void {
   lane.send(reply, MULTI, 0, MULTI.length);
 }
 
-export function sendQueued(lane: Lane, reply: LaneEntry, frame: Buffer, start: number, end: number): void {
+export function sendQueued(lane: CommandLane, reply: LaneEntry, frame: Buffer, start: number, end: number): void {
   lane.send(reply, frame, start, end);
 }
 
 /** `entry` gets EXEC's reply. */
-export function sendExec(lane: Lane, entry: LaneEntry): void {
+export function sendExec(lane: CommandLane, entry: LaneEntry): void {
   lane.send(entry, EXEC, 0, EXEC.length);
 }
 
 /** Resolves to null when the lane's user may run transactions, else to the server's error; rejects when it is lost. */
-export function probeMulti(lane: Lane): Promise<string | null> {
+export function probeMulti(lane: CommandLane): Promise<string | null> {
   return new Promise((resolve, reject) => {
+    // both on one connection, in one go
+    lane.beginGroup(ANY_NODE, 0);
     let refusal: string | null = null;
     let opened = false;
     let lost = false;
@@ -105,5 +111,6 @@ export function probeMulti(lane: Lane): Promise<string | null> {
       0,
       EXEC.length,
     );
+    lane.endGroup();
   });
 }

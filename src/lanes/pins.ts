@@ -6,12 +6,12 @@
  * has no state of it left (no WATCH, no open MULTI, the database it was opened with).
  */
 import type { Resp } from '../resp/values.js';
+import type { CommandLane } from './command-lane.js';
 import type { Identity } from './identity.js';
-import type { Lane } from './lane.js';
 
 /** What the pool needs of its side. */
 export interface PinOpener {
-  openFor(identity: Identity, db: number, resp: Resp, onCut: () => void): Lane;
+  openFor(identity: Identity, db: number, resp: Resp, onCut: () => void): CommandLane;
 }
 
 /** Idle connections that are kept for each identity, database and version, and for how long. */
@@ -22,7 +22,7 @@ export class Pin {
   /** The connection was lost, and with it what the server knew of it. Entries in flight hear of it afterwards. */
   onCut: (() => void) | null = null;
   idleSinceMs = 0;
-  readonly lane: Lane;
+  readonly lane: CommandLane;
 
   constructor(
     opener: PinOpener,

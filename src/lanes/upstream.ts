@@ -1,44 +1,62 @@
 /**
- * One side of the migration as Ferry sees it: a standalone Redis, its lanes, and what was learned about it.
+ * One side of the migration as Ferry sees it: its server or servers, the lanes to them, and what was learned about them.
  *
- * Lanes for clients are keyed by (identity, db); jobs have lanes of their own under Ferry's identity, so that their
- * big replies never stand in front of an application's (L6). A control connection (ioredis) asks the slow
- * questions: INFO, TIME, COMMAND, CLIENT KILL. Everything about a lost connection that matters for exactness
- * passes here: its id is killed on the node (fenced) before anyone may repair its keys.
+ *   one server at a fixed address    lanes are plain connections (lane.ts)
+ *   anything that may move           lanes are routed (routed/routed-lane.ts) by the slot map that the side's discovery
+ *                                    keeps: a Cluster, a Sentinel's master, a server behind a DNS name
+ *
+ * Lanes for clients are keyed by (identity, db, protocol version); jobs have lanes of their own under Ferry's identity, so
+ * that their big replies never stand in front of an application's (L6). Each server has a control connection for the slow
+ * questions (server-node.ts).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectionOptions } from 'node:tls';
-import { Redis } from 'ioredis';
+
+import { addressText } from '../config/addresses.js';
+import type { Topology } from '../config/config.js';
 import type { Endpoint } from '../config/url.js';
 import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
+import type { Shard } from '../topology/cluster-views.js';
+import { keySlot } from '../topology/crc16.js';
+import { HOME, NOBODY, SlotMap } from '../topology/slot-map.js';
 import type { Accounts, OwnAccount } from './accounts.js';
 import { callLane, LaneLost } from './call.js';
+import { ANY_NODE, type CommandLane } from './command-lane.js';
+import { ClusterDiscovery } from './discovery/cluster.js';
+import type { DiscoveredSide, Discovery } from './discovery/discovery.js';
+import { NamedServer } from './discovery/one-server.js';
+import { isMovingName, type NameResolver, resolverOf } from './discovery/resolver.js';
+import { SentinelDiscovery } from './discovery/sentinel.js';
 import { handshakeSteps } from './handshake.js';
 import type { Credentials, Identity } from './identity.js';
-import { infoField } from './info.js';
-import { Lane, type LaneOptions, LaneRefused } from './lane.js';
+import type { Lane, LaneOptions } from './lane.js';
 import { IGNORED } from './multi.js';
 import { Pins } from './pins.js';
+import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
+import { LOGIN_ATTEMPTS, ServerNode, steadyMs } from './server-node.js';
 import { tlsOptionsOf } from './tls.js';
 
-export type UpstreamState = 'up' | 'down';
+/** degraded: some of several servers are away. */
+export type UpstreamState = 'up' | 'degraded' | 'down';
 
-const CLOCK_SAMPLES = 3;
-/** A connection may die under a login's question; a dead server is told apart by its persistence. */
-const LOGIN_ATTEMPTS = 4;
-/** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
-const CONTROL_TIMEOUT_MS = 5000;
-/** How long a question waits for the control connection to be made anew. */
-const CONTROL_WAIT_MS = 1000;
-const FENCE_RETRY_MS = 200;
 const REFUSED_RETRY_MS = 1000;
+/** How often the servers' replication is looked at, where a replica may take over. */
+const REPLICATION_EVERY_MS = 500;
 
 export interface UpstreamEvents {
   /** The process behind the address is another one than before: its data may be anything. */
-  onNewProcess(upstream: Upstream): void;
+  onNewProcess(upstream: Upstream, node: ServerNode): void;
   onLaneDown(upstream: Upstream, lane: Lane, reason: string): void;
+  /** `to` serves these slots now; `from` did, null: nobody. `wasReplica`: it was a replica of `from` as known. */
+  onSlotsMoved(
+    upstream: Upstream,
+    from: ServerNode | null,
+    to: ServerNode,
+    slots: readonly number[],
+    wasReplica: boolean,
+  ): void;
+  /** A server that may serve something and has not been seen as a master before. */
+  onMaster(upstream: Upstream, node: ServerNode): void;
 }
 
 /** What happens to a connection that listens. */
@@ -49,19 +67,39 @@ export interface ListenerEvents {
   onCut(): void;
 }
 
-export class Upstream {
-  version = '';
-  runId = '';
-  state: UpstreamState = 'down';
-  /** The server's clock minus ours (`steadyMs`), ms. */
-  clockOffsetMs = 0;
-  maxmemoryPolicy = '';
-  maxmemoryBytes = 0;
-  /** Connections that do not authenticate are refused (the default user has a password). */
-  requiresLogin = false;
-  /** Connections lost and not yet known to be dead on the node. */
-  unfenced = 0;
-  readonly control: Redis;
+interface Login {
+  /** Null: Ferry's own, as they are at each attempt to connect. */
+  readonly credentials: Credentials | null;
+  readonly giveUpOnRefusal?: boolean;
+  readonly resp?: Resp;
+  readonly onCut?: (() => void) | null;
+  readonly onStream?: LaneOptions['onStream'];
+  readonly onUp?: () => void;
+}
+
+export interface UpstreamOptions {
+  readonly side: Side;
+  readonly endpoint: Endpoint;
+  readonly accounts: Accounts;
+  /** The logical database that this side keeps under another number, or -1. */
+  readonly mappedDb: number;
+  readonly connectionName: string;
+  readonly rename: Readonly<Record<string, string>>;
+  readonly topology: Topology;
+  /** For tests: who resolves names. */
+  readonly resolver?: NameResolver;
+}
+
+export class Upstream implements Routes, DiscoveredSide {
+  readonly side: Side;
+  readonly endpoint: Endpoint;
+  readonly accounts: Accounts;
+  readonly map = new SlotMap();
+  /** The side is a Cluster: commands have their slots' nodes. */
+  readonly hasSlots: boolean;
+  /** Its nodes may change; else it is one server for good. */
+  readonly isRouted: boolean;
+  readonly redirectWaitMs: number;
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -70,118 +108,168 @@ export class Upstream {
   readonly multiRefusals = new Map<string, { readonly refusal: string; readonly atMs: number }>();
   /** What was found out about users' rights to single commands (sessions/rights.ts); an empty refusal is none. */
   readonly rights = new Map<string, { readonly refusal: string; readonly atMs: number }>();
-  /** What the control connection met last: `connect` itself only says that it was closed. */
-  private controlError: Error | null = null;
-  private readonly lanes = new Map<string, Lane>();
-  private readonly fences = new Map<number, Promise<void>>();
-  private closed = false;
-  private readonly hasRenames: boolean;
   /** Ferry's account here. */
   readonly own: OwnAccount;
-  private readonly tls: ConnectionOptions | null;
-  /** Lanes that log in with it. */
-  private readonly ownLanes = new Set<Lane>();
   events: UpstreamEvents | null = null;
+  private readonly nodes: ServerNode[] = [];
+  private readonly byAddress = new Map<string, ServerNode>();
+  /** Those that serve something now, or may. */
+  private current: ServerNode[] = [];
+  private replicasOf = new Map<ServerNode, readonly ServerNode[]>();
+  private readonly seenMasters = new Set<ServerNode>();
+  private readonly routedLanes = new Set<RoutedLane>();
+  private readonly lanes = new Map<string, CommandLane>();
+  private readonly listeners = new Map<Lane, ServerNode>();
+  /** Lanes that log in with Ferry's account. */
+  private readonly ownLanes = new Set<Lane>();
+  private readonly discovery: Discovery | null;
+  private readonly hasRenames: boolean;
+  private readonly replicationTimer: NodeJS.Timeout | null;
+  private closed = false;
 
-  constructor(
-    readonly side: Side,
-    readonly endpoint: Endpoint,
-    readonly accounts: Accounts,
-    /** The logical database that this side keeps under another number, or -1. */
-    private readonly mappedDb: number,
-    private readonly connectionName: string,
-    private readonly rename: Readonly<Record<string, string>>,
-  ) {
-    this.hasRenames = Object.keys(rename).length > 0;
+  constructor(private readonly options: UpstreamOptions) {
+    const { side, endpoint, accounts, rename, topology } = options;
+    this.side = side;
+    this.endpoint = endpoint;
+    this.accounts = accounts;
     this.own = accounts.own[side];
-    this.tls = tlsOptionsOf(endpoint);
-    this.control = new Redis({
-      ...(endpoint.path !== undefined ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
-      ...(this.tls === null ? {} : { tls: this.tls }),
-      username: this.own.username ?? undefined,
-      password: this.own.password ?? undefined,
-      connectionName: `${connectionName}:control`,
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: 3000,
-      socketTimeout: CONTROL_TIMEOUT_MS,
-      enableReadyCheck: false,
-      disableClientInfo: true,
-      retryStrategy: (times) => {
-        const { username, password } = this.own.reread();
-        this.control.options.username = username ?? undefined;
-        this.control.options.password = password ?? undefined;
-        return Math.min(20 * 2 ** Math.min(times, 6), 1000);
-      },
-    });
-    this.control.on('error', (error: Error) => {
-      this.state = 'down';
-      this.controlError = error;
-    });
-    this.control.on('close', () => {
-      this.state = 'down';
-    });
-    this.control.on('ready', () => {
-      this.state = 'up';
-      this.refresh()
-        .then(() => this.probeAnonymous())
-        .catch(() => {});
-    });
+    this.hasRenames = Object.keys(rename).length > 0;
+    this.hasSlots = endpoint.kind === 'cluster';
+    this.redirectWaitMs = topology.redirectWaitMs;
+    this.discovery = this.discoveryOf(topology);
+    this.isRouted = this.discovery !== null;
+    this.replicationTimer = this.isRouted ? setInterval(() => this.lookAtReplication(), REPLICATION_EVERY_MS) : null;
+    this.replicationTimer?.unref();
+    if (this.discovery === null) {
+      this.apply([{ master: endpoint, replicas: [], ranges: [] }]);
+    } else tlsOptionsOf(endpoint.tls, endpoint.host); // a file that cannot be read is said at once
   }
+
+  private discoveryOf(topology: Topology): Discovery | null {
+    const { endpoint } = this;
+    const resolver = this.options.resolver ?? resolverOf(topology.dnsServers);
+    switch (endpoint.kind) {
+      case 'cluster':
+        return new ClusterDiscovery(this, endpoint.addresses, resolver, topology.refreshMs);
+      case 'sentinel':
+        return new SentinelDiscovery(this, endpoint, topology.refreshMs);
+      case 'standalone':
+        if (endpoint.path !== undefined || !isMovingName(endpoint.host)) return null;
+        return new NamedServer(this, endpoint, resolver, topology.dnsRefreshMs);
+    }
+  }
+
+  // ── what the servers say, one for all
+
+  /** Where commands without a key go. */
+  get home(): ServerNode {
+    const index = this.map.owner[HOME]!;
+    const node = this.nodes[index === NOBODY ? 0 : index];
+    if (node === undefined) throw new Error(`the ${this.side} was never reached`);
+    return node;
+  }
+
+  /** Every server that serves something. */
+  get masters(): readonly ServerNode[] {
+    return this.current;
+  }
+
+  /** The server that serves a slot now. */
+  nodeOf(slot: number): ServerNode {
+    if (!this.hasSlots || slot < 0) return this.home;
+    return this.nodes[this.map.owner[slot]!] ?? this.home;
+  }
+
+  nodeAtIndex(index: number): ServerNode | undefined {
+    return this.nodes[index];
+  }
+
+  get state(): UpstreamState {
+    const { current } = this;
+    const up = current.filter((node) => node.state === 'up').length;
+    if (up === 0) return 'down';
+    return up === current.length ? 'up' : 'degraded';
+  }
+
+  get version(): string {
+    return this.nodes.length === 0 ? '' : this.home.version;
+  }
+
+  get runId(): string {
+    return this.current.map((node) => node.runId).join(' ');
+  }
+
+  get clockOffsetMs(): number {
+    return this.clockOffsetFor(ANY_NODE);
+  }
+
+  /** That of the server which serves the slot; 0 while none was ever reached. */
+  clockOffsetFor(slot: number): number {
+    return this.nodes.length === 0 ? 0 : this.nodeOf(slot).clockOffsetMs;
+  }
+
+  get requiresLogin(): boolean {
+    return this.nodes.length > 0 && this.home.requiresLogin;
+  }
+
+  /** Connections lost and not yet known to be dead on their server. */
+  get unfenced(): number {
+    let sum = 0;
+    for (const node of this.nodes) sum += node.unfenced;
+    return sum;
+  }
+
+  /** The server's clock now, ms since 1970: the one that serves the slot. */
+  nowMs(slot: number = ANY_NODE): number {
+    return steadyMs() + this.clockOffsetFor(slot);
+  }
+
+  // ── how this side writes things
 
   /** Some commands must be sent in other bytes than a client's: renamed, or with another database number. */
   get rewrites(): boolean {
-    return this.hasRenames || this.mappedDb >= 0;
+    return this.hasRenames || this.options.mappedDb >= 0;
   }
 
   /** The name under which this side has the command. */
   wireName(canonical: string): string {
-    return this.rename[canonical.toLowerCase()] ?? canonical;
+    return this.options.rename[canonical.toLowerCase()] ?? canonical;
   }
 
   /** The number of a logical database on this side. */
   dbHere(db: number): number {
-    return this.mappedDb >= 0 && db === this.mappedDb ? this.endpoint.db : db;
+    const { mappedDb } = this.options;
+    return mappedDb >= 0 && db === mappedDb ? this.endpoint.db : db;
   }
 
   /** The logical number of this side's database `here`, -1 when it has none (it would be another one's). */
   logicalDb(here: number): number {
-    if (this.mappedDb < 0) return here;
-    return here === this.endpoint.db ? this.mappedDb : here === this.mappedDb ? -1 : here;
+    const { mappedDb } = this.options;
+    if (mappedDb < 0) return here;
+    return here === this.endpoint.db ? mappedDb : here === mappedDb ? -1 : here;
   }
 
-  /** Sends one command over the control connection. */
+  /** The slot of a logical key on this side. */
+  slotOf(_db: number, buf: Buffer, start: number, end: number): number {
+    return this.hasSlots ? keySlot(buf, start, end) : ANY_NODE;
+  }
+
+  // ── questions
+
+  /** Sends one command over the control connection of the home server. */
   async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
-    return this.overControl(() => this.control.callBuffer(this.wireName(command), ...args));
+    return this.home.call(command, ...args);
   }
 
-  /**
-   * What goes over the control connection may be asked again: it is waited for while it is being made anew, for a
-   * moment, so that a connection that died does not fail what a live server would have answered.
-   */
-  private async overControl<T>(ask: () => Promise<T>): Promise<T> {
-    const until = performance.now() + CONTROL_WAIT_MS;
-    for (;;) {
-      while (this.control.status !== 'ready' && performance.now() < until && !this.closed) {
-        await sleep(10);
-      }
-      try {
-        return await ask();
-      } catch (error) {
-        const isLost = /Stream isn't writeable|Connection is closed|ECONNRESET|EPIPE|max retries per request/i.test(
-          String(error),
-        );
-        if (!isLost || this.closed || performance.now() >= until) throw error;
-        await sleep(10);
-      }
-    }
+  /** The same of every master, in one order. */
+  callEach(command: string, ...args: (string | number | Buffer)[]): Promise<unknown[]> {
+    return Promise.all(this.current.map((node) => node.call(command, ...args)));
   }
 
   /** Inside a database, on a connection of its own: nothing is sent unless SELECT was accepted. */
   async callIn(db: number, commands: readonly (readonly (string | number | Buffer)[])[]): Promise<Reply[]> {
     for (let attempt = 1; ; attempt++) {
-      const lane = this.open('probe', db, { credentials: null, giveUpOnRefusal: true });
+      const lane = this.openOn(this.home, 'probe', db, { credentials: null, giveUpOnRefusal: true });
       try {
         const replies = await callLane(
           lane,
@@ -200,41 +288,159 @@ export class Upstream {
     }
   }
 
-  /** First contact: throws when the server cannot be reached or refuses Ferry's login. */
+  /** First contact: throws when a server cannot be reached or refuses Ferry's login. */
   async connect(): Promise<void> {
-    this.controlError = null;
-    try {
-      await this.control.connect();
-      await this.refresh();
-    } catch (error) {
-      throw this.controlError ?? error;
-    }
-    await this.probeAnonymous();
-    this.state = 'up';
+    await this.discovery?.connect();
+    await Promise.all(this.current.map((node) => node.connect()));
   }
 
-  /** Re-reads INFO and the clock. */
+  /** Re-reads INFO and the clocks. */
   async refresh(): Promise<void> {
-    const info = String(await this.call('INFO'));
-    this.version = infoField(info, 'redis_version');
-    this.maxmemoryPolicy = infoField(info, 'maxmemory_policy');
-    this.maxmemoryBytes = Number(infoField(info, 'maxmemory')) || 0;
-    this.sawRunId(infoField(info, 'run_id'));
-    await this.sampleClock();
+    await Promise.all(this.current.map((node) => node.refresh()));
   }
 
-  /** The offset of the exchange with the shortest way back and forth is the best one. */
-  async sampleClock(): Promise<void> {
-    let bestMs = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < CLOCK_SAMPLES; i++) {
-      const sentMs = steadyMs();
-      const [seconds, microseconds] = (await this.call('TIME')) as [Buffer, Buffer];
-      const tripMs = steadyMs() - sentMs;
-      if (tripMs >= bestMs) continue;
-      bestMs = tripMs;
-      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentMs + tripMs / 2);
-    }
+  private lookAtReplication(): void {
+    for (const node of this.current) if (node.state === 'up') node.refreshReplication().catch(() => {});
   }
+
+  // ── discovery (Routes, DiscoveredSide)
+
+  node(host: string, port: number): ServerNode {
+    const key = addressText({ host, port });
+    let node = this.byAddress.get(key);
+    if (node === undefined) {
+      const { endpoint } = this;
+      const isFixed = this.discovery === null || this.discovery === undefined;
+      node = new ServerNode(
+        this.nodes.length,
+        {
+          address: isFixed && endpoint.path !== undefined ? { host, port, path: endpoint.path } : { host, port },
+          tls: tlsOptionsOf(endpoint.tls, endpoint.host, host),
+          own: this.own,
+          connectionName: this.options.connectionName,
+          wireName: (name) => this.wireName(name),
+        },
+        {
+          onNewProcess: (which) => {
+            if (this.current.includes(which)) this.events?.onNewProcess(this, which);
+          },
+          onState: (which) => {
+            if (which.state === 'down' && this.current.includes(which)) this.doubt();
+          },
+          onInfo: (which) => {
+            if (which.role === 'slave' && this.current.includes(which)) this.doubt();
+          },
+        },
+      );
+      this.nodes.push(node);
+      this.byAddress.set(key, node);
+    }
+    return node;
+  }
+
+  liveNodes(): ServerNode[] {
+    return this.current.filter((node) => node.state === 'up');
+  }
+
+  nodeAt(host: string, port: number, teller: number): number {
+    const here = host === '' ? (this.nodes[teller]?.address.host ?? this.endpoint.host) : host;
+    return this.node(here, port).index;
+  }
+
+  doubt(): void {
+    this.discovery?.doubt('');
+  }
+
+  /** Finds out who serves what, now. */
+  async look(): Promise<void> {
+    await this.discovery?.look();
+  }
+
+  sawAsk(slot: number): void {
+    this.map.touch(slot);
+  }
+
+  attach(lane: RoutedLane): void {
+    this.routedLanes.add(lane);
+  }
+
+  forget(lane: RoutedLane): void {
+    this.routedLanes.delete(lane);
+  }
+
+  /** A node said so: the slot is served by another one. The whole map follows. */
+  moved(slot: number, node: number): void {
+    const before = this.map.owner[slot]!;
+    if (!this.map.assign(slot, node)) return;
+    const to = this.nodes[node]!;
+    this.serves(to);
+    const from = before === NOBODY ? null : this.nodes[before]!;
+    this.events?.onSlotsMoved(this, from, to, [slot], from !== null && this.isReplicaOf(to, from));
+    this.doubt();
+  }
+
+  private serves(node: ServerNode): void {
+    node.recall();
+    if (!this.current.includes(node)) this.current = [...this.current, node];
+    if (node.state !== 'up') node.connect().catch(() => {});
+    if (this.seenMasters.has(node)) return;
+    this.seenMasters.add(node);
+    this.events?.onMaster(this, node);
+  }
+
+  private isReplicaOf(node: ServerNode, master: ServerNode): boolean {
+    // where nobody lists replicas, whoever takes over is taken for one until it says otherwise
+    return !this.hasSlots || (this.replicasOf.get(master)?.includes(node) ?? false);
+  }
+
+  apply(shards: readonly Shard[]): void {
+    if (this.closed) return;
+    const { map } = this;
+    const before = this.current;
+    const epoch = map.epoch;
+    const masters = shards.map(({ master }) => this.node(master.host, master.port));
+    const moved = new Map<string, { from: ServerNode | null; to: ServerNode; slots: number[] }>();
+    const assign = (slot: number, to: ServerNode): void => {
+      const previous = map.owner[slot]!;
+      if (!map.assign(slot, to.index)) return;
+      const from = previous === NOBODY ? null : this.nodes[previous]!;
+      const key = `${previous} ${to.index}`;
+      const change = moved.get(key) ?? { from, to, slots: [] };
+      change.slots.push(slot);
+      moved.set(key, change);
+    };
+    shards.forEach(({ ranges }, i) => {
+      for (const [first, last] of ranges) for (let slot = first; slot <= last; slot++) assign(slot, masters[i]!);
+    });
+    const home = this.nodes[map.owner[HOME]!];
+    if (home === undefined || !masters.includes(home) || (home.state === 'down' && this.hasSlots)) {
+      const next = masters.find((node) => node.state === 'up') ?? masters[0]!;
+      if (this.hasSlots) map.assign(HOME, next.index);
+      else assign(HOME, next);
+    }
+    this.current = [...new Set(masters)];
+    for (const node of masters) this.serves(node);
+    for (const node of before) if (!this.current.includes(node)) node.retire();
+    const isFirst = before.length === 0;
+    if (!isFirst) {
+      for (const { from, to, slots } of moved.values()) {
+        this.events?.onSlotsMoved(this, from, to, slots, from !== null && this.isReplicaOf(to, from));
+      }
+    }
+    this.replicasOf = new Map(
+      shards.map(({ replicas }, i) => [masters[i]!, replicas.map(({ host, port }) => this.node(host, port))]),
+    );
+    if (map.epoch === epoch) return;
+    for (const lane of [...this.routedLanes]) lane.mapChanged();
+    for (const [lane, node] of this.listeners) if (!this.current.includes(node)) lane.close();
+  }
+
+  /** The replicas of the node that serves a slot, as known. */
+  replicasFor(slot: number): readonly ServerNode[] {
+    return this.replicasOf.get(this.nodeOf(slot)) ?? [];
+  }
+
+  // ── logins
 
   /** Opens the lane of (identity, db) and waits for it. Null when it is up, else the server's error. */
   async tryLane(identity: Identity, db: number, resp: Resp = 2): Promise<string | null> {
@@ -250,59 +456,26 @@ export class Upstream {
     }
   }
 
-  /** Asks the server whether it takes this login, on a connection of its own. Null when it does, else its error. */
   verifyLogin(username: string | null, password: string): Promise<string | null> {
-    return this.tryLogin(encodeCommand(['AUTH', ...(username === null ? [] : [username]), password]));
+    return this.home.verifyLogin(username, password);
   }
 
-  /** Finds out whether a connection without a login is served. */
-  async probeAnonymous(): Promise<void> {
-    const refusal = await this.tryLogin(encodeCommand(['PING']));
-    this.requiresLogin = refusal !== null && /^NOAUTH/.test(refusal);
+  /** Ferry's secret has changed: what is open logs in again. */
+  async renewLogin(): Promise<void> {
+    const { username, password } = this.own;
+    if (password === null) return;
+    const frame = encodeCommand(['AUTH', ...(username === null ? [password] : [username, password])]);
+    for (const lane of this.ownLanes) {
+      if (lane.state === 'closed') this.ownLanes.delete(lane);
+      else if (lane.state === 'up') lane.send(IGNORED, frame, 0, frame.length);
+    }
+    await Promise.all(this.nodes.map((node) => node.renewLogin()));
   }
 
-  private tryLogin(command: Buffer): Promise<string | null> {
-    return new Promise((resolve) => {
-      let answer: string | null = 'FERRY the server is not reachable';
-      let answered = false;
-      const lane = new Lane({
-        name: `${this.side}:login`,
-        address: this.endpoint,
-        tls: this.tls,
-        giveUpOnRefusal: true,
-        handshake: () => [
-          {
-            command,
-            accept(reply) {
-              answered = true;
-              answer = reply instanceof ReplyFault ? reply.message : null;
-              throw new LaneRefused(answer ?? 'verified'); // one question was all there was to ask
-            },
-          },
-        ],
-        onDown: () => {
-          if (!answered && lane.failures < LOGIN_ATTEMPTS) return; // the lane connects again by itself
-          lane.close();
-          resolve(answer);
-        },
-      });
-    });
-  }
-
-  /** The server's clock now, ms since 1970. */
-  nowMs(): number {
-    return steadyMs() + this.clockOffsetMs;
-  }
-
-  sawRunId(runId: string): void {
-    if (runId === '' || runId === this.runId) return;
-    const isNew = this.runId !== '';
-    this.runId = runId;
-    if (isNew) this.events?.onNewProcess(this);
-  }
+  // ── lanes
 
   /** The lane of a client's identity, database and protocol version, opened at the first call. */
-  lane(identity: Identity, db: number, resp: Resp): Lane {
+  lane(identity: Identity, db: number, resp: Resp): CommandLane {
     const key = this.clientKey(identity, db, resp);
     let lane = this.lanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
@@ -318,26 +491,38 @@ export class Upstream {
   }
 
   /** A connection under a client's identity; whoever asks owns and closes it (see pins.ts). */
-  openFor(identity: Identity, db: number, resp: Resp, onCut: (() => void) | null): Lane {
+  openFor(identity: Identity, db: number, resp: Resp, onCut: (() => void) | null): CommandLane {
     const credentials = this.accounts.of(identity, this.side);
     return this.open(onCut === null ? 'client' : 'pin', db, { credentials, giveUpOnRefusal: true, resp, onCut });
   }
 
   /** A connection under a client's identity on which the server speaks by itself (subscriptions, MONITOR). */
-  listenFor(identity: Identity, resp: Resp, events: ListenerEvents): Lane {
+  listenFor(identity: Identity, resp: Resp, events: ListenerEvents, node: ServerNode = this.home): Lane {
     const credentials = this.accounts.of(identity, this.side);
-    return this.open('subscriber', this.endpoint.db, { credentials, giveUpOnRefusal: true, resp, ...events });
+    const { onCut } = events;
+    const lane = this.openOn(node, 'subscriber', this.endpoint.db, {
+      credentials,
+      giveUpOnRefusal: true,
+      resp,
+      ...events,
+      onCut: () => {
+        if (lane.state === 'closed') this.listeners.delete(lane);
+        onCut();
+      },
+    });
+    if (this.isRouted) this.listeners.set(lane, node);
+    return lane;
   }
 
   /** As `lane`, for reads that can do without it: a login that was refused is not tried again at once. */
-  readLane(identity: Identity, db: number, resp: Resp): Lane {
+  readLane(identity: Identity, db: number, resp: Resp): CommandLane {
     const lane = this.lanes.get(this.clientKey(identity, db, resp));
     if (lane?.state === 'closed' && performance.now() - lane.closedAtMs < REFUSED_RETRY_MS) return lane;
     return this.lane(identity, db, resp);
   }
 
   /** A lane for a job under Ferry's own identity. */
-  jobLane(purpose: string, db: number): Lane {
+  jobLane(purpose: string, db: number): CommandLane {
     const key = `${purpose}\n${db}`;
     let lane = this.lanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
@@ -346,131 +531,120 @@ export class Upstream {
     return lane;
   }
 
-  /** A lane that the caller owns and closes; `options` as in Lane. */
-  ownLane(purpose: string, options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown'>): Lane {
-    const own = new Lane({
-      name: `${this.side}:${purpose}`,
-      address: this.endpoint,
-      tls: this.tls,
-      handshake: options.handshake,
-      onUp: options.onUp,
-      onCut: (lane) => this.laneCut(lane),
-      onDown: (lane, reason) => {
-        this.events?.onLaneDown(this, lane, reason);
-        options.onDown?.(lane, reason);
-      },
+  /** The same to one of the nodes, for what is about a node and not about slots (SCAN, WAIT). */
+  nodeLane(node: ServerNode, purpose: string, db: number): Lane {
+    const key = `${purpose}\n${db}\n${node.index}`;
+    let lane = this.lanes.get(key) as Lane | undefined;
+    if (lane !== undefined && lane.state !== 'closed') return lane;
+    lane = this.openOn(node, purpose, db, { credentials: null });
+    this.lanes.set(key, lane);
+    return lane;
+  }
+
+  /**
+   * A lane that the caller owns and closes; `options` as in Lane. Of a side with several servers it has a connection to
+   * each, and what was not sent when one of them went is lost.
+   */
+  ownLane(
+    purpose: string,
+    options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown'> & { onNodeUp?(node: number): void },
+  ): Lane | RoutedLane {
+    const openOn = (node: ServerNode, hooks: NodeLaneHooks | null): Lane => {
+      const lane = node.open({
+        name: `${this.side}:${purpose}`,
+        handshake: options.handshake,
+        onUp: (which) => {
+          options.onUp?.(which);
+          hooks?.onUp(which);
+        },
+        onCut: (which) => hooks?.onCut(which),
+        onDown: (which, reason) => {
+          this.events?.onLaneDown(this, which, reason);
+          options.onDown?.(which, reason);
+        },
+      });
+      this.ownLanes.add(lane);
+      return lane;
+    };
+    if (!this.isRouted) return openOn(this.home, null);
+    return new RoutedLane(this, {
+      open: (index, hooks) => openOn(this.nodes[index]!, hooks),
+      keepsUnsent: false,
+      isEager: true,
+      onNodeUp: options.onNodeUp,
     });
-    this.ownLanes.add(own);
-    return own;
   }
 
-  /** Ferry's secret has changed: what is open logs in again. */
-  async renewLogin(): Promise<void> {
-    const { username, password } = this.own;
-    if (password === null) return;
-    const login = username === null ? [password] : [username, password];
-    const frame = encodeCommand(['AUTH', ...login]);
-    for (const lane of this.ownLanes) {
-      if (lane.state === 'closed') this.ownLanes.delete(lane);
-      else if (lane.state === 'up') lane.send(IGNORED, frame, 0, frame.length);
-    }
-    this.control.options.username = username ?? undefined;
-    this.control.options.password = password;
-    await this.control.callBuffer('AUTH', ...login).catch(() => {});
+  sawRunId(lane: Lane, runId: string): void {
+    this.nodeOfLane(lane).sawRunId(runId);
   }
 
-  clientLanes(): Lane[] {
+  private nodeOfLane(lane: Lane): ServerNode {
+    return this.nodes.find(({ address }) => address === lane.address) ?? this.home;
+  }
+
+  /** Ends what one of this side's commands makes a connection wait for. */
+  unblock(lane: Lane): Promise<unknown> {
+    return this.nodeOfLane(lane).call('CLIENT', 'UNBLOCK', lane.clientId);
+  }
+
+  clientLanes(): CommandLane[] {
     return [...this.lanes].filter(([key]) => key.startsWith('client\n')).map(([, lane]) => lane);
   }
 
   nameFor(purpose: string): string {
-    return `${this.connectionName}:${purpose}`;
+    return `${this.options.connectionName}:${purpose}`;
   }
 
   close(): void {
     this.closed = true;
+    this.discovery?.close();
+    if (this.replicationTimer !== null) clearInterval(this.replicationTimer);
     this.pins.close();
     for (const lane of this.lanes.values()) lane.close();
     this.lanes.clear();
-    this.control.disconnect();
+    for (const node of this.nodes) node.close();
   }
 
-  private open(
+  private open(purpose: string, db: number, login: Login): CommandLane {
+    if (!this.isRouted) return this.openOn(this.home, purpose, db, login);
+    return new RoutedLane(this, {
+      open: (index, hooks) => this.openOn(this.nodes[index]!, purpose, db, login, hooks),
+      keepsUnsent: true,
+      onBroken: login.onCut,
+    });
+  }
+
+  private openOn(
+    node: ServerNode,
     purpose: string,
     db: number,
-    login: {
-      /** Null: Ferry's own, as they are at each attempt to connect. */
-      credentials: Credentials | null;
-      giveUpOnRefusal?: boolean;
-      resp?: Resp;
-      onCut?: (() => void) | null;
-      onStream?: LaneOptions['onStream'];
-      onUp?: () => void;
-    },
+    login: Login,
+    hooks: NodeLaneHooks | null = null,
   ): Lane {
-    const lane = new Lane({
+    const lane = node.open({
       name: `${this.side}:${purpose}:${db}`,
-      address: this.endpoint,
-      tls: this.tls,
       giveUpOnRefusal: login.giveUpOnRefusal ?? false,
-      handshake: (lane) =>
-        handshakeSteps(lane, {
+      handshake: (which) =>
+        handshakeSteps(which, {
           credentials: login.credentials ?? this.own.reread(),
           resp: login.resp,
           connectionName: this.nameFor(purpose),
           dbs: [this.dbHere(db)],
-          onRunId: (runId) => this.sawRunId(runId),
+          onRunId: (runId) => node.sawRunId(runId),
         }),
       ...(login.onStream === undefined ? {} : { onStream: login.onStream }),
-      onUp: () => login.onUp?.(),
-      onCut: (lane) => {
-        this.laneCut(lane);
-        login.onCut?.();
+      onUp: (which) => {
+        login.onUp?.();
+        hooks?.onUp(which);
       },
-      onDown: (lane, reason) => this.events?.onLaneDown(this, lane, reason),
+      onCut: (which) => {
+        if (hooks === null) login.onCut?.();
+        else hooks.onCut(which);
+      },
+      onDown: (which, reason) => this.events?.onLaneDown(this, which, reason),
     });
     if (login.credentials === null) this.ownLanes.add(lane);
     return lane;
   }
-
-  /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */
-  private laneCut(lane: Lane): void {
-    if (lane.state !== 'closed') this.fence(lane.clientId);
-    lane.clientId = 0;
-  }
-
-  private async askRunId(): Promise<string> {
-    const info = String(await this.control.callBuffer(this.wireName('INFO'), 'server'));
-    return infoField(info, 'run_id');
-  }
-
-  /** Kills the connection `clientId` on the node; tried until the node says so or is another process. */
-  private fence(clientId: number): void {
-    if (clientId === 0 || this.fences.has(clientId) || this.closed) return;
-    const runId = this.runId;
-    this.unfenced++;
-    const done = (async () => {
-      while (!this.closed && this.runId === runId) {
-        try {
-          // ids begin anew with each process: in another one the id is somebody else's
-          if (runId !== '' && (await this.askRunId()) !== runId) break;
-          await this.control.callBuffer(this.wireName('CLIENT'), 'KILL', 'ID', clientId);
-          // the node answered: if it is a new process now, the old connection died with the old one
-          break;
-        } catch (error) {
-          if (/NOPERM|unknown/i.test((error as Error).message)) break;
-          await sleep(FENCE_RETRY_MS);
-        }
-      }
-    })().finally(() => {
-      this.unfenced--;
-      this.fences.delete(clientId);
-    });
-    this.fences.set(clientId, done);
-  }
-}
-
-/** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */
-function steadyMs(): number {
-  return performance.timeOrigin + performance.now();
 }

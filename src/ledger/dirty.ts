@@ -42,10 +42,11 @@ export class DirtyKeys {
     else this.markSlot(slot);
   }
 
-  markSlot(slot: number): void {
+  /** `isKnown`: whoever marks it has said so, and why. */
+  markSlot(slot: number, isKnown = false): void {
     if (this.slotGeneration[slot] === 0) this.dirtySlots++;
     this.slotGeneration[slot] = ++this.generation;
-    this.onSlotMarked();
+    if (!isKnown) this.onSlotMarked();
   }
 
   markAll(): void {

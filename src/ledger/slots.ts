@@ -39,6 +39,9 @@ export class SlotLedger {
   /** Test hook: launch at once whatever the rules say. */
   admissionOff = false;
 
+  /** When something of the slot was last answered by the authority or the mirror (performance.now()). */
+  readonly touchedMs = new Float64Array(SLOTS + 1);
+
   private readonly parkedAt = new Uint32Array(SLOTS + 1);
   private readonly queues = new Map<number, Fifo<Operation>>();
   /** Unreplied operations that take LANE_SLOTS; all of them are on the lane `wideHolder`. */
@@ -49,6 +52,9 @@ export class SlotLedger {
   /** The barrier in front (waiting or unreplied) and everything that came after it, in order. */
   private barrier: Operation | null = null;
   private readonly behind = new Fifo<Operation>();
+
+  /** `clock`: the time now, by performance.now(). */
+  constructor(private readonly clock: { readonly nowMs: number } = { nowMs: 0 }) {}
 
   /** Admits `op` on lane `op.laneId`. True: launched now. False: parked; `launch(true)` will come. */
   admit(op: Operation): boolean {
@@ -83,6 +89,7 @@ export class SlotLedger {
   replied(op: Operation): void {
     if (op.stage !== LAUNCHED) throw new Error(`an operation in stage ${op.stage} was replied`);
     op.stage = REPLIED;
+    this.touch(op);
     this.unrepliedTotal--;
     if (this.byLane !== null) this.leaveLane(this.byLane, op.laneId);
     if (op.slot === LANE_SLOTS) this.wideUnreplied--;
@@ -106,6 +113,15 @@ export class SlotLedger {
     op.stage = IDLE;
     this.openTotal--;
     this.countOpen(op, -1);
+    this.touch(op);
+  }
+
+  private touch(op: Operation): void {
+    const { nowMs } = this.clock;
+    if (op.slot >= 0) {
+      this.touchedMs[op.slot] = nowMs;
+      if (op.moreSlots !== null) for (const s of op.moreSlots) this.touchedMs[s] = nowMs;
+    } else if (op.slot !== NO_SLOT) this.touchedMs.fill(nowMs);
   }
 
   /** A parked operation is given up (its client is gone). Nothing of it was sent. */

@@ -15,6 +15,7 @@ import type { Mirror } from '../mirror/mirror.js';
 import type { ScriptBook } from '../mirror/scripts.js';
 import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
 import type { Counters } from './counters.js';
+import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
 import { Waiters } from './waiters.js';
 
@@ -44,6 +45,8 @@ export class Switchboard {
   gateClosed = false;
   inFlight = 0;
   readonly gated = new Set<Gated>();
+  /** Commands that will break at the cutover. */
+  readonly crossings = new Crossings();
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
   /** The text of INFO ferry / FERRY STATUS; the app provides it. */

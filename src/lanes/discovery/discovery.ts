@@ -1,0 +1,26 @@
+/**
+ * How a side finds its nodes. Each kind of side has one way: a fixed address or a name that may move (one-server.ts),
+ * sentinels (sentinel.ts), a Cluster's own map (cluster.ts).
+ */
+import type { Shard } from '../../topology/cluster-views.js';
+import type { ServerNode } from '../server-node.js';
+
+export interface Discovery {
+  /** First contact. Throws when nobody answers. */
+  connect(): Promise<void>;
+  /** Looks now, whatever it looked like before; never rejects. */
+  look(): Promise<void>;
+  /** What is known may be old: find out soon. One look at a time. */
+  doubt(reason: string): void;
+  close(): void;
+}
+
+/** What a discovery needs of its side. */
+export interface DiscoveredSide {
+  /** The node at that address, made if it is not known yet. */
+  node(host: string, port: number): ServerNode;
+  /** The masters that answer now. */
+  liveNodes(): ServerNode[];
+  /** From now on these serve the side. */
+  apply(shards: readonly Shard[]): void;
+}

@@ -1,0 +1,396 @@
+/**
+ * A lane to a side whose nodes change: a Cluster, or one server that may become another (Sentinel, a DNS name).
+ *
+ *   send(slot) ──► at[slot] is its node, or nothing of the slot is on its way ──► that node's connection
+ *            └───► else the slot takes a detour (detour.ts): frozen, drained, sent again in the original order
+ *
+ *   pending[s]   commands of slot s that were sent and not answered; all of them went to node at[s]
+ *   at[s]        that node, or DETOUR
+ *
+ * Redirections, replicas that were masters a moment ago and slots that nobody serves are dealt with here; whoever sent
+ * the command sees its reply only. A command waits `redirectWaitMs` for its slot at the most, then it gets the server's
+ * own error. Connections to the nodes are opened when they are needed, and closed when a node serves nothing any more.
+ *
+ * Per command: one pooled record, three typed-array look-ups.
+ */
+
+import { ASK, MOVED, READONLY, redirectedTo, redirectionIn, TRYAGAIN } from '../../topology/redirection.js';
+import { HOME, NOBODY, type SlotMap } from '../../topology/slot-map.js';
+import { ANY_NODE, type CommandLane } from '../command-lane.js';
+import { type Lane, type LaneEntry, type LaneState, takeLaneId } from '../lane.js';
+import { turn } from '../turn.js';
+import { Detour } from './detour.js';
+import { Group, NO_NODE, type Request, type RequestOwner, takeRouted } from './requests.js';
+
+const DETOUR = -2;
+const SLOTS = HOME + 1;
+const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
+
+/** What a routed lane needs of its side. */
+export interface Routes {
+  readonly map: SlotMap;
+  /** Slots matter; else the side is one server, and everything goes to HOME's. */
+  readonly hasSlots: boolean;
+  readonly redirectWaitMs: number;
+  /** The node at that address; `teller` said so, and its own host is meant where none is given. */
+  nodeAt(host: string, port: number, teller: number): number;
+  /** The slot is served by that node now. */
+  moved(slot: number, node: number): void;
+  /** What is known of the nodes may be old. */
+  doubt(reason: string): void;
+  /** Keys of the slot are on their way from one node to another. */
+  sawAsk(slot: number): void;
+  /** Calls `mapChanged` whenever the map did, until `forget`. */
+  attach(lane: RoutedLane): void;
+  forget(lane: RoutedLane): void;
+}
+
+export interface NodeLaneHooks {
+  onUp(lane: Lane): void;
+  onCut(lane: Lane): void;
+}
+
+export interface RoutedLaneOptions {
+  /** Opens a connection to a node. */
+  open(node: number, hooks: NodeLaneHooks): Lane;
+  /** What was not sent when a connection went waits for the next one; else it is lost, and the entry told so. */
+  readonly keepsUnsent: boolean;
+  /** Connections to all nodes that serve something, before they are needed. */
+  readonly isEager?: boolean;
+  /** A connection was lost, or a request redirected: whatever a server knew of this lane is elsewhere now. */
+  onBroken?: (() => void) | null;
+  onNodeUp?(node: number): void;
+}
+
+export class RoutedLane implements CommandLane, RequestOwner {
+  readonly id = takeLaneId();
+  state: LaneState = 'up';
+  lastError = '';
+  closedAtMs = 0;
+  /** A redirected transaction is answered nil: what it watched is on the old connection. */
+  breaks = false;
+  barriers = 0;
+  private readonly pending = new Uint32Array(SLOTS);
+  private readonly at = new Int16Array(SLOTS).fill(NOBODY);
+  private readonly lanes: (Lane | null)[] = [];
+  private readonly detours = new Map<number, Detour>();
+  private group: Group | null = null;
+  private inFlight = 0;
+  private closing = false;
+  private isPaused = false;
+  private readonly hooks: NodeLaneHooks;
+
+  constructor(
+    private readonly routes: Routes,
+    private readonly options: RoutedLaneOptions,
+  ) {
+    this.hooks = { onUp: (lane) => this.nodeUp(lane), onCut: (lane) => this.nodeCut(lane) };
+    routes.attach(this);
+    this.connectAll();
+  }
+
+  private connectAll(): void {
+    if (this.options.isEager === true) for (const node of this.targets()) this.laneTo(node);
+  }
+
+  /** The nodes that serve something. */
+  private targets(): Set<number> {
+    const { owner } = this.routes.map;
+    const nodes = new Set(this.routes.hasSlots ? this.routes.map.owners() : []);
+    if (owner[HOME] !== NOBODY) nodes.add(owner[HOME]!);
+    return nodes;
+  }
+
+  /** Is every node connected that serves something? */
+  get isWhole(): boolean {
+    const nodes = this.targets();
+    return nodes.size > 0 && [...nodes].every((node) => this.lanes[node]?.state === 'up');
+  }
+
+  // ── sending
+
+  send(entry: LaneEntry, frame: Buffer, start: number, end: number, slot: number = ANY_NODE): void {
+    if (this.state === 'closed') {
+      entry.onLost(false);
+      return;
+    }
+    const request = takeRouted(this, entry, frame, start, end, this.place(slot));
+    if (this.group !== null) this.group.add(request);
+    else this.route(request);
+  }
+
+  beginGroup(slot: number, atomic: number): void {
+    this.group = new Group(this, this.place(slot), atomic);
+  }
+
+  endGroup(): void {
+    const group = this.group;
+    this.group = null;
+    if (group !== null && group.parts.length > 0) this.route(group);
+  }
+
+  /** To one node, whatever slots it serves: what is asked of all of them. A node that is away loses it. */
+  sendTo(node: number, entry: LaneEntry, frame: Buffer, start: number, end: number): void {
+    if (this.state === 'closed') entry.onLost(false);
+    else this.laneTo(node).send(entry, frame, start, end);
+  }
+
+  /** What is sent from here on may not be passed by what was sent before and is redirected now. */
+  barrier(): void {
+    this.barriers++;
+  }
+
+  /** Is any slot on a detour? */
+  get hasDetours(): boolean {
+    return this.detours.size > 0;
+  }
+
+  private place(slot: number): number {
+    return slot === ANY_NODE || !this.routes.hasSlots ? HOME : slot;
+  }
+
+  private route(request: Request): void {
+    const { slot } = request;
+    const node = this.routes.map.owner[slot]!;
+    const at = this.at[slot]!;
+    if (at !== node || node === NOBODY) {
+      if (at === DETOUR) {
+        this.detours.get(slot)!.waiting.push(request);
+        return;
+      }
+      if (node === NOBODY || this.pending[slot] !== 0) {
+        this.detourOf(slot).waiting.push(request);
+        if (this.pending[slot] === 0) this.goOn(slot);
+        return;
+      }
+      this.at[slot] = node;
+    }
+    const lane = this.lanes[node] ?? this.laneTo(node);
+    if (lane.state !== 'down' || !this.options.keepsUnsent) request.transmit(lane);
+    else {
+      const detour = this.detourOf(slot);
+      detour.wait();
+      detour.waiting.push(request);
+      if (this.pending[slot] === 0) this.goOn(slot);
+    }
+  }
+
+  private laneTo(node: number): Lane {
+    let lane = this.lanes[node] ?? null;
+    if (lane === null) {
+      lane = this.options.open(node, this.hooks);
+      if (this.isPaused) lane.pauseReading();
+      this.lanes[node] = lane;
+    }
+    return lane;
+  }
+
+  // ── requests come back (RequestOwner)
+
+  sent(slot: number): void {
+    this.pending[slot]!++;
+    this.inFlight++;
+  }
+
+  over(slot: number): void {
+    this.inFlight--;
+    if (--this.pending[slot]! === 0 && this.at[slot] === DETOUR) this.goOn(slot);
+    if (this.closing && this.inFlight === 0 && this.detours.size === 0) this.close();
+  }
+
+  redirected(request: Request, buf: Buffer, start: number, end: number): boolean {
+    if (this.state === 'closed') return false;
+    this.options.onBroken?.();
+    // one that is not to wait for another server belongs behind a SELECT that the other one never saw
+    if (request.barriers !== this.barriers || (!this.options.keepsUnsent && !this.routes.hasSlots)) {
+      this.routes.doubt('a node is a replica now');
+      return false;
+    }
+    const { slot } = request;
+    const detour = this.detourOf(slot);
+    const kind = redirectionIn(buf, start, end);
+    const to = kind === MOVED || kind === ASK ? redirectedTo(buf, start, end) : null;
+    const teller = request.askNode === NO_NODE ? this.routes.map.owner[slot]! : request.askNode;
+    request.askNode = NO_NODE;
+    if (to !== null && kind === MOVED) {
+      const node = this.routes.nodeAt(to.host, to.port, teller);
+      // two nodes that send each other's way have not heard of it yet
+      if (this.routes.map.owner[slot] === node) detour.wait();
+      this.routes.moved(slot, node);
+    } else if (to !== null) {
+      request.askNode = this.routes.nodeAt(to.host, to.port, teller);
+      detour.goesSerial(turn.nowMs);
+      this.routes.sawAsk(slot);
+    } else {
+      if (kind === TRYAGAIN) detour.goesSerial(turn.nowMs);
+      else this.routes.doubt(kind === READONLY ? 'a node is a replica now' : 'a slot is not served');
+      detour.wait();
+    }
+    detour.lastError = Buffer.from(buf.subarray(start, end));
+    this.keep(detour, request);
+    return true;
+  }
+
+  unsent(request: Request): boolean {
+    if (this.state === 'closed' || !this.options.keepsUnsent) return false;
+    const detour = this.detourOf(request.slot);
+    detour.wait();
+    this.keep(detour, request);
+    return true;
+  }
+
+  private keep(detour: Detour, request: Request): void {
+    if (request.waitsSinceMs === 0) request.waitsSinceMs = performance.now();
+    detour.again.push(request);
+  }
+
+  // ── detours
+
+  private detourOf(slot: number): Detour {
+    let detour = this.detours.get(slot);
+    if (detour === undefined) {
+      detour = new Detour(slot);
+      this.detours.set(slot, detour);
+      this.at[slot] = DETOUR;
+    }
+    return detour;
+  }
+
+  /** Nothing of the slot is on its way: its next request, all of them, or a pause. */
+  private goOn(slot: number): void {
+    const detour = this.detours.get(slot)!;
+    for (;;) {
+      if (detour.timer !== null || this.at[slot] !== DETOUR) return;
+      const nowMs = performance.now();
+      const node = this.routes.map.owner[slot]!;
+      const first = detour.front();
+      if (first === undefined) {
+        this.endDetour(detour, node);
+        return;
+      }
+      if (first.waitsSinceMs === 0) first.waitsSinceMs = nowMs;
+      const goesTo = first.askNode === NO_NODE ? node : first.askNode;
+      const lane = goesTo === NOBODY ? null : this.laneTo(goesTo);
+      if (lane === null || lane.state === 'down') detour.wait();
+      const waitMs = detour.takeWaitMs();
+      if (waitMs === 0) {
+        this.leave(detour, first, lane!, node);
+        return;
+      }
+      this.routes.doubt('a slot waits for its node');
+      if (nowMs - first.waitsSinceMs <= this.routes.redirectWaitMs) {
+        detour.timer = setTimeout(() => this.tryAgain(detour), waitMs);
+        return;
+      }
+      detour.shift();
+      first.refuse(detour.lastError ?? CLUSTERDOWN_ERROR);
+    }
+  }
+
+  /** The first request goes out; while keys are on their way alone, else with all that are behind it. */
+  private leave(detour: Detour, first: Request, lane: Lane, node: number): void {
+    detour.shift();
+    if (first.askNode !== NO_NODE || detour.isSerial(performance.now())) {
+      first.transmit(lane);
+      return;
+    }
+    this.endDetour(detour, node);
+    first.transmit(lane);
+    while (detour.length > 0) this.route(detour.shift());
+  }
+
+  private tryAgain(detour: Detour): void {
+    if (detour.timer !== null) clearTimeout(detour.timer);
+    detour.timer = null;
+    if (this.detours.get(detour.slot) === detour && this.pending[detour.slot] === 0) this.goOn(detour.slot);
+  }
+
+  private endDetour(detour: Detour, node: number): void {
+    this.detours.delete(detour.slot);
+    this.at[detour.slot] = node;
+  }
+
+  // ── the nodes
+
+  /** Somebody else serves some slots now. */
+  mapChanged(): void {
+    const owners = this.targets();
+    for (const [node, lane] of this.lanes.entries()) {
+      if (lane === null || lane === undefined || owners.has(node)) continue;
+      this.lanes[node] = null;
+      lane.closeWhenAnswered();
+    }
+    this.connectAll();
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const detour of [...this.detours.values()]) if (detour.timer !== null) this.tryAgain(detour);
+  }
+
+  private nodeUp(lane: Lane): void {
+    const node = this.lanes.indexOf(lane);
+    if (node < 0) return;
+    this.options.onNodeUp?.(node);
+    this.wake();
+  }
+
+  /** The connection is gone, its entries have not heard of it. */
+  private nodeCut(lane: Lane): void {
+    this.options.onBroken?.();
+    if (!this.lanes.includes(lane) || this.state === 'closed') return;
+    if (lane.state === 'closed') {
+      // refused by a node (a login): so it would be by the others
+      this.lastError = lane.lastError;
+      this.close();
+    } else this.routes.doubt('a connection was lost');
+  }
+
+  // ── CommandLane
+
+  isUp(slot: number): boolean {
+    if (this.state === 'closed') return false;
+    const s = this.place(slot);
+    const node = this.routes.map.owner[s]!;
+    if (node === NOBODY || (this.at[s] === DETOUR && this.detours.get(s)!.isWaiting)) return false;
+    return this.laneTo(node).state === 'up';
+  }
+
+  connectionFor(slot: number): Lane | null {
+    const node = this.routes.map.owner[this.place(slot)]!;
+    return node === NOBODY || this.state === 'closed' ? null : this.laneTo(node);
+  }
+
+  drop(reason: string): void {
+    for (const lane of this.lanes) lane?.drop(reason);
+  }
+
+  close(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.closedAtMs = performance.now();
+    this.routes.forget(this);
+    const detours = [...this.detours.values()];
+    for (const lane of this.lanes) lane?.close();
+    for (const detour of detours) {
+      if (detour.timer !== null) clearTimeout(detour.timer);
+      while (detour.length > 0) detour.shift().lose(false);
+    }
+    this.detours.clear();
+  }
+
+  closeWhenAnswered(): void {
+    if (this.inFlight === 0 && this.detours.size === 0) this.close();
+    else this.closing = true;
+  }
+
+  pauseReading(): void {
+    this.isPaused = true;
+    for (const lane of this.lanes) lane?.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.isPaused = false;
+    for (const lane of this.lanes) lane?.resumeReading();
+  }
+}

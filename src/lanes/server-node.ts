@@ -1,0 +1,343 @@
+/**
+ * One Redis server process of a side: its address, a control connection (ioredis) for the slow questions, its clock,
+ * and the fencing of connections that were lost to it.
+ *
+ * Everything about a lost connection that matters for exactness passes here: its id is killed on the node before anyone
+ * may repair its keys. A node that serves nothing any more (`retire`) needs no fence: whatever still runs on it is not
+ * part of the data.
+ *
+ * `replication` keeps how far the node's replication stream was, and when: what a replica that took its place lacks
+ * (topology/replication.ts).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
+import { Redis } from 'ioredis';
+import { encodeCommand } from '../resp/encode.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { ReplicationHistory } from '../topology/replication.js';
+import type { OwnAccount } from './accounts.js';
+import { infoField } from './info.js';
+import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
+
+const CLOCK_SAMPLES = 3;
+/** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
+const CONTROL_TIMEOUT_MS = 5000;
+/** How long a question waits for the control connection to be made anew. */
+const CONTROL_WAIT_MS = 1000;
+const FENCE_RETRY_MS = 200;
+/** A connection may die under a login's question; a dead server is told apart by its persistence. */
+export const LOGIN_ATTEMPTS = 4;
+
+export type NodeState = 'up' | 'down';
+
+export interface NodeEvents {
+  /** The process behind the address is another one than before: its data may be anything. */
+  onNewProcess(node: ServerNode): void;
+  /** The control connection is there, or gone. */
+  onState(node: ServerNode): void;
+  /** INFO was read again. */
+  onInfo(node: ServerNode): void;
+}
+
+export interface NodeOptions {
+  readonly address: LaneAddress;
+  readonly tls: ConnectionOptions | null;
+  readonly own: OwnAccount;
+  readonly connectionName: string;
+  /** The name under which the side has a command. */
+  wireName(canonical: string): string;
+}
+
+export class ServerNode {
+  version = '';
+  runId = '';
+  role = '';
+  state: NodeState = 'down';
+  /** The server's clock minus ours (`steadyMs`), ms. */
+  clockOffsetMs = 0;
+  maxmemoryPolicy = '';
+  maxmemoryBytes = 0;
+  /** Connections that do not authenticate are refused (the default user has a password). */
+  requiresLogin = false;
+  /** Connections lost and not yet known to be dead on the node. */
+  unfenced = 0;
+  readonly replication = new ReplicationHistory();
+  readonly control: Redis;
+  /** What the control connection met last: `connect` itself only says that it was closed. */
+  private controlError: Error | null = null;
+  private readonly fences = new Map<number, Promise<void>>();
+  private closed = false;
+  private retired = false;
+
+  constructor(
+    /** Its number on its side (topology/slot-map.ts). */
+    readonly index: number,
+    private readonly options: NodeOptions,
+    private readonly events: NodeEvents,
+  ) {
+    const { address, tls, own, connectionName } = options;
+    this.control = new Redis({
+      ...(address.path !== undefined ? { path: address.path } : { host: address.host, port: address.port }),
+      ...(tls === null ? {} : { tls }),
+      username: own.username ?? undefined,
+      password: own.password ?? undefined,
+      connectionName: `${connectionName}:control`,
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: 3000,
+      socketTimeout: CONTROL_TIMEOUT_MS,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      retryStrategy: (times) => {
+        const { username, password } = own.reread();
+        this.control.options.username = username ?? undefined;
+        this.control.options.password = password ?? undefined;
+        return Math.min(20 * 2 ** Math.min(times, 6), 1000);
+      },
+    });
+    this.control.on('error', (error: Error) => {
+      this.controlError = error;
+      this.is('down');
+    });
+    this.control.on('close', () => this.is('down'));
+    this.control.on('ready', () => {
+      this.is('up');
+      this.refresh()
+        .then(() => this.probeAnonymous())
+        .catch(() => {});
+    });
+  }
+
+  get address(): LaneAddress {
+    return this.options.address;
+  }
+
+  /** For logs and status. */
+  get name(): string {
+    const { host, port, path } = this.options.address;
+    return path ?? `${host}:${port}`;
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  private is(state: NodeState): void {
+    if (this.state === state) return;
+    this.state = state;
+    if (!this.closed) this.events.onState(this);
+  }
+
+  // ── questions
+
+  /** Sends one command over the control connection. */
+  async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
+    return this.overControl(() => this.control.callBuffer(this.options.wireName(command), ...args));
+  }
+
+  /**
+   * What goes over the control connection may be asked again: it is waited for while it is being made anew, for a
+   * moment, so that a connection that died does not fail what a live server would have answered.
+   */
+  private async overControl<T>(ask: () => Promise<T>): Promise<T> {
+    const until = performance.now() + CONTROL_WAIT_MS;
+    for (;;) {
+      while (this.control.status !== 'ready' && performance.now() < until && !this.closed) {
+        if (this.control.status === 'wait') this.control.connect().catch(() => {});
+        await sleep(10);
+      }
+      try {
+        return await ask();
+      } catch (error) {
+        const isLost = /Stream isn't writeable|Connection is closed|ECONNRESET|EPIPE|max retries per request/i.test(
+          String(error),
+        );
+        if (!isLost || this.closed || performance.now() >= until) throw error;
+        await sleep(10);
+      }
+    }
+  }
+
+  /** First contact: throws when the server cannot be reached or refuses Ferry's login. */
+  async connect(): Promise<void> {
+    this.controlError = null;
+    try {
+      if (this.control.status === 'wait') await this.control.connect();
+      await this.refresh();
+    } catch (error) {
+      throw this.controlError ?? error;
+    }
+    await this.probeAnonymous();
+    this.is('up');
+  }
+
+  /** Re-reads INFO and the clock. */
+  async refresh(): Promise<void> {
+    const askedMs = performance.now();
+    const info = String(await this.call('INFO'));
+    this.version = infoField(info, 'redis_version');
+    this.role = infoField(info, 'role');
+    this.maxmemoryPolicy = infoField(info, 'maxmemory_policy');
+    this.maxmemoryBytes = Number(infoField(info, 'maxmemory')) || 0;
+    this.replication.saw(info, askedMs);
+    this.sawRunId(infoField(info, 'run_id'));
+    this.events.onInfo(this);
+    await this.sampleClock();
+  }
+
+  /** Only the state of the replication. */
+  async refreshReplication(): Promise<void> {
+    const askedMs = performance.now();
+    const info = String(await this.call('INFO', 'replication'));
+    this.role = infoField(info, 'role');
+    this.replication.saw(info, askedMs);
+    this.events.onInfo(this);
+  }
+
+  /** The offset of the exchange with the shortest way back and forth is the best one. */
+  async sampleClock(): Promise<void> {
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < CLOCK_SAMPLES; i++) {
+      const sentMs = steadyMs();
+      const [seconds, microseconds] = (await this.call('TIME')) as [Buffer, Buffer];
+      const tripMs = steadyMs() - sentMs;
+      if (tripMs >= bestMs) continue;
+      bestMs = tripMs;
+      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentMs + tripMs / 2);
+    }
+  }
+
+  /** The server's clock now, ms since 1970. */
+  nowMs(): number {
+    return steadyMs() + this.clockOffsetMs;
+  }
+
+  sawRunId(runId: string): void {
+    if (runId === '' || runId === this.runId) return;
+    const isNew = this.runId !== '';
+    this.runId = runId;
+    if (isNew) this.events.onNewProcess(this);
+  }
+
+  // ── logins
+
+  /** Asks the server whether it takes this login, on a connection of its own. Null when it does, else its error. */
+  verifyLogin(username: string | null, password: string): Promise<string | null> {
+    return this.tryLogin(encodeCommand(['AUTH', ...(username === null ? [] : [username]), password]));
+  }
+
+  /** Finds out whether a connection without a login is served. */
+  async probeAnonymous(): Promise<void> {
+    const refusal = await this.tryLogin(encodeCommand(['PING']));
+    this.requiresLogin = refusal !== null && /^NOAUTH/.test(refusal);
+  }
+
+  private tryLogin(command: Buffer): Promise<string | null> {
+    return new Promise((resolve) => {
+      let answer: string | null = 'FERRY the server is not reachable';
+      let answered = false;
+      const lane = new Lane({
+        name: 'login',
+        address: this.options.address,
+        tls: this.options.tls,
+        giveUpOnRefusal: true,
+        handshake: () => [
+          {
+            command,
+            accept(reply: Reply) {
+              answered = true;
+              answer = reply instanceof ReplyFault ? reply.message : null;
+              throw new LaneRefused(answer ?? 'verified'); // one question was all there was to ask
+            },
+          },
+        ],
+        onDown: () => {
+          if (!answered && lane.failures < LOGIN_ATTEMPTS) return; // the lane connects again by itself
+          lane.close();
+          resolve(answer);
+        },
+      });
+    });
+  }
+
+  /** Ferry's secret has changed. */
+  async renewLogin(): Promise<void> {
+    const { username, password } = this.options.own;
+    if (password === null) return;
+    this.control.options.username = username ?? undefined;
+    this.control.options.password = password;
+    await this.control.callBuffer('AUTH', ...(username === null ? [password] : [username, password])).catch(() => {});
+  }
+
+  // ── connections
+
+  /** A connection to this node; `onCut` is called before anybody else hears of the loss. */
+  open(options: Omit<LaneOptions, 'address' | 'tls'>): Lane {
+    return new Lane({
+      ...options,
+      address: this.options.address,
+      tls: this.options.tls,
+      onCut: (lane) => {
+        this.laneCut(lane);
+        options.onCut?.(lane);
+      },
+    });
+  }
+
+  /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */
+  private laneCut(lane: Lane): void {
+    if (lane.state !== 'closed') this.fence(lane.clientId);
+    lane.clientId = 0;
+  }
+
+  private async askRunId(): Promise<string> {
+    const info = String(await this.control.callBuffer(this.options.wireName('INFO'), 'server'));
+    return infoField(info, 'run_id');
+  }
+
+  /** Kills a lost connection on the node; until that is done the node counts as unfenced. */
+  private fence(clientId: number): void {
+    if (clientId === 0 || this.fences.has(clientId) || this.closed || this.retired) return;
+    const runId = this.runId;
+    this.unfenced++;
+    const done = (async () => {
+      while (!this.closed && !this.retired && this.runId === runId) {
+        try {
+          // ids begin anew with each process: in another one the id is somebody else's
+          if (runId !== '' && (await this.askRunId()) !== runId) break;
+          await this.control.callBuffer(this.options.wireName('CLIENT'), 'KILL', 'ID', clientId);
+          // the node answered: if it is a new process now, the old connection died with the old one
+          break;
+        } catch (error) {
+          if (/NOPERM|unknown/i.test((error as Error).message)) break;
+          await sleep(FENCE_RETRY_MS);
+        }
+      }
+    })().finally(() => {
+      this.unfenced--;
+      this.fences.delete(clientId);
+    });
+    this.fences.set(clientId, done);
+  }
+
+  /** It serves nothing any more: another node has its data, and what runs here does not count. */
+  retire(): void {
+    this.retired = true;
+  }
+
+  /** It serves something again. */
+  recall(): void {
+    this.retired = false;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.control.disconnect();
+  }
+}
+
+/** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */
+export function steadyMs(): number {
+  return performance.timeOrigin + performance.now();
+}

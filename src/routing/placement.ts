@@ -1,0 +1,44 @@
+/**
+ * In which slot of a side a command's keys are: pure, and without an allocation.
+ *
+ *   a slot      all of its keys are in that one
+ *   ANY_NODE    it has no keys, they cannot be told, or the side is no Cluster
+ *   ACROSS      its keys are in several slots
+ */
+import { findKeys, KeyList } from '../commands/keys.js';
+import type { Command } from '../commands/table.js';
+import { ANY_NODE } from '../lanes/command-lane.js';
+import type { Upstream } from '../lanes/upstream.js';
+
+export const ACROSS = -2;
+
+/** A command's arguments: a scanner or a reader at it. */
+export interface Spans {
+  readonly frame: Buffer;
+  readonly argc: number;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+const keys = new KeyList();
+
+export function placeOn(side: Upstream, command: Command, db: number, spans: Spans): number {
+  if (!side.hasSlots) return ANY_NODE;
+  const { frame, argc, starts, ends } = spans;
+  if (command.singleKey) return side.slotOf(db, frame, starts[command.firstKey]!, ends[command.firstKey]!);
+  if (command.keyPattern.rule === 'no-keys') return ANY_NODE;
+  if (!findKeys(command, frame, argc, starts, ends, keys) || keys.count === 0) return ANY_NODE;
+  const first = keys.index[0]!;
+  const slot = side.slotOf(db, frame, starts[first]!, ends[first]!);
+  for (let i = 1; i < keys.count; i++) {
+    const at = keys.index[i]!;
+    if (side.slotOf(db, frame, starts[at]!, ends[at]!) !== slot) return ACROSS;
+  }
+  return slot;
+}
+
+/** Two commands of one transaction. */
+export function together(a: number, b: number): number {
+  if (a === ANY_NODE || a === b) return b;
+  return b === ANY_NODE ? a : ACROSS;
+}

@@ -12,8 +12,9 @@ import type { BackfillState } from '../phases/state.js';
 import { NO_BACKFILL } from '../phases/state.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { databasesToVisit, scanKeys, usedDatabases } from './scan.js';
+import { Moves, type ScanBatch, scanKeys, scanNode } from './scan.js';
 import { sweepExtras } from './sweep.js';
+import { databasesToVisit, usedDatabases } from './used-databases.js';
 
 const WINDOW = 512;
 const SAVE_EVERY_MS = 1000;
@@ -166,21 +167,16 @@ export class Backfill {
     const dbs = await this.databases(run);
     for (const db of dbs) {
       if (db < from.db) continue;
-      const cursor = db === from.db ? from.cursor : '0';
-      let savedMs = performance.now();
-      for await (const batch of scanKeys(authority, 'backfill', db, cursor, board.config.backfill.scanCount)) {
-        for (const key of batch.keys) {
-          await this.turn(run);
-          this.scanned++;
-          if (this.isMirrored(db, key)) this.skipped++;
-          else await window.copy(board.mirror!, db, key);
-        }
-        await this.turn(run);
-        if (performance.now() - savedMs > SAVE_EVERY_MS) {
-          await window.settled(); // what the cursor passed is copied, or dirty
-          savedMs = performance.now();
-          await this.save(db, batch.cursor);
-        }
+      const { scanCount } = board.config.backfill;
+      const moves = new Moves(authority);
+      if (authority.isRouted) {
+        // one scanner for each node
+        const scans = authority.masters.map((node) => scanNode(authority, node, 'backfill', db, '0', scanCount));
+        await Promise.all(scans.map((batches) => this.copyAll(run, db, batches)));
+        await this.copyAll(run, db, moves.scanAgain('backfill', db, scanCount));
+      } else {
+        const cursor = db === from.db ? from.cursor : '0';
+        await this.copyAll(run, db, scanKeys(authority, 'backfill', db, cursor, scanCount));
       }
     }
     await window.settled();
@@ -196,6 +192,26 @@ export class Backfill {
     this.endedMs = performance.now();
     await this.save();
     log.info(this.progress, 'backfill done');
+  }
+
+  private async copyAll(run: number, db: number, batches: AsyncIterable<ScanBatch>): Promise<void> {
+    const { board } = this.migration;
+    const { window } = this;
+    let savedMs = performance.now();
+    for await (const batch of batches) {
+      for (const key of batch.keys) {
+        await this.turn(run);
+        this.scanned++;
+        if (this.isMirrored(db, key)) this.skipped++;
+        else await window.copy(board.mirror!, db, key);
+      }
+      await this.turn(run);
+      // a side of several nodes has no single place to go on from
+      if (board.authority.isRouted || performance.now() - savedMs <= SAVE_EVERY_MS) continue;
+      await window.settled(); // what the cursor passed is copied, or dirty
+      savedMs = performance.now();
+      await this.save(db, batch.cursor);
+    }
   }
 
   /** A side that is away is waited for, as everywhere in a backfill; what it refuses is a failure. */
@@ -245,7 +261,7 @@ export class Backfill {
     if (table.byName('function|dump')?.exists !== true) return;
     const dump = await authority.call('FUNCTION', 'DUMP').catch(() => null);
     if (!Buffer.isBuffer(dump) || dump.length < 16) return;
-    await follower.call('FUNCTION', 'RESTORE', dump, 'REPLACE').catch((error: Error) => {
+    await follower.callEach('FUNCTION', 'RESTORE', dump, 'REPLACE').catch((error: Error) => {
       this.migration.log.warn({ reason: error.message }, 'functions were not copied');
     });
   }

@@ -26,6 +26,7 @@ const FORCEABLE = new Set([
   'dirty',
   'mirror-down',
   'unfenced',
+  'cross-slot',
 ]);
 
 export function isForceable(blocker: Blocker, step: StepName): boolean {
@@ -69,6 +70,12 @@ function swapBlockers({ migration, verify }: GuardedJobs): Blocker[] {
       message: 'A lost connection of Ferry is not yet known to be dead on its server: wait until it is.',
     });
   }
+  if (migration.unsettled > 0) {
+    blockers.push({
+      code: 'failover',
+      message: 'A server took the place of another a moment ago, and what it lacks is being found out: wait.',
+    });
+  }
   if (verify.isRunning) blockers.push(VERIFYING);
   return blockers;
 }
@@ -92,6 +99,15 @@ export function shortfall(authorityKeys: number, followerKeys: number, follower:
   return [{ code: 'keys-missing', message }];
 }
 
+/** Commands that the source takes and the Cluster will refuse. */
+function crossings({ board }: Migration): Blocker[] {
+  const { byName, total } = board.crossings;
+  if (!board.target.hasSlots || total === 0) return [];
+  const names = [...byName].map(([name, { count }]) => `${name} (${count})`).join(', ');
+  const message = `Clients sent ${total} commands or transactions with keys in several slots, which the Cluster will refuse (CROSSSLOT) after the cutover: ${names}. Give their keys a common hash tag, or force it.`;
+  return [{ code: 'cross-slot', message }];
+}
+
 function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
   const { migration, backfill } = jobs;
   const blockers = swapBlockers(jobs);
@@ -102,11 +118,14 @@ function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
     });
   }
   blockers.push(...notVouched(jobs));
-  const { target } = migration.board;
-  if (/lru|lfu|random|ttl/.test(target.maxmemoryPolicy) && target.maxmemoryBytes > 0) {
+  blockers.push(...crossings(migration));
+  const evicting = migration.board.target.masters.find(
+    (node) => /lru|lfu|random|ttl/.test(node.maxmemoryPolicy) && node.maxmemoryBytes > 0,
+  );
+  if (evicting !== undefined) {
     blockers.push({
       code: 'target-evicts',
-      message: `The target evicts keys (maxmemory-policy ${target.maxmemoryPolicy}): set noeviction there.`,
+      message: `The target evicts keys (maxmemory-policy ${evicting.maxmemoryPolicy} on ${evicting.name}): set noeviction there.`,
     });
   }
   return blockers;

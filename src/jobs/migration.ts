@@ -16,6 +16,8 @@ export interface Blocker {
 export class Migration {
   hazards = 0;
   lastHazard = '';
+  /** Failovers of which it is not known yet what they lost (failover.ts). */
+  unsettled = 0;
 
   constructor(
     readonly board: Switchboard,

@@ -8,15 +8,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandTable } from '../commands/table.js';
 import type { Identity } from '../lanes/identity.js';
+import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { Mirror } from '../mirror/mirror.js';
 import type { Logger } from '../observe/log.js';
 import { PHASE_RULES, type Phase } from '../phases/phase.js';
 import type { Reply } from '../resp/values.js';
 import type { Backfill } from './backfill.js';
+import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
-import { usedDatabases } from './scan.js';
 import type { Swapping } from './transition.js';
+import { usedDatabases } from './used-databases.js';
 import type { Verify } from './verify.js';
 
 const PREPARE_MS = 3000;
@@ -41,6 +43,7 @@ export class PhaseSwap implements Swapping {
   subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
   private readonly commands = new Map<Upstream, Reply>();
+  private readonly failovers: Failovers;
 
   constructor(
     private readonly migration: Migration,
@@ -48,9 +51,14 @@ export class PhaseSwap implements Swapping {
     private readonly verify: Verify,
     private readonly log: Logger,
   ) {
+    this.failovers = new Failovers(migration);
     for (const side of [migration.board.source, migration.board.target]) {
       side.events = {
-        onNewProcess: (upstream) => this.newProcess(upstream),
+        onNewProcess: (upstream, node) => this.newProcess(upstream, node),
+        onSlotsMoved: (upstream, from, to, slots, wasReplica) => {
+          this.failovers.slotsMoved(upstream, from, to, slots, wasReplica);
+        },
+        onMaster: (upstream, node) => void this.giveScripts(upstream, node),
         onLaneDown: (upstream, lane, reason) =>
           this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
       };
@@ -179,18 +187,17 @@ export class PhaseSwap implements Swapping {
     const blockers: Blocker[] = [];
     try {
       const shas = board.scripts.allShas();
-      const found = shas.length === 0 ? [] : ((await authority.call('SCRIPT', 'EXISTS', ...shas)) as number[]);
+      const found = shas.length === 0 ? [] : await existOnAll(authority, shas);
       const missing: string[] = [];
       for (const [i, sha] of shas.entries()) {
-        if (Number(found[i]) === 1) continue;
+        if (found[i] === true) continue;
         const body = board.scripts.bodyOf(sha);
         if (body === undefined) missing.push(sha);
-        else await authority.call('SCRIPT', 'LOAD', body);
+        else await authority.callEach('SCRIPT', 'LOAD', body);
       }
       // one that nobody has answers NOSCRIPT on both sides
-      const here =
-        missing.length === 0 ? [] : ((await board.authority.call('SCRIPT', 'EXISTS', ...missing)) as number[]);
-      const lost = missing.filter((_, i) => Number(here[i]) === 1);
+      const here = missing.length === 0 ? [] : await existOnAll(board.authority, missing);
+      const lost = missing.filter((_, i) => here[i] === true);
       if (lost.length > 0) {
         const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ', …' : '');
         const message = `Clients run ${lost.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
@@ -285,15 +292,43 @@ export class PhaseSwap implements Swapping {
     void this.migration.update({ targetProven: false });
   }
 
-  private newProcess(upstream: Upstream): void {
+  /** A master that joined, or was promoted, knows none of the scripts that clients call by their SHA-1. */
+  private async giveScripts(upstream: Upstream, node: ServerNode): Promise<void> {
     const { board } = this.migration;
+    if (!upstream.isRouted || upstream !== board.authority) return; // the mirror's lane gives them itself
+    try {
+      for (const body of board.scripts.allBodies()) await node.call('SCRIPT', 'LOAD', body);
+    } catch (error) {
+      this.log.warn({ node: node.name, reason: (error as Error).message }, 'scripts not given to a new master');
+    }
+  }
+
+  private newProcess(upstream: Upstream, node: ServerNode): void {
+    const { board } = this.migration;
+    void this.giveScripts(upstream, node);
     if (!board.rules.mirrored) return;
-    this.log.warn({ side: upstream.side }, 'another server process answers now');
+    this.log.warn({ side: upstream.side, node: node.name }, 'another server process answers now');
+    if (upstream.hasSlots) {
+      // of several servers one is another now: what it serves may be anything
+      this.migration.hazard(`${node.name} of the ${upstream.side} is another process`);
+      board.known.forget();
+      for (const slot of upstream.map.slotsOf(node.index)) {
+        upstream.map.touch(slot);
+        board.dirty.markSlot(slot, true);
+      }
+      return;
+    }
     this.doubtMirror(`the ${upstream.side} is another process`);
     this.verify.stop();
     if (upstream === board.authority || board.phase === 'target-first') board.dirty.markAll();
     else this.backfill.restart(`the ${upstream.side} is another process`);
   }
+}
+
+/** SCRIPT EXISTS, of every master. */
+async function existOnAll(side: Upstream, shas: readonly string[]): Promise<boolean[]> {
+  const answers = (await side.callEach('SCRIPT', 'EXISTS', ...shas)) as number[][];
+  return shas.map((_, i) => answers.every((found) => Number(found[i]) === 1));
 }
 
 /** FUNCTION LIST WITHCODE: name → text. */

@@ -10,7 +10,8 @@ import { SLOTS } from '../ledger/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { databasesToVisit, scanKeys } from './scan.js';
+import { scanKeys } from './scan.js';
+import { databasesToVisit } from './used-databases.js';
 
 const WINDOW = 128;
 const COUNT = 500;

@@ -1,27 +1,37 @@
-/** Walks a database's keys by SCAN over a job lane, batch by batch. https://redis.io/commands/scan */
+/**
+ * Walks a side's keys over job lanes, batch by batch. https://redis.io/commands/scan
+ *
+ *   one server       SCAN from a cursor on
+ *   several, or one  SCAN of each master; then what was on its way meanwhile is enumerated again, until nothing was: a
+ *   that may move    slot that changed owner, a slot that is being moved now (divergence 18), and everything when the one
+ *                    server is another one. A slot is asked of its owner first and then of the node it goes to: keys only
+ *                    travel in that direction
+ *
+ * A key may be returned more than once, as by SCAN itself; none that is there from the beginning to the end is missed.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
+import type { Lane } from '../lanes/lane.js';
+import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { isOwnKey } from '../mirror/own-keys.js';
-import { ReplyFault } from '../resp/values.js';
-import type { Switchboard } from '../routing/switchboard.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { nodesIn } from '../topology/cluster-views.js';
+import { SLOT_COUNT } from '../topology/crc16.js';
+import { HOME } from '../topology/slot-map.js';
 
 export interface ScanBatch {
   readonly keys: Buffer[];
   /** Keys of Ferry's own among them. */
   readonly own: Buffer[];
-  /** Where to go on after this batch; '0' when it was the last. */
+  /** Where to go on after this batch; '0' when it was the last, or there is no such place. */
   readonly cursor: string;
 }
 
 const RETRY_MS = 50;
-/** How long a control connection may be away before a job gives up. */
-const PATIENCE_MS = 2000;
+const SLOTS_AT_ONCE = 64;
 
-/**
- * Yields the batches from `cursor` on. A lost connection is waited out and the batch asked again (the server's cursor
- * has no state); after a restart of the server the caller must begin anew, which it learns from the run id.
- */
+/** Every key of a side. `cursor`: where to begin, if the side is one server. */
 export async function* scanKeys(
   side: Upstream,
   purpose: string,
@@ -29,57 +39,157 @@ export async function* scanKeys(
   cursor: string,
   count: number,
 ): AsyncGenerator<ScanBatch> {
+  if (!side.isRouted) {
+    yield* scanNode(side, side.home, purpose, db, cursor, count);
+    return;
+  }
+  const moves = new Moves(side);
+  for (const node of side.masters) yield* scanNode(side, node, purpose, db, '0', count);
+  yield* moves.scanAgain(purpose, db, count);
+}
+
+/**
+ * The keys of one server. A lost connection is waited out and the batch asked again (the server's cursor has no state);
+ * after a restart of the server the caller must begin anew, which it learns from the run id. Ends early when the node
+ * serves nothing any more.
+ */
+export async function* scanNode(
+  side: Upstream,
+  node: ServerNode,
+  purpose: string,
+  db: number,
+  cursor: string,
+  count: number,
+): AsyncGenerator<ScanBatch> {
   let at = cursor;
   do {
-    let reply: unknown;
+    let reply: Reply | undefined;
     try {
-      [reply] = await callLane(side.jobLane(purpose, db), [[side.wireName('SCAN'), at, 'COUNT', count]]);
+      [reply] = await callLane(laneTo(side, node, purpose, db), [[side.wireName('SCAN'), at, 'COUNT', count]]);
     } catch {
       await sleep(RETRY_MS);
+      if (!side.masters.includes(node)) return;
       continue;
     }
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
-    yield { keys: keys.filter((key) => !isOwnKey(key)), own: keys.filter(isOwnKey), cursor: at };
+    yield batchOf(keys, at);
   } while (at !== '0');
 }
 
-/** The databases that hold keys on a side, by logical number, with their number of keys (INFO keyspace). */
-export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
-  const info = String(await side.call('INFO', 'keyspace'));
-  const found = new Map<number, number>();
-  for (const [, here, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
-    const db = side.logicalDb(Number(here));
-    if (db >= 0) found.set(db, Number(keys));
-  }
-  return found;
+function laneTo(side: Upstream, node: ServerNode, purpose: string, db: number): Lane {
+  return side.isRouted ? side.nodeLane(node, purpose, db) : (side.jobLane(purpose, db) as Lane);
 }
 
-/**
- * Every database that a job must visit, in order: those that clients use, and those that either side has keys in,
- * whoever put them there. Each is proven and usable on the mirror's connection. Throws when one cannot be, or a side
- * stays away.
- */
-export async function databasesToVisit(board: Switchboard): Promise<number[]> {
-  const untilMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await provenDatabases(board);
-    } catch (error) {
-      if (performance.now() > untilMs) throw error;
-      await sleep(RETRY_MS);
-    }
-  }
+function batchOf(keys: Buffer[], cursor: string): ScanBatch {
+  return { keys: keys.filter((key) => !isOwnKey(key)), own: keys.filter(isOwnKey), cursor };
 }
 
-async function provenDatabases(board: Switchboard): Promise<number[]> {
-  for (const side of [board.authority, board.follower]) {
-    for (const db of (await usedDatabases(side)).keys()) {
-      if (board.databases.used.has(db)) continue;
-      await board.databases.prove(db);
-      await board.mirror?.lane.selectProven(db);
+/** What of a side has been on its way since this was made. */
+export class Moves {
+  private versions: Uint32Array;
+
+  constructor(private readonly side: Upstream) {
+    this.versions = side.map.version.slice();
+  }
+
+  /** Enumerates it, until nothing was on its way meanwhile. */
+  async *scanAgain(purpose: string, db: number, count: number): AsyncGenerator<ScanBatch> {
+    const { side } = this;
+    if (!side.isRouted) return;
+    if (!side.hasSlots) {
+      while (side.map.version[HOME] !== this.versions[HOME]) {
+        this.versions = side.map.version.slice();
+        yield* scanNode(side, side.home, purpose, db, '0', count);
+      }
+      return;
+    }
+    let moving = await this.movingNow();
+    for (;;) {
+      await side.look();
+      const versions = side.map.version.slice();
+      const slots: number[] = [];
+      for (let slot = 0; slot < SLOT_COUNT; slot++) {
+        if (versions[slot] !== this.versions[slot] || moving.has(slot)) slots.push(slot);
+      }
+      if (slots.length === 0) return;
+      this.versions = versions;
+      for (let i = 0; i < slots.length; i += SLOTS_AT_ONCE) {
+        yield* this.scanSlots(slots.slice(i, i + SLOTS_AT_ONCE), moving, purpose, db);
+      }
+      // those that still move were asked for in the right order; others may have begun to move before they were asked for
+      const still = moving;
+      moving = new Map([...(await this.movingNow())].filter(([slot]) => !still.has(slot)));
     }
   }
-  return [...board.databases.used].sort((a, b) => a - b);
+
+  private async *scanSlots(
+    slots: readonly number[],
+    moving: ReadonlyMap<number, readonly ServerNode[]>,
+    purpose: string,
+    db: number,
+  ): AsyncGenerator<ScanBatch> {
+    const { side } = this;
+    const byNode = new Map<ServerNode, number[]>();
+    for (const slot of slots) {
+      const owner = side.nodeOf(slot);
+      byNode.set(owner, [...(byNode.get(owner) ?? []), slot]);
+    }
+    for (const [node, own] of byNode) yield* this.keysInSlots(node, own, purpose, db);
+    for (const slot of slots) {
+      const owner = side.nodeOf(slot);
+      for (const node of moving.get(slot) ?? []) if (node !== owner) yield* this.keysInSlots(node, [slot], purpose, db);
+    }
+  }
+
+  private async *keysInSlots(
+    node: ServerNode,
+    slots: readonly number[],
+    purpose: string,
+    db: number,
+  ): AsyncGenerator<ScanBatch> {
+    const { side } = this;
+    const name = side.wireName('CLUSTER');
+    for (;;) {
+      try {
+        const lane = side.nodeLane(node, purpose, db);
+        const counts = await callLane(
+          lane,
+          slots.map((slot) => [name, 'COUNTKEYSINSLOT', slot]),
+        );
+        // more than there are: some may come while this is asked
+        const replies = await callLane(
+          lane,
+          slots.map((slot, i) => [name, 'GETKEYSINSLOT', slot, 2 * Number(counts[i]) + 1000]),
+        );
+        const fault = replies.find((reply) => reply instanceof ReplyFault);
+        if (fault !== undefined) throw fault;
+        for (const keys of replies as Buffer[][]) if (keys.length > 0) yield batchOf(keys, '0');
+        return;
+      } catch (error) {
+        if (error instanceof ReplyFault) throw new Error(`GETKEYSINSLOT on the ${side.side}: ${error.message}`);
+        await sleep(RETRY_MS);
+        if (!side.masters.includes(node)) return;
+      }
+    }
+  }
+
+  /** The slots that the masters say are on their way, and the nodes that say so. */
+  private async movingNow(): Promise<Map<number, ServerNode[]>> {
+    const { side } = this;
+    const found = new Map<number, ServerNode[]>();
+    for (const node of side.masters) {
+      let text: string;
+      try {
+        text = String(await node.call('CLUSTER', 'NODES'));
+      } catch {
+        continue; // away: if another one takes its place its slots change their owner
+      }
+      for (const { moving } of nodesIn(text, node.address)) {
+        for (const slot of moving) found.set(slot, [...(found.get(slot) ?? []), node]);
+      }
+    }
+    return found;
+  }
 }

@@ -35,6 +35,7 @@ export async function missingOnAuthority(board: Switchboard, db: number, keys: r
       const replies = await callLane(
         authority.jobLane('sweep', db),
         keys.map((key) => [authority.wireName('EXISTS'), key]),
+        keys.map((key) => authority.slotOf(db, key, 0, key.length)),
       );
       return keys.filter((_, i) => replies[i] === 0);
     } catch (error) {

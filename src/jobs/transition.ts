@@ -14,7 +14,7 @@ import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
 import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
 import type { Blocker } from './migration.js';
 import type { Repair } from './repair.js';
-import { usedDatabases } from './scan.js';
+import { usedDatabases } from './used-databases.js';
 
 export interface StepRequest {
   readonly to: Phase;

@@ -12,6 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
+import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
 import { isStale } from '../mirror/staged-copy.js';
@@ -21,8 +22,9 @@ import { keySlot } from '../topology/crc16.js';
 import { Concurrency } from './concurrency.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
-import { databasesToVisit, scanKeys } from './scan.js';
+import { scanKeys } from './scan.js';
 import { missingOnAuthority } from './sweep.js';
+import { databasesToVisit } from './used-databases.js';
 
 const BATCH = 250;
 /** Batches compared at once: one with busy keys must not make the others wait. */
@@ -225,6 +227,7 @@ export class Verify {
           [side.wireName('DUMP'), c.key],
           [ttl, c.key],
         ]),
+        small.flatMap((c) => [slotOn(side, c), slotOn(side, c)]),
       );
     let here: Reply[];
     let there: Reply[];
@@ -242,12 +245,12 @@ export class Verify {
     const equal = new Map<Candidate, number>();
     small.forEach((c, i) => {
       const dump = here[2 * i]!;
-      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]));
+      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]), c.slot);
       if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
       const leftThere = Number(there[2 * i + 1]);
       if (deadlineMs < 0 || deadlineMs > 0 !== leftThere >= 0) return;
       if (deadlineMs > 0) {
-        const left = deadlineMs - authority.nowMs();
+        const left = deadlineMs - authority.nowMs(c.slot);
         if (tookMs > TTL_TOLERANCE_MS || Math.abs(left - leftThere) > TTL_TOLERANCE_MS + tookMs) return;
       }
       equal.set(c, deadlineMs);
@@ -263,15 +266,19 @@ export class Verify {
   /** What a clean verification makes known must have its deadline known as well (divergence 9). */
   private noteDeadline(c: Candidate, deadlineMs: number): void {
     const { known, authority } = this.migration.board;
-    if (deadlineMs > 0) known.noteDeadline(c.db, c.key, 0, c.key.length, deadlineMs, authority.nowMs());
+    if (deadlineMs > 0) known.noteDeadline(c.db, c.key, 0, c.key.length, deadlineMs, authority.nowMs(c.slot));
   }
 
   private async deadlineOf(c: Candidate): Promise<number> {
     const { authority, mirror } = this.migration.board;
     if (mirror === null) throw new Error('there is no mirror to compare with');
-    const [answer] = await callLane(authority.jobLane('verify', c.db), [[mirror.copies.expireTimeName, c.key]]);
+    const [answer] = await callLane(
+      authority.jobLane('verify', c.db),
+      [[mirror.copies.expireTimeName, c.key]],
+      slotOn(authority, c),
+    );
     if (answer instanceof ReplyFault) throw answer;
-    return mirror.copies.deadlineFrom(Number(answer));
+    return mirror.copies.deadlineFrom(Number(answer), c.slot);
   }
 
   /** Those whose DUMP may be held in memory; big ones are compared by type, in pieces. */
@@ -283,6 +290,7 @@ export class Verify {
       const sizes = await callLane(
         authority.jobLane('verify', candidates[0]!.db),
         candidates.map((c) => [authority.wireName('MEMORY'), 'USAGE', c.key]),
+        candidates.map((c) => slotOn(authority, c)),
       );
       return candidates.filter((_, i) => {
         const size = sizes[i]!;
@@ -301,7 +309,8 @@ export class Verify {
         const version = board.ledger.version[c.slot];
         const isQuiet = (): boolean => !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version;
         if (!isQuiet()) return true;
-        const mirror: Caller = (commands) => callLane(board.follower.jobLane('verify', c.db), commands);
+        const mirror: Caller = (commands) =>
+          callLane(board.follower.jobLane('verify', c.db), commands, slotOn(board.follower, c));
         try {
           if ((await this.compare(c, mirror)) !== null) return true;
           const deadlineMs = await this.deadlineOf(c);
@@ -327,7 +336,9 @@ export class Verify {
     try {
       const { mirror } = board;
       if (mirror === null) throw new Error('there is no mirror to compare with');
-      const difference = await this.compare(c, (commands) => callWriteLane(mirror.lane, c.db, commands));
+      const difference = await this.compare(c, (commands) =>
+        callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands),
+      );
       if (difference === null) this.noteDeadline(c, await this.deadlineOf(c));
       // A copy that waits for the slot will replace what was seen, and makes the key dirty if it cannot.
       return mirror.copies.isPending(c.db, c.key) ? null : difference;
@@ -340,13 +351,13 @@ export class Verify {
   private compare(c: Candidate, mirror: Caller): Promise<Found | null> {
     const { board } = this.migration;
     const { authority, follower } = board;
-    const here: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands);
+    const here: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands, slotOn(authority, c));
     return compareKey(here, mirror, c.key, {
       chunkElements: CHUNK_ELEMENTS,
       chunkBytes: CHUNK_BYTES,
       names: [authority.side, follower.side],
       ttlToleranceMs: TTL_TOLERANCE_MS,
-      clockDifferenceMs: follower.clockOffsetMs - authority.clockOffsetMs,
+      clockDifferenceMs: follower.clockOffsetFor(c.slot) - authority.clockOffsetFor(c.slot),
     });
   }
 
@@ -361,6 +372,10 @@ export class Verify {
         : { source: detail };
     this.found.push({ db: c.db, key: c.key, kind, ...present });
   }
+}
+
+function slotOn(side: Upstream, { db, key }: Candidate): number {
+  return side.slotOf(db, key, 0, key.length);
 }
 
 function zeroCounts(): Record<DifferenceKind, number> {

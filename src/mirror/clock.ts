@@ -9,6 +9,7 @@
  * little about that: the keys are copied, with the deadline that the authority gave them.
  */
 import type { Command } from '../commands/command.js';
+import { ANY_NODE } from '../lanes/command-lane.js';
 import type { Upstream } from '../lanes/upstream.js';
 
 export const CLOCK_TOLERANCE_MS = 100;
@@ -26,14 +27,14 @@ export class MirrorClock {
     private readonly mirror: Upstream,
   ) {}
 
-  /** The authority's clock, ms since 1970. */
-  nowMs(): number {
-    return this.authority.nowMs();
+  /** The authority's clock, ms since 1970: that of the server which has the slot. */
+  nowMs(slot: number = ANY_NODE): number {
+    return this.authority.nowMs(slot);
   }
 
   /** What to add to an authority deadline to get the mirror's, ms. 0 while the clocks agree. */
-  get shiftMs(): number {
-    const differenceMs = this.mirror.clockOffsetMs - this.authority.clockOffsetMs;
+  shiftMs(slot: number = ANY_NODE): number {
+    const differenceMs = this.mirror.clockOffsetFor(slot) - this.authority.clockOffsetFor(slot);
     return Math.abs(differenceMs) > CLOCK_TOLERANCE_MS ? Math.round(differenceMs) : 0;
   }
 }

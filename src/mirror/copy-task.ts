@@ -50,6 +50,9 @@ export class CopyTask extends Operation implements LaneEntry, MirrorAck {
     readonly db: number,
     readonly key: Buffer,
     readonly hash: number,
+    /** Where the key is on the authority and on the mirror (lanes/command-lane.ts). */
+    readonly sourceSlot: number,
+    readonly mirrorSlot: number,
   ) {
     super();
     this.slot = keySlot(key, 0, key.length);

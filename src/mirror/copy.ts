@@ -12,7 +12,8 @@
  * big keys, by type (staged-copy.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lane } from '../lanes/lane.js';
+import type { CommandLane } from '../lanes/command-lane.js';
+import type { Upstream } from '../lanes/upstream.js';
 import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, REPLIED } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -73,7 +74,10 @@ export class CopyEngine implements CopyHandler {
     let task = this.pending.find(db, key);
     const joined = task !== null;
     if (task === null) {
-      task = new CopyTask(this, db, Buffer.from(key), hashOfKey(db, key));
+      const own = Buffer.from(key);
+      const { authority, mirror } = this.mirror.context;
+      const slotOn = (side: Upstream): number => side.slotOf(db, own, 0, own.length);
+      task = new CopyTask(this, db, own, hashOfKey(db, own), slotOn(authority), slotOn(mirror));
       this.pending.add(task);
       this.active++;
       this.waiting.push(task);
@@ -84,7 +88,7 @@ export class CopyEngine implements CopyHandler {
     return joined;
   }
 
-  lane(db: number): Lane {
+  lane(db: number): CommandLane {
     return this.mirror.context.authority.jobLane('copy', db);
   }
 
@@ -140,6 +144,7 @@ export class CopyEngine implements CopyHandler {
       frame,
       0,
       frame.length,
+      task.sourceSlot,
     );
   }
 
@@ -176,15 +181,15 @@ export class CopyEngine implements CopyHandler {
   }
 
   /** PEXPIRETIME's or PTTL's answer as a deadline on the authority's clock: 0 none, -2 no such key. */
-  deadlineFrom(answer: number): number {
+  deadlineFrom(answer: number, slot: number): number {
     if (answer === -1) return 0;
     if (answer < 0) return -2;
-    return this.options.hasExpireTime ? answer : Math.round(this.mirror.clock.nowMs()) + answer;
+    return this.options.hasExpireTime ? answer : Math.round(this.mirror.clock.nowMs(slot)) + answer;
   }
 
   noteKnown(task: CopyTask, deadlineMs: number): void {
     const { known } = this.mirror.context;
-    known.add(task.db, task.key, 0, task.key.length, Math.max(0, deadlineMs), this.mirror.clock.nowMs());
+    known.add(task.db, task.key, 0, task.key.length, Math.max(0, deadlineMs), this.mirror.clock.nowMs(task.slot));
   }
 
   readKey(task: CopyTask): void {

@@ -3,7 +3,7 @@
  * or DEL K, appended to the write lane in the moment of the reply. https://redis.io/commands/restore
  */
 import { LaneLost } from '../lanes/call.js';
-import { IGNORED, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
+import { IGNORED, MULTI_AND_EXEC, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
@@ -22,10 +22,12 @@ export class DumpCopy {
     const lane = this.engine.lane(task.db);
     const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
     const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
+    lane.beginGroup(task.sourceSlot, 2 + MULTI_AND_EXEC);
     sendMulti(lane, IGNORED);
     sendQueued(lane, IGNORED, dump, 0, dump.length);
     sendQueued(lane, IGNORED, ttl, 0, ttl.length);
     sendExec(lane, task);
+    lane.endGroup();
   }
 
   /** EXEC's reply. */
@@ -52,7 +54,7 @@ export class DumpCopy {
       );
       return;
     }
-    const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd));
+    const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.slot);
     const gone = isNull(buf, payloadStart) || deadlineMs === -2;
     const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
     this.appendState(task, payload, gone ? 0 : deadlineMs);
@@ -66,7 +68,12 @@ export class DumpCopy {
     let replies: Reply[] = [];
     try {
       const dump = [authority.wireName('DUMP'), task.key];
-      replies = await readWithoutQueueing(this.engine.lane(task.db), [dump], this.engine.deadlineRead(task.key));
+      replies = await readWithoutQueueing(
+        this.engine.lane(task.db),
+        task.sourceSlot,
+        [dump],
+        this.engine.deadlineRead(task.key),
+      );
     } catch (error) {
       if (error instanceof LaneLost) {
         this.engine.sourceLost(task);
@@ -78,7 +85,7 @@ export class DumpCopy {
     if (fault !== undefined) failure = (fault as ReplyFault).message;
     this.engine.taken(task);
     if (failure === '') {
-      const deadlineMs = this.engine.deadlineFrom(Number(replies[1]));
+      const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.slot);
       const payload = Buffer.isBuffer(replies[0]) && deadlineMs !== -2 ? replies[0] : null;
       this.appendState(task, payload, payload === null ? 0 : deadlineMs);
     }
@@ -89,7 +96,7 @@ export class DumpCopy {
   private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {
     const { lane, clock, context } = this.engine.mirror;
     const bytes = (payload?.length ?? 0) + task.key.length + 64;
-    if (!lane.canTake(task.db, bytes)) {
+    if (!lane.canTake(task.db, task.mirrorSlot, bytes)) {
       // the ledger must hear `replied` first
       queueMicrotask(() => this.engine.over(task, 'the mirror is not connected or its backlog is full'));
       return;
@@ -101,13 +108,13 @@ export class DumpCopy {
         : encodeCommand([
             mirror.wireName('RESTORE'),
             task.key,
-            deadlineMs === 0 ? 0 : Math.max(1, Math.round(deadlineMs + clock.shiftMs)),
+            deadlineMs === 0 ? 0 : Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.slot))),
             payload,
             'REPLACE',
             'ABSTTL',
           ]);
     this.engine.noteKnown(task, deadlineMs);
-    lane.append(task, task.db, frame, 0, frame.length);
+    lane.append(task, task.db, task.mirrorSlot, frame, 0, frame.length);
   }
 }
 

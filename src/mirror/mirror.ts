@@ -17,6 +17,7 @@
 import { findKeys, KeyList } from '../commands/keys.js';
 import type { MirrorClass } from '../commands/mirroring.js';
 import type { Command } from '../commands/table.js';
+import { ANY_NODE } from '../lanes/command-lane.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
@@ -66,6 +67,9 @@ export interface MirrorContext {
   onDown(reason: string): void;
 }
 
+/** A place that is no single slot: the keys are in several, or the command is for every node. */
+const EVERY_NODE = -2;
+
 /** A request over this size is not kept for its mirror op: its keys are copied. */
 export const KEPT_REQUEST_BYTES = 1024 * 1024;
 
@@ -80,8 +84,9 @@ export class Mirror implements DerivationOutput {
   private readonly spans: number[] = [];
   private readonly failedArgs = new ArgReader();
   private readonly failedKeys = new KeyList();
-  /** The effect being derived. */
+  /** The effect being derived, and the slot of the mirror that its keys are in. */
   private current: Effect | null = null;
+  private slot = ANY_NODE;
 
   constructor(readonly context: MirrorContext) {
     this.base = new MirrorBase(context.known, context.dirty, context.ledger);
@@ -146,6 +151,15 @@ export class Mirror implements DerivationOutput {
     e.partSettled();
   }
 
+  /** One part of a command that several nodes answer; `e` waits for it. */
+  element(e: Effect, element: ElementEffect, buf: Buffer, start: number, end: number): void {
+    e.waits++;
+    element.waits = 1;
+    element.resp = e.resp;
+    this.derive(element, buf, start, end, null, false);
+    element.partSettled();
+  }
+
   /** The authority's connection was lost after the write was sent: it may have happened, or may yet. */
   lost(e: Effect): void {
     this.markDirty(e);
@@ -199,10 +213,15 @@ export class Mirror implements DerivationOutput {
   }
 
   /** Appends `args` for `ack`, under the name that the mirror's side has for the command. */
-  appendArgs(ack: MirrorOp | null, db: number, args: Args): void {
+  private appendArgs(ack: MirrorOp | null, db: number, slot: number, args: Args): void {
+    const frame = this.frameOf(args);
+    if (slot === EVERY_NODE) this.lane.appendToAll(ack, db, frame, 0, frame.length);
+    else this.lane.append(ack, db, slot, frame, 0, frame.length);
+  }
+
+  private frameOf(args: Args): Buffer {
     const wire = this.context.mirror.wireName(String(args[0]));
-    const frame = encodeCommand(wire === args[0] ? args : [wire, ...args.slice(1)]);
-    this.lane.append(ack, db, frame, 0, frame.length);
+    return encodeCommand(wire === args[0] ? args : [wire, ...args.slice(1)]);
   }
 
   close(): void {
@@ -228,15 +247,16 @@ export class Mirror implements DerivationOutput {
     d.replyEnd = end;
     d.resp = e.resp;
     d.probed = probed ?? [];
-    d.nowMs = this.clock.nowMs();
-    d.shiftMs = this.clock.shiftMs;
+    d.nowMs = this.clock.nowMs(e.slot);
+    d.shiftMs = this.clock.shiftMs(e.slot);
     d.deadlineMs = rule.ttl === 'clears' ? 0 : TTL_UNCHANGED;
     d.outcome = 'nothing';
     this.base.deadlineMs = 0;
 
     if (command.kind === 'keyless-write') this.deriveKeyless(e);
     else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
-      if (!this.lane.canTake(e.db, e.frameEnd - e.frameStart)) {
+      this.findPlace(e.db);
+      if (!this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
         this.context.counters.shed++;
         this.markDirty(e);
       } else this.deriveKeyed(e, command, inExec);
@@ -249,9 +269,35 @@ export class Mirror implements DerivationOutput {
     this.current = null;
   }
 
+  /** In which slot of the mirror the keys of the present effect are: one, or several (EVERY_NODE). */
+  private findPlace(db: number): void {
+    const { keys } = this.d;
+    this.slot = ANY_NODE;
+    if (!this.context.mirror.hasSlots || keys.count === 0) return;
+    this.slot = this.slotOfKey(db, 0);
+    for (let i = 1; i < keys.count; i++) {
+      if (this.slotOfKey(db, i) === this.slot) continue;
+      this.slot = EVERY_NODE;
+      return;
+    }
+  }
+
+  private slotOfKey(db: number, i: number): number {
+    const { keys, args } = this.d;
+    const at = keys.index[i]!;
+    return this.context.mirror.slotOf(db, args.frame, args.starts[at]!, args.ends[at]!);
+  }
+
+  private canTakeKeys(db: number, bytes: number): boolean {
+    if (this.slot !== EVERY_NODE) return this.lane.canTake(db, this.slot, bytes);
+    for (let i = 0; i < this.d.keys.count; i++) if (!this.lane.canTake(db, this.slotOfKey(db, i), bytes)) return false;
+    return true;
+  }
+
   private deriveKeyless(e: Effect): void {
     const { known } = this.context;
-    if (!this.lane.canTake(e.db, e.frameEnd - e.frameStart)) {
+    this.slot = EVERY_NODE;
+    if (!this.lane.canTakeOnAll(e.db, e.frameEnd - e.frameStart)) {
       this.markDirty(e);
       return;
     }
@@ -278,7 +324,11 @@ export class Mirror implements DerivationOutput {
     if (command.name === 'eval') this.giveScript(d.arg(1));
     else if (command.name === 'evalsha') this.context.scripts.sawSha(d.arg(1));
     if (this.isReplayedScript(command)) {
-      this.replayScript(e, command);
+      if (this.slot !== EVERY_NODE) this.replayScript(e, command);
+      else {
+        d.copyKeys();
+        this.context.onHazard('a script with keys in several slots could not be replayed');
+      }
       return;
     }
     if (command.blocking && !narrowToTaken(command.name, d)) return;
@@ -293,6 +343,7 @@ export class Mirror implements DerivationOutput {
       tooBig ||
       this.isLate(e, command) ||
       this.joinsCopy(e.db) ||
+      (this.slot === EVERY_NODE && !isSplit(command)) ||
       !this.base.isSame(e, command, d, inExec)
     ) {
       d.copyKeys();
@@ -340,7 +391,7 @@ export class Mirror implements DerivationOutput {
     const sha = this.context.scripts.sawBody(body);
     const [db] = this.context.usedDbs;
     if (db === undefined || !this.given.isNew(sha)) return;
-    if (this.lane.canTake(db, body.length)) this.appendArgs(null, db, ['SCRIPT', 'LOAD', body]);
+    if (this.lane.canTakeOnAll(db, body.length)) this.appendArgs(null, db, EVERY_NODE, ['SCRIPT', 'LOAD', body]);
     else this.given.clear(); // with the next connection
   }
 
@@ -376,19 +427,43 @@ export class Mirror implements DerivationOutput {
   verbatim(): void {
     const e = this.current!;
     const d = this.d;
+    if (this.slot === EVERY_NODE && e.command!.kind !== 'keyless-write') {
+      this.sendSplit(e);
+      return;
+    }
     const op = this.take(e);
     op.expectedError = this.expectedError;
     if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;
     const wire = this.context.mirror.wireName(name.split('|')[0]!);
     if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())
-      this.lane.append(op, e.db, e.frame, e.frameStart, e.frameEnd);
+      this.appendFrame(op, e.db, e.frame, e.frameStart, e.frameEnd);
     else {
       const args: Args = [wire];
       for (let i = 1; i < d.argc; i++) args.push(d.arg(i));
       const frame = encodeCommand(args);
-      this.lane.append(op, e.db, frame, 0, frame.length);
+      this.appendFrame(op, e.db, frame, 0, frame.length);
     }
+  }
+
+  private appendFrame(op: MirrorOp, db: number, frame: Buffer, start: number, end: number): void {
+    if (this.slot === EVERY_NODE) this.lane.appendToAll(op, db, frame, start, end);
+    else this.lane.append(op, db, this.slot, frame, start, end);
+  }
+
+  /** DEL, UNLINK, MSET over several slots of the mirror: one command for each of them. */
+  private sendSplit(e: Effect): void {
+    const d = this.d;
+    const step = e.command!.keyStep;
+    const bySlot = new Map<number, Args>();
+    for (let i = 0; i < d.keys.count; i++) {
+      const slot = this.slotOfKey(e.db, i);
+      const args = bySlot.get(slot) ?? [e.command!.name.toUpperCase()];
+      const at = d.keys.index[i]!;
+      for (let n = 0; n < step; n++) args.push(d.arg(at + n));
+      bySlot.set(slot, args);
+    }
+    for (const [slot, args] of bySlot) this.appendArgs(this.take(e), e.db, slot, args);
   }
 
   private take(e: Effect): MirrorOp {
@@ -399,7 +474,7 @@ export class Mirror implements DerivationOutput {
 
   send(args: Args): void {
     const e = this.current!;
-    this.appendArgs(this.take(e), e.db, args);
+    this.appendArgs(this.take(e), e.db, this.slot, args);
   }
 
   copyKeys(): void {
@@ -428,6 +503,11 @@ export class Mirror implements DerivationOutput {
     this.context.counters.ops[mirrorClass]++;
     this.context.onMirrored?.(command.name, mirrorClass);
   }
+}
+
+/** What may be done slot by slot and is the same then. */
+function isSplit({ name }: Command): boolean {
+  return name === 'del' || name === 'unlink' || name === 'mset';
 }
 
 function isScript({ name }: Command): boolean {

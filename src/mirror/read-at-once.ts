@@ -5,8 +5,8 @@
  * answers EXECABORT. Then the deadline is asked before and after the value, outside MULTI, and must be the same. The
  * slot is held by whoever asks, so only a writer that bypasses Ferry could come between.
  */
-import { callLane, type LaneArgs } from '../lanes/call.js';
-import type { Lane } from '../lanes/lane.js';
+import { callAtomic, callLane, type LaneArgs } from '../lanes/call.js';
+import type { CommandLane } from '../lanes/command-lane.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 
 /** How much a PTTL may have counted down while the value was read. */
@@ -19,21 +19,27 @@ export interface DeadlineRead {
 }
 
 /** The replies to `reads`, and then the one about the deadline. */
-export async function readAtOnce(lane: Lane, reads: readonly LaneArgs[], deadline: DeadlineRead): Promise<Reply[]> {
-  try {
-    return await callLane(lane, [...reads, deadline.args], true);
-  } catch (error) {
-    if (!(error instanceof ReplyFault) || !isQueueingRefused(error.message)) throw error;
-  }
-  return readWithoutQueueing(lane, reads, deadline);
-}
-
-export async function readWithoutQueueing(
-  lane: Lane,
+export async function readAtOnce(
+  lane: CommandLane,
+  slot: number,
   reads: readonly LaneArgs[],
   deadline: DeadlineRead,
 ): Promise<Reply[]> {
-  const [before, ...replies] = await callLane(lane, [deadline.args, ...reads, deadline.args]);
+  try {
+    return await callAtomic(lane, [...reads, deadline.args], slot);
+  } catch (error) {
+    if (!(error instanceof ReplyFault) || !isQueueingRefused(error.message)) throw error;
+  }
+  return readWithoutQueueing(lane, slot, reads, deadline);
+}
+
+export async function readWithoutQueueing(
+  lane: CommandLane,
+  slot: number,
+  reads: readonly LaneArgs[],
+  deadline: DeadlineRead,
+): Promise<Reply[]> {
+  const [before, ...replies] = await callLane(lane, [deadline.args, ...reads, deadline.args], slot);
   const [first, last] = [Number(before), Number(replies.at(-1))];
   const isSame = first === last || (deadline.countsDown && last >= 0 && first - last < COUNTED_DOWN_MS);
   if (!isSame) throw new Error('its deadline changed while it was read');

@@ -46,7 +46,7 @@ export function isStale(key: Buffer): boolean {
 export class StagingKeys {
   private static readonly byServer = new WeakMap<Upstream, StagingKeys>();
 
-  private readonly keys = new Map<string, { readonly db: number; readonly key: Buffer }>();
+  private readonly keys = new Map<string, { readonly db: number; readonly slot: number; readonly key: Buffer }>();
 
   static on(server: Upstream): StagingKeys {
     let keys = StagingKeys.byServer.get(server);
@@ -57,8 +57,8 @@ export class StagingKeys {
     return keys;
   }
 
-  made(db: number, key: Buffer): void {
-    this.keys.set(key.toString('latin1'), { db, key });
+  made(db: number, slot: number, key: Buffer): void {
+    this.keys.set(key.toString('latin1'), { db, slot, key });
   }
 
   gone(key: Buffer): void {
@@ -69,10 +69,10 @@ export class StagingKeys {
   deleteLeftovers(engine: CopyEngine): boolean {
     const { lane, context } = engine.mirror;
     if (this.keys.size === 0 || engine.active > 0) return false;
-    for (const { db, key } of this.keys.values()) {
-      if (!lane.canTake(db, 0)) continue;
+    for (const { db, slot, key } of this.keys.values()) {
+      if (!lane.canTake(db, slot, 0)) continue;
       const frame = encodeCommand([context.mirror.wireName('DEL'), key]);
-      lane.append({ acknowledged: () => this.gone(key), failed() {} }, db, frame, 0, frame.length);
+      lane.append({ acknowledged: () => this.gone(key), failed() {} }, db, slot, frame, 0, frame.length);
     }
     return true;
   }
@@ -105,24 +105,27 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   const source = engine.lane(task.db);
   const epoch = lane.epoch;
   const startedMs = performance.now();
-  const staging = Buffer.from(`${STAGING_PREFIX}{${tagForSlot(task.slot)}}:${PROCESS}:${++stagingNumber}`);
-  engine.staging.made(task.db, staging);
+  const staging = Buffer.from(
+    `${STAGING_PREFIX}{${tagForSlot(task.mirrorSlot < 0 ? task.slot : task.mirrorSlot)}}:${PROCESS}:${++stagingNumber}`,
+  );
+  engine.staging.made(task.db, task.mirrorSlot, staging);
   task.changed = false;
   task.mark = engine.markToClear(task);
 
   const failed = { error: null as string | null };
   const append = (args: Args): void => {
-    if (lane.epoch !== epoch || !lane.canTake(task.db, 0)) throw new Interrupted('the mirror connection was lost');
+    if (lane.epoch !== epoch || !lane.canTake(task.db, task.mirrorSlot, 0))
+      throw new Interrupted('the mirror connection was lost');
     const wire = context.mirror.wireName(String(args[0]));
     const frame = encodeCommand([wire, ...args.slice(1)]);
-    lane.append(new PartAck(failed), task.db, frame, 0, frame.length);
+    lane.append(new PartAck(failed), task.db, task.mirrorSlot, frame, 0, frame.length);
   };
 
-  const [type] = await callLane(source, [['TYPE', task.key]]);
+  const [type] = await callLane(source, [['TYPE', task.key]], task.sourceSlot);
   const reader = logicalReader(String(type), task.key, staging, {
     chunkElements: isBig ? CHUNK_ELEMENTS : Number.POSITIVE_INFINITY,
     chunkBytes: CHUNK_BYTES,
-    clockShiftMs: engine.mirror.clock.shiftMs,
+    clockShiftMs: engine.mirror.clock.shiftMs(task.slot),
     features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
   });
   append(['DEL', staging]);
@@ -131,7 +134,9 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   for (;;) {
     const reads = reader.nextReads();
     if (reads === null) break;
-    const replies = isBig ? await callLane(source, reads) : await readAtOnce(source, reads, deadlineRead);
+    const replies = isBig
+      ? await callLane(source, reads, task.sourceSlot)
+      : await readAtOnce(source, task.sourceSlot, reads, deadlineRead);
     if (!isBig) deadline = replies.pop();
     for (const args of reader.take(replies)) append(args);
     if (isBig) await engine.roomOnMirror();
@@ -148,9 +153,9 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
       return abandon(append, staging);
     }
   }
-  if (deadline === undefined) [deadline] = await callLane(source, [deadlineRead.args]);
+  if (deadline === undefined) [deadline] = await callLane(source, [deadlineRead.args], task.sourceSlot);
   if (deadline instanceof ReplyFault) throw deadline;
-  swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline)), append, failed, epoch);
+  swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline), task.slot), append, failed, epoch);
   return true;
 }
 
@@ -172,15 +177,17 @@ function swap(
 ): void {
   const { context, lane, clock } = engine.mirror;
   const gone = reader.missing || deadlineMs === -2;
-  if (!gone && deadlineMs > 0) append(['PEXPIREAT', staging, Math.max(1, Math.round(deadlineMs + clock.shiftMs))]);
-  if (lane.epoch !== epoch || !lane.isUp) throw new Interrupted('the mirror connection was lost');
+  if (!gone && deadlineMs > 0)
+    append(['PEXPIREAT', staging, Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.slot)))]);
+  if (lane.epoch !== epoch || !lane.canTake(task.db, task.mirrorSlot, 0))
+    throw new Interrupted('the mirror connection was lost');
   if (gone) append(['DEL', staging]);
   const last = gone
     ? encodeCommand([context.mirror.wireName('DEL'), task.key])
     : encodeCommand([context.mirror.wireName('RENAME'), staging, task.key]);
   engine.noteKnown(task, gone ? 0 : deadlineMs);
   engine.taken(task);
-  lane.append(new SwapAck(engine, task, failed, staging), task.db, last, 0, last.length);
+  lane.append(new SwapAck(engine, task, failed, staging), task.db, task.mirrorSlot, last, 0, last.length);
   context.ledger.replied(task);
 }
 

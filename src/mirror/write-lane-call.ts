@@ -6,9 +6,9 @@ import { decodeReply, type Reply, ReplyFault } from '../resp/values.js';
 import type { Args } from './derivation.js';
 import type { MirrorAck, WriteLane } from './write-lane.js';
 
-export function callWriteLane(lane: WriteLane, db: number, commands: readonly Args[]): Promise<Reply[]> {
+export function callWriteLane(lane: WriteLane, db: number, slot: number, commands: readonly Args[]): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
-    if (!lane.canTake(db, 0)) {
+    if (!lane.canTake(db, slot, 0)) {
       reject(new LaneLost());
       return;
     }
@@ -30,7 +30,7 @@ export function callWriteLane(lane: WriteLane, db: number, commands: readonly Ar
     };
     for (const args of commands) {
       const frame = encodeCommand(args);
-      lane.append(ack, db, frame, 0, frame.length);
+      lane.append(ack, db, slot, frame, 0, frame.length);
     }
     if (commands.length === 0) resolve(replies);
   });

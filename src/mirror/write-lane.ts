@@ -1,15 +1,17 @@
 /**
- * The mirror's write lane: exactly one connection to the mirror node, in the authority's reply order.
+ * The mirror's write lane: exactly one connection to each mirror node, in the authority's reply order.
  *
  * It carries all databases. A database is used only after one SELECT of it was acknowledged on this very
  * connection; later SELECTs are pipelined, and an error of one closes the connection (else the next write would
- * land in the wrong database; for those already behind it, see `onWrongDatabase`). While it is down nothing is queued:
- * the caller marks keys dirty instead.
+ * land in the wrong database; for those already behind it, see `onWrongDatabase`). A Cluster has one database, and no
+ * SELECT. While a connection is down nothing is queued for it: the caller marks keys dirty instead.
  *
+ * `slot` says which node (lanes/command-lane.ts); `appendToAll` is for what concerns every node (FLUSHALL, SCRIPT LOAD).
  * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first.
  */
 import { handshakeSteps } from '../lanes/handshake.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';
+import { RoutedLane } from '../lanes/routed/routed-lane.js';
 import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -23,6 +25,7 @@ export interface MirrorAck {
 }
 
 export interface WriteLaneEvents {
+  /** A connection was made: its node has been given nothing yet. */
   onUp(): void;
   onDown(reason: string): void;
   /** A SELECT of a usable database was refused: what was pipelined behind it ran in another one. */
@@ -54,6 +57,27 @@ class Sent implements LaneEntry {
   }
 }
 
+/** The answers of all nodes as one: that of the last, or the first error. */
+class AllAcks implements MirrorAck {
+  private error: string | null | undefined = undefined;
+
+  constructor(
+    private readonly ack: MirrorAck | null,
+    private left: number,
+  ) {}
+
+  acknowledged(buf: Buffer, start: number, end: number): void {
+    if (--this.left > 0) return;
+    if (this.error === undefined) this.ack?.acknowledged(buf, start, end);
+    else this.ack?.failed(this.error);
+  }
+
+  failed(error: string | null): void {
+    if (this.error === undefined) this.error = error;
+    if (--this.left === 0) this.ack?.failed(this.error);
+  }
+}
+
 export class WriteLane {
   backlogBytes = 0;
   backlogOps = 0;
@@ -63,7 +87,8 @@ export class WriteLane {
   private timed: Sent | null = null;
   private timedSinceMs = 0;
   private lastLagMs = 0;
-  private readonly lane: Lane;
+  private readonly lane: Lane | RoutedLane;
+  private readonly routed: RoutedLane | null;
   private db = 0;
   /** Acknowledged on the present connection. */
   private readonly usable = new Set<number>();
@@ -101,7 +126,7 @@ export class WriteLane {
           credentials: upstream.own.reread(),
           connectionName: upstream.nameFor('mirror'),
           dbs: dbs.map((db) => upstream.dbHere(db)),
-          onRunId: (runId) => upstream.sawRunId(runId),
+          onRunId: (runId) => upstream.sawRunId(lane, runId),
           onSelected: (here) => {
             for (const db of dbs) if (upstream.dbHere(db) === here) this.usable.add(db);
           },
@@ -120,10 +145,12 @@ export class WriteLane {
         events.onDown(reason);
       },
     });
+    this.routed = this.lane instanceof RoutedLane ? this.lane : null;
   }
 
+  /** Every node is connected. */
   get isUp(): boolean {
-    return this.lane.state === 'up';
+    return this.routed === null ? this.lane.state === 'up' : this.routed.isWhole;
   }
 
   /** How long an operation waits for the mirror's acknowledgement, ms: the last one timed, or the one that waits. */
@@ -135,31 +162,59 @@ export class WriteLane {
     return this.lane.lastError;
   }
 
-  /** May an operation of `bytes` in `db` be appended now? False: its keys become dirty. */
-  canTake(db: number, bytes: number): boolean {
-    if (this.lane.state !== 'up' || this.backlogBytes + bytes > this.backlogLimitBytes) return false;
+  /** May an operation of `bytes` on that slot of `db` be appended now? False: its keys become dirty. */
+  canTake(db: number, slot: number, bytes: number): boolean {
+    if (!this.lane.isUp(slot) || this.backlogBytes + bytes > this.backlogLimitBytes) return false;
+    if (this.upstream.hasSlots) return this.usedDbs.has(db);
     if (this.usable.has(db)) return true;
     // it came into use while this connection was being made: from the next time on it may be
     if (this.usedDbs.has(db) && !this.proofs.some((proof) => proof.db === db)) void this.selectProven(db);
     return false;
   }
 
+  /** The same for `appendToAll`. While slots are on their way it could pass what was appended before it. */
+  canTakeOnAll(db: number, bytes: number): boolean {
+    if (this.routed === null) return this.canTake(db, 0, bytes);
+    return this.isUp && !this.routed.hasDetours && this.usedDbs.has(db);
+  }
+
   /** Appends one command; the frame's bytes are copied or never change. */
-  append(ack: MirrorAck | null, db: number, frame: Buffer, start: number, end: number): void {
-    if (db !== this.db) {
-      this.lane.send(this.onSelectReply, this.selectFrame(db), 0, this.selectFrame(db).length);
-      this.db = db;
+  append(ack: MirrorAck | null, db: number, slot: number, frame: Buffer, start: number, end: number): void {
+    if (db !== this.db && !this.upstream.hasSlots) this.select(db);
+    this.lane.send(this.take(ack, end - start), frame, start, end, slot);
+  }
+
+  /** Appends one command for every node; `ack` hears one answer. */
+  appendToAll(ack: MirrorAck | null, db: number, frame: Buffer, start: number, end: number): void {
+    const { routed, upstream } = this;
+    if (routed === null || !upstream.hasSlots) {
+      this.append(ack, db, 0, frame, start, end);
+      return;
     }
+    // what was appended before and is redirected later must not come behind it
+    routed.barrier();
+    const nodes = upstream.masters;
+    const all = new AllAcks(ack, nodes.length);
+    for (const node of nodes) routed.sendTo(node.index, this.take(all, end - start), frame, start, end);
+  }
+
+  private select(db: number): void {
+    const frame = this.selectFrame(db);
+    this.lane.send(this.onSelectReply, frame, 0, frame.length);
+    this.db = db;
+  }
+
+  private take(ack: MirrorAck | null, bytes: number): Sent {
     const sent = this.pool.pop() ?? new Sent(this);
     if (this.timed === null) {
       this.timed = sent;
       this.timedSinceMs = turn.nowMs;
     }
     sent.ack = ack;
-    sent.bytes = end - start;
-    this.backlogBytes += sent.bytes;
+    sent.bytes = bytes;
+    this.backlogBytes += bytes;
     this.backlogOps++;
-    this.lane.send(sent, frame, start, end);
+    return sent;
   }
 
   release(sent: Sent): void {
@@ -176,7 +231,7 @@ export class WriteLane {
 
   /** Makes a newly used database usable on the present connection; resolves also when the connection went. */
   selectProven(db: number): Promise<void> {
-    if (!this.isUp || this.usable.has(db)) return Promise.resolve();
+    if (this.upstream.hasSlots || !this.isUp || this.usable.has(db)) return Promise.resolve();
     return new Promise((resolve) => {
       const proof = { db, resolve };
       this.proofs.push(proof);

@@ -8,7 +8,7 @@
  * likes (dispatch.ts).
  */
 
-import type { Lane } from '../lanes/lane.js';
+import type { CommandLane } from '../lanes/command-lane.js';
 import type { Pin } from '../lanes/pins.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Session } from './session.js';
@@ -28,7 +28,7 @@ export class OwnLane {
     this.pin = this.side.pins.take(session.identity, session.db, session.resp);
   }
 
-  get lane(): Lane {
+  get lane(): CommandLane {
     return this.pin.lane;
   }
 

@@ -10,9 +10,11 @@
  */
 import { isMiss } from '../commands/misses.js';
 import type { Command } from '../commands/table.js';
-import type { Lane, LaneEntry } from '../lanes/lane.js';
+import { ANY_NODE, type CommandLane } from '../lanes/command-lane.js';
+import type { LaneEntry } from '../lanes/lane.js';
 import {
   IGNORED,
+  MULTI_AND_EXEC,
   type MultiListener,
   MultiReply,
   QueuedReply,
@@ -27,6 +29,7 @@ import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
 import { signalWritten } from './blocking/signal.js';
+import type { Parts, PartsOwner } from './fan-out/parts.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
 import type { Watch } from './watch.js';
@@ -47,9 +50,11 @@ export type OpRoute = 0 | 1 | 2 | 3;
 const MAX_ATTEMPTS = 8;
 const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 
-export class ClientOp extends Effect implements LaneEntry, MultiListener {
+export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsOwner {
   session: Session | null = null;
-  lane: Lane | null = null;
+  lane: CommandLane | null = null;
+  /** The slot of the side that answers it (lanes/command-lane.ts). */
+  place = ANY_NODE;
   route: OpRoute = PASS;
   next: ClientOp | null = null;
   /** The reply, when it came before its turn (or is held until the mirror acknowledged). */
@@ -82,6 +87,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   watch: Watch | null = null;
   /** A transaction: one element per queued command. */
   elements: ElementEffect[] | null = null;
+  /** Several nodes answer it together. */
+  parts: Parts | null = null;
   /** Reads sent right behind the write; derived when the last was answered. */
   probes: Buffer[] | null = null;
   private probed: Reply[] = [];
@@ -116,12 +123,18 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     if (late) session.unparked();
   }
 
-  transmit(lane: Lane): void {
+  transmit(lane: CommandLane): void {
     if (this.watch?.isBroken === true) {
       this.giveUp(nullArrayReply(this.resp), false, false);
       return;
     }
+    if (this.parts !== null) {
+      this.parts.transmit(lane);
+      return;
+    }
+    const { place } = this;
     if (this.elements !== null) {
+      lane.beginGroup(place, this.elements.length + MULTI_AND_EXEC);
       const nowMs = performance.now();
       const queued = this.blocked === null ? IGNORED : (this.queuedReply ??= new QueuedReply(this));
       this.queueError = null;
@@ -133,18 +146,22 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       }
       sendExec(lane, this);
       this.sendProbes(lane);
+      lane.endGroup();
       return;
     }
     if (this.isTimed) this.sentMs = performance.now();
-    if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd);
-    else lane.send(this, this.wire, 0, this.wire.length);
+    if (this.probes !== null) lane.beginGroup(place, 0);
+    if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd, place);
+    else lane.send(this, this.wire, 0, this.wire.length, place);
+    if (this.probes === null) return;
     this.sendProbes(lane);
+    lane.endGroup();
   }
 
-  private sendProbes(lane: Lane): void {
+  private sendProbes(lane: CommandLane): void {
     if (this.probes === null) return;
     this.probed = [];
-    for (const probe of this.probes) lane.send(this, probe, 0, probe.length);
+    for (const probe of this.probes) lane.send(this, probe, 0, probe.length, this.place);
   }
 
   // ── the reply
@@ -214,6 +231,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.route = PASS;
     this.answeredBy = session.board.rules.authority;
     this.lane = session.lanes.authority();
+    this.place = session.board.authority.slotOf(this.db, this.frame, this.keyStart, this.keyEnd);
     this.transmit(this.lane);
   }
 
@@ -233,7 +251,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
   private writeAnswered(buf: Buffer, start: number, end: number, probed: Reply[] | null): void {
     const session = this.session!;
     const { board } = session;
-    const { mirror, ledger } = board;
+    const { mirror } = board;
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
@@ -241,12 +259,62 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end, probed);
       else mirror.effect(this, buf, start, end, probed);
     }
-    ledger.replied(this);
-    if (this.settledDone) ledger.finish(this);
+    this.replied(buf, start, end);
+  }
+
+  /** The mirror has what it must do: the slots are free, the client gets its reply. */
+  private replied(buf: Buffer, start: number, end: number): void {
+    const { board } = this.session!;
+    board.ledger.replied(this);
+    if (this.settledDone) board.ledger.finish(this);
     if (board.config.ack === 'both' && !this.settledDone) return; // released by settled()
     this.stash = null;
     if (board.waiters.count > 0) signalWritten(this);
     this.release(buf, start, end);
+  }
+
+  // ── parts (fan-out/parts.ts)
+
+  get isReadOnly(): boolean {
+    return this.route === PASS && !this.mayChangeData;
+  }
+
+  partAnswered(effect: ElementEffect, buf: Buffer, start: number, end: number): void {
+    const { mirror } = this.session!.board;
+    if (this.route !== WRITE || mirror === null) return;
+    this.holdSettling();
+    mirror.element(this, effect, buf, start, end);
+  }
+
+  partsAnswered(reply: Buffer, isMixed: boolean): void {
+    const { board } = this.session!;
+    if (this.route === PASS) {
+      this.readAnswered(reply, 0, reply.length);
+      return;
+    }
+    const isSplit = this.parts!.plans[0]!.effect !== null;
+    if (!isSplit) {
+      // what some nodes did and others did not, no reply can tell
+      if (isMixed) board.mirror?.lost(this);
+      this.writeAnswered(reply, 0, reply.length, null);
+      return;
+    }
+    if (board.config.ack === 'both') this.stash = reply;
+    if (!this.settledDone) this.partSettled();
+    this.replied(reply, 0, reply.length);
+  }
+
+  partsLost(sent: boolean): void {
+    const lane = this.lane!;
+    const reply = lane.state === 'closed' ? errorReply(this.session!.refusalText(lane)) : UNCERTAIN;
+    this.giveUp(reply, sent || !this.settledDone, true);
+  }
+
+  /** It must not settle before its last part was answered. */
+  private holdSettling(): void {
+    if (!this.settledDone) return;
+    this.settledDone = false;
+    this.waits = 1;
   }
 
   settled(): void {
@@ -265,12 +333,12 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
 
   multiRefused(): void {
     const { authority } = this.session!.board;
-    const lane = this.lane!;
+    const lane = this.lane!.connectionFor(this.place);
     this.ranSingly = true;
     authority.multiRights.delete(this.session!.identity.name);
-    if (this.blocked === null) return;
+    if (this.blocked === null || lane === null) return;
     // the command waits now for real, and everybody's connection with it
-    authority.call('CLIENT', 'UNBLOCK', lane.clientId).catch(() => lane.drop('a command waits on a shared connection'));
+    authority.unblock(lane).catch(() => lane.drop('a command waits on a shared connection'));
   }
 
   queuedRefused(error: Buffer): void {
@@ -346,6 +414,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
       }
       board.ledger.replied(this);
       if (this.settledDone) board.ledger.finish(this);
+      else this.partSettled(); // some of its parts were answered, and are on their way to the mirror
     } else if (this.route === PASS) session.reads.sourceOver(this.bucket);
     if (isLost && board.config.onUncertain === 'close') session.close('the server went away');
     this.release(reply, 0, reply.length);
@@ -387,6 +456,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener {
     this.answeredBy = 'source';
     this.wire = null;
     this.elements = null;
+    this.parts = null;
+    this.place = ANY_NODE;
     this.probes = null;
     this.probed = NO_REPLIES;
     this.lostParts = 0;

@@ -4,7 +4,7 @@
  *   unknown, wrong arity          answered as Redis does (and the open transaction is spoilt)
  *   inside MULTI                  queued
  *   read                          the authority; in `target-read` perhaps the target (routing/route.ts)
- *   server                        the authority
+ *   server                        the authority; CLUSTER and its kin may be answered here (cluster/)
  *   write, keyless write          the ledger, then the authority; mirrored at the reply
  *   session                       answered here (connection-commands.ts)
  *   refused, unsupported          -FERRY with the reason
@@ -18,12 +18,18 @@ import { arityOk, type Command } from '../commands/table.js';
 import { isTimed } from '../mirror/clock.js';
 import { errorReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
+import { ACROSS, placeOn } from '../routing/placement.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
 import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
 import { block } from './blocking/block.js';
 import { TARGET, WRITE } from './client-op.js';
+import { clusterCommand, isClusterCommand } from './cluster/commands.js';
+import { withClusterFields } from './cluster/info-fields.js';
+import { presentsCluster } from './cluster/presents.js';
 import { sessionCommand } from './connection-commands.js';
+import { noteCrossing } from './crossing.js';
+import { CROSSSLOT, isSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
 import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
@@ -132,6 +138,7 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
 
 function read(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
+  if (!command.singleKey && board.target.hasSlots) noteCrossing(session, command, scanner);
   if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
@@ -143,6 +150,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   const slot = keySlot(frame, starts[argument]!, ends[argument]!);
   const bucket = session.reads.bucketOf(slot);
   const lane = session.watch === null ? session.lanes.follower() : null;
+  const place = board.follower.slotOf(session.db, frame, starts[argument]!, ends[argument]!);
   const decision = decideRead(
     board,
     command,
@@ -152,7 +160,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
     ends[argument]!,
     slot,
     session.reads.sourceReadsOn(slot),
-    lane !== null && lane.state === 'up',
+    lane?.isUp(place) === true,
   );
   if (decision !== TO_TARGET) {
     if (session.reads.targetReadsOn(slot) > 0) return stall(session);
@@ -168,8 +176,8 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   session.reads.targetBegins(bucket);
   board.counters.targetReads++;
   const wire = wireFor(board.follower, command, scanner);
-  if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd);
-  else lane!.send(op, wire, 0, wire.length);
+  if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd, place);
+  else lane!.send(op, wire, 0, wire.length, place);
   return true;
 }
 
@@ -183,12 +191,17 @@ function onlyKey(command: Command, scanner: RequestScanner): number {
 }
 
 function server(session: Session, command: Command, scanner: RequestScanner): boolean {
+  const isCluster = presentsCluster(session.board);
+  if (isCluster && isClusterCommand(command)) return clusterCommand(session, command, scanner);
   if (command.name === 'info') {
     const sections = Array.from({ length: scanner.argc - 1 }, (_, i) => scanner.text(i + 1).toLowerCase());
     if (sections.length === 1 && sections[0] === 'ferry') return sessionCommand(session, command, scanner);
     if (sections.length === 0 || sections.some((name) => WITH_FERRY.has(name))) {
-      return pass(session, command, scanner, NO_BUCKET, (reply) => withSection(reply, session.board.describe()));
+      return pass(session, command, scanner, NO_BUCKET, (reply) =>
+        withSection(isCluster ? withClusterFields(reply) : reply, session.board.describe()),
+      );
     }
+    if (isCluster) return pass(session, command, scanner, NO_BUCKET, withClusterFields);
   }
   // the mirror's databases would be others than those that its keys are for
   if (command.name === 'swapdb' && session.board.rules.mirrored) return refuse(session, SWAPDB_WHILE_MIRRORING);
@@ -210,8 +223,12 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   if (!board.rules.mirrored) {
     if (command.name === 'script|flush') board.scripts.forget();
     if (session.reads.targetTotal > 0) return stall(session);
+    if (!command.singleKey && board.target.hasSlots) noteCrossing(session, command, scanner);
+    session.writtenPlace = placeOn(board.authority, command, session.db, scanner);
     return pass(session, command, scanner, NO_BUCKET);
   }
+  const place = placeOn(board.authority, command, session.db, scanner);
+  if (place === ACROSS && !isSplit(command)) return refuse(session, CROSSSLOT);
   slots.clear();
   const told = slots.addWrite(command, frame, argc, starts, ends, board.scripts);
   if (!told && command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {
@@ -223,10 +240,15 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     const several = slots.first < 0 || slots.more !== null;
     if (several || session.reads.targetReadsOn(slots.first) > 0) return stall(session);
   }
+  if (slots.more !== null && board.target.hasSlots) noteCrossing(session, command, scanner);
   const lane = session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = WRITE;
   op.lane = lane;
+  op.place = place;
+  session.writtenPlace = place;
+  if (place === ACROSS) op.parts = splitBySlot(op, scanner);
+  else if (command.kind === 'keyless-write' && board.authority.hasSlots) op.parts = toEveryNode(op);
   slots.giveTo(op);
   op.laneId = lane.id;
   op.isTimed = isTimed(command, argc);

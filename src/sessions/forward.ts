@@ -1,8 +1,10 @@
 /** Sending a command on its way: its op, its bytes for the authority, its lane. */
 import type { Command } from '../commands/table.js';
 import type { RequestScanner } from '../resp/request.js';
+import { ACROSS, placeOn } from '../routing/placement.js';
 import { type ClientOp, PASS } from './client-op.js';
 import { isScan, sendCursor } from './cursors.js';
+import { CROSSSLOT, isForEveryNode, isSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import type { Session } from './session.js';
 import { wireFor } from './wire.js';
 
@@ -13,14 +15,25 @@ export function pass(
   scanner: RequestScanner,
   bucket: number,
   transform: ClientOp['transform'] = null,
+  slot: number | null = null,
 ): true {
+  const { authority } = session.board;
+  const place = slot ?? placeOn(authority, command, session.db, scanner);
+  if (place === ACROSS && !isSplit(command)) {
+    session.board.counters.errors++;
+    session.replyNow(CROSSSLOT);
+    return true;
+  }
   const lane = session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = PASS;
   op.bucket = bucket;
   op.lane = lane;
+  op.place = place;
   op.transform = transform;
-  if (command.miss === 'never' && isScan(command)) sendCursor(op);
+  if (place === ACROSS) op.parts = splitBySlot(op, scanner);
+  else if (authority.hasSlots && isForEveryNode(command)) op.parts = toEveryNode(op);
+  else if (command.miss === 'never' && isScan(command)) sendCursor(op);
   session.reads.sourceBegins(bucket);
   op.transmit(lane);
   return true;

@@ -8,15 +8,15 @@
  * Kept until the phase, the user, the database or the version changes. From one connection to another a session goes
  * only when nothing of it is on its way, so that its commands keep their order.
  */
-import type { Lane } from '../lanes/lane.js';
+import type { CommandLane } from '../lanes/command-lane.js';
 import { BIG_REPLY_BYTES, OwnLane } from './big-replies.js';
 import type { Session } from './session.js';
 import { endWatch } from './watch.js';
 
 export class SessionLanes {
   private epoch = -1;
-  private authorityLane: Lane | null = null;
-  private followerLane: Lane | null = null;
+  private authorityLane: CommandLane | null = null;
+  private followerLane: CommandLane | null = null;
   /** It had a big reply: it gets a connection of its own (big-replies.ts). */
   private readsBig = false;
   /** That connection, once it has it. */
@@ -25,7 +25,7 @@ export class SessionLanes {
   constructor(private readonly session: Session) {}
 
   /** Whether this identity is refused there shows when the lane is used (`refusalText`). */
-  authority(): Lane {
+  authority(): CommandLane {
     const { session } = this;
     const { watch } = session;
     if (this.epoch !== session.board.epoch) this.forget();
@@ -42,7 +42,7 @@ export class SessionLanes {
   }
 
   /** Also for transactions of Ferry's own, which must not use up a WATCH. */
-  shared(): Lane {
+  shared(): CommandLane {
     const { board, identity, db, resp } = this.session;
     let lane = this.authorityLane;
     if (lane === null || lane.state === 'closed' || this.epoch !== board.epoch) {
@@ -53,7 +53,7 @@ export class SessionLanes {
   }
 
   /** Null while the database is not proven there. */
-  follower(): Lane | null {
+  follower(): CommandLane | null {
     const { board, identity, db, resp } = this.session;
     if (this.epoch !== board.epoch) this.forget();
     let lane = this.followerLane;

@@ -11,8 +11,8 @@
  */
 import type { Socket } from 'node:net';
 import { isMiss } from '../commands/misses.js';
+import { ANY_NODE, type CommandLane } from '../lanes/command-lane.js';
 import { ANONYMOUS, type Identity } from '../lanes/identity.js';
-import type { Lane } from '../lanes/lane.js';
 import { Outbox } from '../lanes/outbox.js';
 import { type Flushable, type Resumable, turn } from '../lanes/turn.js';
 import { PARKED } from '../ledger/operation.js';
@@ -64,7 +64,11 @@ export class Session implements Resumable, Flushable, Gated {
   /** The connection that WATCH gave it, until EXEC, DISCARD or UNWATCH. */
   watch: Watch | null = null;
   name = '';
+  /** READONLY: on a Cluster it is content with what a replica answers. */
+  readsReplicas = false;
   transaction: Transaction | null = null;
+  /** Where its last write went (lanes/command-lane.ts): what WAIT is about. */
+  writtenPlace = ANY_NODE;
   resumeQueued = false;
   flushQueued = false;
   isClosed = false;
@@ -304,7 +308,7 @@ export class Session implements Resumable, Flushable, Gated {
   // ── lanes
 
   /** What the server said when it refused this identity, as a client should read it. */
-  refusalText(lane: Lane): string {
+  refusalText(lane: CommandLane): string {
     if (/^NOAUTH/.test(lane.lastError)) return 'NOAUTH Authentication required.';
     return lane.lastError === '' ? 'FERRY the connection to the server was closed' : lane.lastError;
   }

@@ -7,12 +7,15 @@
  */
 
 import type { Command } from '../commands/table.js';
+import { ANY_NODE } from '../lanes/command-lane.js';
 import { ElementEffect } from '../mirror/effect.js';
 import { EMPTY_ARRAY, errorReply, nullArrayReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
+import { ACROSS, placeOn, together } from '../routing/placement.js';
 import { SlotList } from '../routing/slots.js';
 import { multiRight } from './blocking/multi-right.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
+import { CROSSSLOT } from './fan-out/plan.js';
 import { checkOtherDatabase } from './other-database.js';
 import { refuse } from './refusal.js';
 import { reset } from './reset.js';
@@ -31,6 +34,9 @@ interface Queued {
 
 export class Transaction {
   readonly queued: Queued[] = [];
+  /** The slot of its keys on the authority, and on a target that is a Cluster (routing/placement.ts). */
+  place = ANY_NODE;
+  placeOnTarget = ANY_NODE;
   /** An error while queueing: EXEC will answer EXECABORT. */
   spoilt = false;
 }
@@ -80,9 +86,16 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
     return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
   }
   const { frame, frameStart, frameEnd } = scanner;
+  const { authority, target } = session.board;
+  const place = placeOn(authority, command, session.db, scanner);
+  if (place === ACROSS) return refuse(session, CROSSSLOT);
   const verdict = checkOtherDatabase(session, command, scanner);
   if (verdict === 'wait') return false;
   if (verdict !== null) return refuse(session, verdict);
+  transaction.place = together(transaction.place, place);
+  if (target.hasSlots && session.board.rules.authority === 'source') {
+    transaction.placeOnTarget = together(transaction.placeOnTarget, placeOn(target, command, session.db, scanner));
+  }
   transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
   session.replyNow(QUEUED);
   return true;
@@ -95,6 +108,12 @@ function execute(session: Session, transaction: Transaction): boolean {
     dropWatch(session);
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
+  }
+  const acrossWatch = watch !== null && transaction.place !== ANY_NODE && transaction.place !== watch.place;
+  if (transaction.place === ACROSS || acrossWatch) {
+    session.transaction = null;
+    dropWatch(session);
+    return refuse(session, CROSSSLOT);
   }
   if (session.reads.targetTotal > 0) {
     session.board.counters.stalls++;
@@ -118,6 +137,8 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.lane = lane;
   op.answeredBy = session.board.rules.authority;
   op.laneId = lane.id;
+  op.place = watch === null ? transaction.place : watch.place;
+  if (transaction.placeOnTarget === ACROSS) session.board.crossings.count('MULTI');
   op.elements = transaction.queued.map(
     (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end, wireOf(session, q)),
   );
@@ -130,6 +151,7 @@ function execute(session: Session, transaction: Transaction): boolean {
     return true;
   }
   op.route = WRITE;
+  session.writtenPlace = op.place;
   takeSlots(op, transaction);
   if (!session.board.ledger.admit(op)) session.parkedOp = op;
   return true;

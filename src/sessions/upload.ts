@@ -12,6 +12,8 @@
  * command and was not executed.
  */
 import { arityOk, type Command } from '../commands/table.js';
+import { ANY_NODE } from '../lanes/command-lane.js';
+import type { Lane } from '../lanes/lane.js';
 import type { Pin } from '../lanes/pins.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -32,6 +34,7 @@ const args = new ArgReader();
 export class Upload {
   private readonly side: Upstream;
   private readonly pin: Pin;
+  private readonly lane: Lane;
   private op: ClientOp | null = null;
 
   /** `start`: the command's name and key, as multibulk bytes of their own. */
@@ -45,13 +48,14 @@ export class Upload {
     this.pin.onCut = () => {
       if (this.op === null) session.close('the server went away in the middle of a big request');
     };
-    this.pin.lane.onRoom = () => session.resume();
+    this.lane = this.pin.lane.connectionFor(ANY_NODE)!;
+    this.lane.onRoom = () => session.resume();
     session.board.inFlight++; // a drain waits for it: another server would not know its first bytes
   }
 
   /** No more can be sent now; the session is resumed when it can. */
   get isFull(): boolean {
-    return this.pin.lane.unsentBytes > UNSENT_MAX_BYTES;
+    return this.lane.unsentBytes > UNSENT_MAX_BYTES;
   }
 
   /** The last bytes are sent and the reply is on its way. */
@@ -60,12 +64,12 @@ export class Upload {
   }
 
   send(scanner: RequestScanner): void {
-    this.pin.lane.sendPart(scanner.frame, scanner.frameStart, scanner.frameEnd);
+    this.lane.sendPart(scanner.frame, scanner.frameStart, scanner.frameEnd);
   }
 
   /** The last piece. False: it must wait for the session's earlier commands. */
   finish(scanner: RequestScanner): boolean {
-    const { session, command, pin } = this;
+    const { session, command, lane } = this;
     if (session.hasInFlight) return false;
     const { board } = session;
     const op = session.begin();
@@ -74,8 +78,8 @@ export class Upload {
     op.command = command;
     op.answeredBy = board.rules.authority;
     op.db = session.db;
-    op.lane = pin.lane;
-    op.laneId = pin.lane.id;
+    op.lane = lane;
+    op.laneId = lane.id;
     op.frame = this.start;
     op.frameEnd = this.start.length;
     op.isPartial = true;
@@ -83,7 +87,7 @@ export class Upload {
     if (!board.rules.mirrored) {
       op.route = PASS;
       op.bucket = NO_BUCKET;
-      op.transmit(pin.lane);
+      op.transmit(lane);
       return true;
     }
     op.route = WRITE;
@@ -97,7 +101,7 @@ export class Upload {
 
   /** The reply is out, or the session is over. */
   end(): void {
-    this.pin.lane.onRoom = null;
+    this.lane.onRoom = null;
     if (this.op === null) {
       this.session.board.inFlight--;
       this.session.board.checkDrained();
@@ -110,6 +114,8 @@ export class Upload {
 export function beginUpload(session: Session, scanner: RequestScanner): Upload | null {
   const { board } = session;
   const { frame, argc, argsRead, starts, ends } = scanner;
+  // what goes to a node that may send it elsewhere must be there whole
+  if (board.authority.isRouted) return null;
   const isPlain = session.transaction === null && session.watch === null && session.subscriptions === null;
   if (argsRead < 2 || !isPlain || session.clients.paused !== 0 || !scanner.authenticated) return null;
   const command = board.table.lookup(frame, argc, starts, ends);

@@ -8,13 +8,16 @@
  * answers nil as if a key had changed, which is what clients retry. https://redis.io/commands/watch
  */
 import type { Command } from '../commands/table.js';
-import type { Lane } from '../lanes/lane.js';
+import type { CommandLane } from '../lanes/command-lane.js';
 import { IGNORED } from '../lanes/multi.js';
 import type { Pin } from '../lanes/pins.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand, OK } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
+import { ACROSS, placeOn } from '../routing/placement.js';
+import { CROSSSLOT } from './fan-out/plan.js';
 import { pass } from './forward.js';
+import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET } from './slot-reads.js';
 
@@ -30,13 +33,16 @@ export class Watch {
   constructor(
     private readonly side: Upstream,
     private readonly pin: Pin,
+    /** The slot of what is watched: a transaction on another one could not be decided by the same node. */
+    readonly place: number,
   ) {
     pin.onCut = () => {
       this.isBroken = true;
     };
+    pin.lane.breaks = true;
   }
 
-  get lane(): Lane {
+  get lane(): CommandLane {
     return this.pin.lane;
   }
 
@@ -55,10 +61,11 @@ export class Watch {
 
   /** Forgets what is watched, behind everything sent so far. */
   unwatch(): void {
-    this.lane.send(IGNORED, UNWATCH, 0, UNWATCH.length);
+    this.lane.send(IGNORED, UNWATCH, 0, UNWATCH.length, this.place);
   }
 
   release(): void {
+    this.pin.lane.breaks = false;
     if (this.isBroken) this.side.pins.discard(this.pin);
     else this.side.pins.giveBack(this.pin);
   }
@@ -71,11 +78,13 @@ export function watchKeys(session: Session, command: Command, scanner: RequestSc
     endWatch(session);
     watch = null;
   }
+  const { authority } = session.board;
+  const place = placeOn(authority, command, session.db, scanner);
+  if (place === ACROSS || (watch !== null && !watch.isOver && watch.place !== place)) return refuse(session, CROSSSLOT);
   if (watch === null || watch.isOver) {
     // what was sent on the shared connection comes first
     if (session.hasInFlight) return false;
-    const { authority } = session.board;
-    session.watch = new Watch(authority, authority.pins.take(session.identity, session.db, session.resp));
+    session.watch = new Watch(authority, authority.pins.take(session.identity, session.db, session.resp), place);
   }
   return pass(session, command, scanner, ANY_BUCKET);
 }

@@ -13,9 +13,13 @@ import { callLane } from '../../lanes/call.js';
 import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand } from '../../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../../resp/request.js';
+import { ACROSS, placeOn } from '../../routing/placement.js';
 import { READERS } from '../../routing/waiters.js';
+import { noteCrossing } from '../crossing.js';
+import { CROSSSLOT } from '../fan-out/plan.js';
 import { stall } from '../forward.js';
 import { streamProbesOf } from '../probes.js';
+import { refuse } from '../refusal.js';
 import type { Session } from '../session.js';
 import { wireFor } from '../wire.js';
 import { Blocked } from './blocked.js';
@@ -63,6 +67,9 @@ export function block(session: Session, command: Command, scanner: RequestScanne
     }
   }
   session.resolved = null;
+  const place = placeOn(board.authority, command, session.db, args);
+  if (place === ACROSS) return refuse(session, CROSSSLOT);
+  if (board.target.hasSlots) noteCrossing(session, command, args);
 
   const list = listOf(args);
   const op = session.begin();
@@ -74,6 +81,10 @@ export function block(session: Session, command: Command, scanner: RequestScanne
     kind,
     timeoutMs: found.timeoutMs,
     isBare: !right,
+    place: () => {
+      args.read(frame, 0, frame.length);
+      return placeOn(board.authority, command, session.db, args);
+    },
     form(key) {
       const own = key === null ? list : narrowed(list, waited, key);
       const bytes = own === list ? frame : encodeCommand(own);
@@ -134,9 +145,15 @@ function resolve(session: Session, scanner: RequestScanner): void {
   const list = Array.from({ length: argc }, (_, i) => Buffer.from(scanner.arg(i)));
   const streams = findStreamOption(frame, argc, starts, ends, STREAMS) + 1;
   const count = (argc - streams) / 2;
-  const asking = list.slice(streams, streams + count).map((key) => ['XINFO', 'STREAM', key]);
+  const keysAsked = list.slice(streams, streams + count);
+  const asking = keysAsked.map((key) => ['XINFO', 'STREAM', key]);
+  const side = session.board.authority;
   session.busy = true;
-  callLane(session.board.authority.jobLane('blocking', session.db), asking)
+  callLane(
+    side.jobLane('blocking', session.db),
+    asking,
+    keysAsked.map((key) => side.slotOf(session.db, key, 0, key.length)),
+  )
     .then((replies) => {
       for (const [i, reply] of replies.entries()) {
         if (list[streams + count + i]!.toString('latin1') !== '$') continue;

@@ -15,9 +15,11 @@ import type { Pin } from '../../lanes/pins.js';
 import { errorReply, nullArrayReply } from '../../resp/encode.js';
 import { ArgReader } from '../../resp/request.js';
 import { isError, isNull } from '../../resp/values.js';
+import { ACROSS } from '../../routing/placement.js';
 import { SlotList } from '../../routing/slots.js';
 import type { Waiter } from '../../routing/waiters.js';
 import { type Attempting, type ClientOp, PASS, WRITE } from '../client-op.js';
+import { CROSSSLOT } from '../fan-out/plan.js';
 import type { Session } from '../session.js';
 import { NO_BUCKET } from '../slot-reads.js';
 
@@ -44,6 +46,8 @@ export interface BlockedCommand {
   readonly timeoutMs: number;
   /** Its user may not use MULTI: it is sent as it is, with the shortest timeout. */
   readonly isBare: boolean;
+  /** Where its keys are on the authority that there is now. */
+  place(): number;
   /** Its bytes, with this one of its keys only; null: as the client sent it. */
   form(key: string | null): AttemptForm;
 }
@@ -98,6 +102,14 @@ export class Blocked implements Waiter, Attempting {
     const element = op.elements?.[0] ?? op;
     element.take(frame, wire);
     let lane = session.lanes.shared();
+    const place = this.command.place();
+    if (place === ACROSS) {
+      // another side has the authority since it began to wait, and that one keeps its keys apart
+      this.isTrying = false;
+      this.finish(CROSSSLOT, 0, CROSSSLOT.length);
+      return;
+    }
+    op.place = place;
     if (this.command.isBare) {
       this.pin = board.authority.pins.take(session.identity, session.db, session.resp);
       lane = this.pin.lane;

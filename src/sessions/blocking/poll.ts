@@ -39,8 +39,12 @@ export class WaitedKeysPoll {
       this.from += KEYS_PER_ROUND;
       for (const [db, keys] of byDb) {
         const exists = side.wireName('EXISTS');
-        const asking = keys.map((key) => [exists, Buffer.from(key, 'latin1')]);
-        const replies = await callLane(side.jobLane('blocking', db), asking);
+        const bytes = keys.map((key) => Buffer.from(key, 'latin1'));
+        const replies = await callLane(
+          side.jobLane('blocking', db),
+          bytes.map((key) => [exists, key]),
+          bytes.map((key) => side.slotOf(db, key, 0, key.length)),
+        );
         for (const [i, reply] of replies.entries()) if (reply === 1) waiters.signal(db, keys[i]!);
       }
     } catch {

@@ -8,8 +8,10 @@
  */
 import type { Command } from '../../commands/table.js';
 import { callLane } from '../../lanes/call.js';
+import { ANY_NODE } from '../../lanes/command-lane.js';
 import { infoField } from '../../lanes/info.js';
 import type { Pin } from '../../lanes/pins.js';
+import type { ServerNode } from '../../lanes/server-node.js';
 import type { Upstream } from '../../lanes/upstream.js';
 import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand, integerReplyBytes } from '../../resp/encode.js';
@@ -27,7 +29,7 @@ const LOOK_MAX_MS = 50;
 export class ReplicaWait implements Attempting {
   /** The replication offset to reach; unknown before the first look. */
   offset: number | null = null;
-  side: Upstream | null = null;
+  node: ServerNode | null = null;
   acknowledged = 0;
   private isParked = false;
   private timer: NodeJS.Timeout | null = null;
@@ -40,6 +42,8 @@ export class ReplicaWait implements Attempting {
     private readonly watch: ReplicaWatch,
     /** For users without MULTI: the connection on which it waits as short as can be. */
     private pin: Pin | null,
+    /** Whose replicas: where the session's last write went. */
+    readonly place: number,
   ) {
     op.blocked = this;
     session.blocked = this;
@@ -116,7 +120,9 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   op.route = PASS;
   op.answeredBy = board.rules.authority;
   const pin = right ? null : board.authority.pins.take(session.identity, session.db, session.resp);
-  op.lane = pin?.lane ?? session.lanes.shared();
+  const lane = pin?.lane ?? session.lanes.shared();
+  op.lane = lane;
+  op.place = session.writtenPlace < 0 ? ANY_NODE : session.writtenPlace;
   const wire = wireFor(board.authority, command, scanner);
   if (right) {
     op.command = board.table.byName('exec')!;
@@ -127,8 +133,8 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
     // what is no timeout stays, for its error
     op.take(encodeCommand([name, replicas, /^\d+$/.test(scanner.text(2)) ? '1' : Buffer.from(scanner.arg(2))]), null);
   }
-  new ReplicaWait(session, op, scanner.int(1), scanner.int(2), session.clients.replicaWatch, pin);
-  op.transmit(op.lane);
+  new ReplicaWait(session, op, scanner.int(1), scanner.int(2), session.clients.replicaWatch, pin, op.place);
+  op.transmit(lane);
   return true;
 }
 
@@ -166,24 +172,30 @@ export class ReplicaWatch {
 
   private async look(): Promise<void> {
     const side = this.board.authority;
-    try {
-      const lane = side.jobLane('wait', side.endpoint.db);
-      const [info] = await callLane(lane, [
-        ['INFO', 'replication'],
-        ['WAIT', 1000, 1],
-      ]);
-      this.judge(side, String(info));
-    } catch {
-      // the server is away: the clients go on waiting, as their timeouts allow
+    const nodes = new Set([...this.parked].map(({ place }) => side.nodeOf(place)));
+    for (const node of nodes) {
+      try {
+        const lane = side.isRouted
+          ? side.nodeLane(node, 'wait', side.endpoint.db)
+          : side.jobLane('wait', side.endpoint.db);
+        const [info] = await callLane(lane, [
+          ['INFO', 'replication'],
+          ['WAIT', 1000, 1],
+        ]);
+        this.judge(side, node, String(info));
+      } catch {
+        // the server is away: the clients go on waiting, as their timeouts allow
+      }
     }
   }
 
-  private judge(side: Upstream, info: string): void {
+  private judge(side: Upstream, node: ServerNode, info: string): void {
     const written = Number(infoField(info, 'master_repl_offset'));
     const replicas = [...info.matchAll(/^slave\d+:.*\bstate=online,offset=(\d+)/gm)].map((match) => Number(match[1]));
     for (const wait of [...this.parked]) {
-      if (wait.side !== side) {
-        wait.side = side;
+      if (side.nodeOf(wait.place) !== node) continue;
+      if (wait.node !== node) {
+        wait.node = node;
         wait.offset = written;
       }
       wait.acknowledged = replicas.filter((offset) => offset >= wait.offset!).length;

@@ -158,7 +158,7 @@ describe('ways to diverge 28: clocks that are apart', () => {
 
   it('28: the fault without the translation: on a mirror that is ahead they are dead on arrival', async () => {
     const s = await begin(0, HOUR_MS);
-    Object.defineProperty(s.mirror.clock, 'shiftMs', { value: 0 });
+    Object.defineProperty(s.mirror.clock, 'shiftMs', { value: () => 0 });
     const client = await s.client();
     await client.send('SET', 'short-lived', 'v', 'EX', 600);
     await s.settled();

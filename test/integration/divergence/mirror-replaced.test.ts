@@ -72,7 +72,7 @@ describe('case 10: the mirror restarts empty', () => {
     const client = await play();
     await scenario.backfilled();
     expect(await scenario.verified()).toBe(true);
-    if (!withRule) Object.assign(scenario.board.target, { sawRunId: () => {} });
+    if (!withRule) Object.assign(scenario.board.target.home, { sawRunId: () => {} });
     await scenario.restartTarget();
     await buildOnAll(client, 'after the restart');
     return names(await scenario.outcome());

@@ -1,11 +1,15 @@
 /** Ways to diverge 19: whose a cursor is. The journey through real servers: integration/divergence. */
 import { describe, expect, it } from 'vitest';
-import { cursorToSend, markCursor } from '../../../src/sessions/cursors.js';
+import { cursorOf, markCursor, placeOf } from '../../../src/sessions/cursors.js';
 
 const OF_TARGET = 2 ** 47;
 
+function cursorToSend(cursor: string, authority: 'source' | 'target'): string {
+  return placeOf(cursor, authority, null).cursor;
+}
+
 function marked(reply: string): string {
-  return markCursor(Buffer.from(reply, 'latin1')).toString('latin1');
+  return markCursor(Buffer.from(reply, 'latin1'), 'target').toString('latin1');
 }
 
 describe('ways to diverge 19: cursors', () => {
@@ -41,5 +45,33 @@ describe('ways to diverge 19: cursors', () => {
 
   it('19: stays exact in a client that keeps cursors in doubles', () => {
     expect(OF_TARGET + (OF_TARGET - 1)).toBeLessThan(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('19: of a side with several nodes it says which one, and where that one goes on', () => {
+    for (const authority of ['source', 'target'] as const) {
+      for (const place of [
+        { cursor: '17', node: 0 },
+        { cursor: '0', node: 1 },
+        { cursor: String(2 ** 36 - 1), node: 2047 },
+      ]) {
+        const cursor = cursorOf(place, authority, 40);
+        expect(placeOf(cursor, authority, 40)).toEqual(place);
+        expect(Number(cursor)).toBeLessThan(Number.MAX_SAFE_INTEGER);
+      }
+    }
+  });
+
+  it('19: begins anew when the nodes are others, or another side has the authority', () => {
+    const cursor = cursorOf({ cursor: '17', node: 3 }, 'source', 7);
+    expect(placeOf(cursor, 'source', 8)).toEqual({ cursor: '0', node: 0 });
+    expect(placeOf(cursor, 'target', 7)).toEqual({ cursor: '0', node: 0 });
+    expect(placeOf('17', 'source', 7)).toEqual({ cursor: '0', node: 0 });
+  });
+
+  it('19: one node after the other, and over behind the last', () => {
+    const reply = (cursor: string): Buffer => Buffer.from(`*2\r\n$${cursor.length}\r\n${cursor}\r\n*0\r\n`);
+    const between = markCursor(reply('0'), 'source', 5, 0, 1).toString('latin1').split('\r\n')[2]!;
+    expect(placeOf(between, 'source', 5)).toEqual({ cursor: '0', node: 1 });
+    expect(markCursor(reply('0'), 'target', 5, 2, 0)).toEqual(reply('0'));
   });
 });

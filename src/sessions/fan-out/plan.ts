@@ -1,0 +1,98 @@
+/**
+ * Which commands the nodes of a Cluster answer together, and how: pure.
+ *
+ *   by slot    MGET, MSET, DEL, UNLINK, EXISTS, TOUCH over several slots
+ *   by node    what is about all keys, or must be known by every node
+ *
+ * Everything else over several slots is refused as the Cluster would (CROSSSLOT). PUBLISH goes to one node: the Cluster
+ * itself carries it to the others.
+ */
+import { findKeys, KeyList } from '../../commands/keys.js';
+import type { Command } from '../../commands/table.js';
+import { ElementEffect } from '../../mirror/effect.js';
+import { encodeCommand, errorReply } from '../../resp/encode.js';
+import type { RequestScanner } from '../../resp/request.js';
+import type { ClientOp } from '../client-op.js';
+import { anyOne, countsByName, everywhere, first, joined, type Merge, placed, sum, union } from './merge.js';
+import { type PartPlan, Parts } from './parts.js';
+
+/** As a Cluster's node says it. */
+export const CROSSSLOT = errorReply("CROSSSLOT Keys in request don't hash to the same slot");
+
+const SPLIT: ReadonlyMap<string, 'list' | Merge> = new Map<string, 'list' | Merge>([
+  ['mget', 'list'],
+  ['mset', first],
+  ['del', sum],
+  ['unlink', sum],
+  ['exists', sum],
+  ['touch', sum],
+]);
+
+const BY_NODE: ReadonlyMap<string, Merge> = new Map<string, Merge>([
+  ['dbsize', sum],
+  ['keys', joined],
+  ['randomkey', anyOne],
+  ['script|exists', everywhere],
+  ['pubsub|channels', union],
+  ['pubsub|shardchannels', union],
+  ['pubsub|numsub', countsByName],
+  ['pubsub|shardnumsub', countsByName],
+  ['pubsub|numpat', sum],
+  ['flushall', first],
+  ['flushdb', first],
+  ['script|load', first],
+  ['script|flush', first],
+  ['function|load', first],
+  ['function|delete', first],
+  ['function|flush', first],
+  ['function|restore', first],
+  ['memory|purge', first],
+  ['slowlog|reset', first],
+  ['latency|reset', sum],
+]);
+
+const keys = new KeyList();
+
+export function isSplit(command: Command): boolean {
+  return SPLIT.has(command.name);
+}
+
+export function isForEveryNode(command: Command): boolean {
+  return BY_NODE.has(command.name);
+}
+
+/** The parts of a command whose keys are in several slots. The op has its command and its bytes. */
+export function splitBySlot(op: ClientOp, scanner: RequestScanner): Parts {
+  const command = op.command!;
+  const { frame, argc, starts, ends } = scanner;
+  const side = op.session!.board.authority;
+  findKeys(command, frame, argc, starts, ends, keys);
+  const bySlot = new Map<number, { args: Buffer[]; places: number[] }>();
+  for (let i = 0; i < keys.count; i++) {
+    const at = keys.index[i]!;
+    const slot = side.slotOf(op.db, frame, starts[at]!, ends[at]!);
+    const part = bySlot.get(slot) ?? { args: [], places: [] };
+    for (let n = 0; n < command.keyStep; n++) part.args.push(frame.subarray(starts[at + n]!, ends[at + n]!));
+    part.places.push(i);
+    bySlot.set(slot, part);
+  }
+  const name = side.wireName(command.name.toUpperCase());
+  const writes = command.kind === 'write' && op.session!.board.rules.mirrored;
+  const plans: PartPlan[] = [...bySlot].map(([slot, { args }]) => {
+    const bytes = encodeCommand([name, ...args]);
+    const own = writes && name.toLowerCase() !== command.name ? encodeCommand([command.name, ...args]) : bytes;
+    const effect = writes ? new ElementEffect(op, command, op.db, own, 0, own.length, null) : null;
+    if (effect !== null) effect.slot = slot;
+    return { frame: bytes, place: slot, effect };
+  });
+  const how = SPLIT.get(command.name)!;
+  return new Parts(op, plans, false, how === 'list' ? placed([...bySlot.values()].map(({ places }) => places)) : how);
+}
+
+/** The parts of a command that every node answers. */
+export function toEveryNode(op: ClientOp): Parts {
+  const { frame, frameStart, frameEnd, wire } = op;
+  const bytes = wire ?? Buffer.from(frame.subarray(frameStart, frameEnd));
+  const plans = op.session!.board.authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
+  return new Parts(op, plans, true, BY_NODE.get(op.command!.name)!);
+}

@@ -1,0 +1,57 @@
+/**
+ * A side of a migration in tests: one server, a Cluster, or a server and its replica under Sentinels. What all of them
+ * have in common: an address for Ferry, and the ports of those that hold the data now.
+ */
+import { type Cluster, startCluster } from '../../support/cluster.js';
+import { startRedis } from '../../support/redis.js';
+import { type SentinelDeployment, startSentinels } from '../../support/sentinel.js';
+
+export type Kind = 'standalone' | 'cluster' | 'sentinel';
+
+export interface Deployment {
+  readonly kind: Kind;
+  readonly url: string;
+  /** Of the masters. */
+  ports(): Promise<number[]>;
+  readonly cluster: Cluster | null;
+  readonly sentinels: SentinelDeployment | null;
+  stop(): Promise<void>;
+}
+
+export async function deploy(kind: Kind): Promise<Deployment> {
+  switch (kind) {
+    case 'standalone': {
+      const server = await startRedis();
+      return {
+        kind,
+        url: server.url,
+        ports: async () => [server.port],
+        cluster: null,
+        sentinels: null,
+        stop: () => server.stop(),
+      };
+    }
+    case 'cluster': {
+      const cluster = await startCluster();
+      return {
+        kind,
+        url: cluster.url,
+        ports: async () => (await cluster.masters()).map(({ node }) => node.port),
+        cluster,
+        sentinels: null,
+        stop: () => cluster.stop(),
+      };
+    }
+    case 'sentinel': {
+      const sentinels = await startSentinels();
+      return {
+        kind,
+        url: sentinels.url,
+        ports: async () => [(await sentinels.master()).port],
+        cluster: null,
+        sentinels,
+        stop: () => sentinels.stop(),
+      };
+    }
+  }
+}

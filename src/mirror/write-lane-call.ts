@@ -12,26 +12,27 @@ export function callWriteLane(lane: WriteLane, db: number, slot: number, command
       reject(new LaneLost());
       return;
     }
-    const replies: Reply[] = [];
-    const ack: MirrorAck = {
+    const replies: Reply[] = new Array<Reply>(commands.length);
+    let left = commands.length;
+    if (left === 0) resolve(replies);
+    const answered = (i: number, reply: Reply): void => {
+      replies[i] = reply;
+      if (--left === 0) resolve(replies);
+    };
+    // each its own: while keys move, a later command may be answered before an earlier one
+    const ackOf = (i: number): MirrorAck => ({
       acknowledged(buf, start, end) {
         const own = Buffer.from(buf.subarray(start, end));
-        replies.push(decodeReply(own, 0, own.length));
-        if (replies.length === commands.length) resolve(replies);
+        answered(i, decodeReply(own, 0, own.length));
       },
       failed(error) {
-        if (error === null) {
-          reject(new LaneLost());
-          return;
-        }
-        replies.push(new ReplyFault(error));
-        if (replies.length === commands.length) resolve(replies);
+        if (error === null) reject(new LaneLost());
+        else answered(i, new ReplyFault(error));
       },
-    };
-    for (const args of commands) {
+    });
+    for (const [i, args] of commands.entries()) {
       const frame = encodeCommand(args);
-      lane.append(ack, db, slot, frame, 0, frame.length);
+      lane.append(ackOf(i), db, slot, frame, 0, frame.length);
     }
-    if (commands.length === 0) resolve(replies);
   });
 }

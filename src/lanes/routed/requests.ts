@@ -40,6 +40,8 @@ export interface Request {
   askNode: number;
   /** Since when it has been waiting for its slot (performance.now()), 0: it is not. */
   waitsSinceMs: number;
+  /** How often it was sent on by MOVED. */
+  moves: number;
   /** `barriers` of its lane when it was first sent. */
   readonly barriers: number;
   transmit(lane: Lane): void;
@@ -58,6 +60,7 @@ export class Routed implements Request, LaneEntry {
   slot = 0;
   askNode = NO_NODE;
   waitsSinceMs = 0;
+  moves = 0;
   barriers = 0;
 
   get streams(): boolean {
@@ -117,6 +120,7 @@ export class Group implements Request {
   readonly parts: Routed[] = [];
   askNode = NO_NODE;
   waitsSinceMs = 0;
+  moves = 0;
   readonly barriers: number;
   /** The first part that has no reply yet, among those that were sent. */
   private next = 0;
@@ -139,6 +143,7 @@ export class Group implements Request {
 
   add(part: Routed): void {
     part.group = this;
+    part.slot = this.slot; // MULTI and EXEC have no key of their own
     this.parts.push(part);
   }
 
@@ -240,5 +245,6 @@ function giveBack(routed: Routed): void {
   routed.frame = EMPTY;
   routed.askNode = NO_NODE;
   routed.waitsSinceMs = 0;
+  routed.moves = 0;
   if (pool.length < 16384) pool.push(routed);
 }

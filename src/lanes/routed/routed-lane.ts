@@ -24,6 +24,7 @@ import { Group, NO_NODE, type Request, type RequestOwner, takeRouted } from './r
 
 const DETOUR = -2;
 const SLOTS = HOME + 1;
+const MOVES_AT_ONCE = 2;
 const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
 
 /** What a routed lane needs of its side. */
@@ -214,8 +215,8 @@ export class RoutedLane implements CommandLane, RequestOwner {
     request.askNode = NO_NODE;
     if (to !== null && kind === MOVED) {
       const node = this.routes.nodeAt(to.host, to.port, teller);
-      // two nodes that send each other's way have not heard of it yet
-      if (this.routes.map.owner[slot] === node) detour.wait();
+      // nodes that send each other's way have not heard of it yet: not in circles as fast as they answer
+      if (++request.moves > MOVES_AT_ONCE) detour.wait();
       this.routes.moved(slot, node);
     } else if (to !== null) {
       request.askNode = this.routes.nodeAt(to.host, to.port, teller);

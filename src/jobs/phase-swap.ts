@@ -221,6 +221,7 @@ export class PhaseSwap implements Swapping {
     const { board } = this.migration;
     const { limits } = board.config;
     const has = (side: Upstream, name: string): boolean => this.tableOf(side).byName(name)?.exists === true;
+    let isTold = false;
     const mirror: Mirror = new Mirror({
       authority,
       mirror: follower,
@@ -246,10 +247,15 @@ export class PhaseSwap implements Swapping {
         this.doubtMirror(`the ${follower.side} answered a write otherwise than the ${authority.side}`);
       },
       onHazard: (what) => this.migration.hazard(what),
-      onUp: () => this.log.info({ side: follower.side }, 'the mirror is connected'),
-      onDown: (reason) =>
-        reason !== 'closed' &&
-        this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty'),
+      onUp: () => {
+        isTold = false;
+        this.log.info({ side: follower.side }, 'the mirror is connected');
+      },
+      onDown: (reason) => {
+        if (reason === 'closed' || isTold) return; // every further attempt would say the same
+        isTold = true;
+        this.log.warn({ side: follower.side, reason }, 'the mirror is not connected: writes make keys dirty');
+      },
     });
     return mirror;
   }

@@ -43,7 +43,8 @@ export async function deploy(kind: Kind): Promise<Deployment> {
       };
     }
     case 'sentinel': {
-      const sentinels = await startSentinels();
+      // two, so that a master may be killed twice
+      const sentinels = await startSentinels({ replicas: 2 });
       return {
         kind,
         url: sentinels.url,

@@ -16,12 +16,11 @@ import { type Deployment, deploy, type Kind } from './deployment.js';
 const WAIT_MS = 40_000;
 
 export class Voyage {
-  private readonly stateDir = mkdtempSync(join(tmpdir(), 'ferry-voyage-'));
-
   private constructor(
     readonly source: Deployment,
     readonly target: Deployment,
     readonly ferry: Ferry,
+    private readonly stateDir: string,
   ) {}
 
   static async open(source: Kind, target: Kind, config: ConfigOverrides = {}): Promise<Voyage> {
@@ -40,7 +39,7 @@ export class Voyage {
       }),
       { log: createLogger(logLevel) },
     );
-    return new Voyage(a, b, ferry);
+    return new Voyage(a, b, ferry, stateDir);
   }
 
   get status(): Status {

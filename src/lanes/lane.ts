@@ -25,6 +25,8 @@ import { turn } from './turn.js';
 export interface LaneEntry {
   /** True: a reply in several chunks comes as pieces (`onPiece`), else it is joined first. Read at each chunk. */
   readonly streams: boolean;
+  /** True: it changes nothing, so its reply may be thrown away and the command sent again. */
+  readonly canRepeat?: boolean;
   /** The whole reply is buf[start, end). */
   onReply(buf: Buffer, start: number, end: number): void;
   /** A piece of the reply; `last` ends it. */

@@ -108,6 +108,10 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     return this.passing || this.session?.isFront(this) === true;
   }
 
+  get canRepeat(): boolean {
+    return this.route !== WRITE && !this.mayChangeData;
+  }
+
   // ── towards the server
 
   /** Sends it on its lane: at once, or when the ledger has admitted it. */

@@ -1,5 +1,5 @@
 /**
- * Real redis-servers for tests: each on a free loopback port, in a temporary directory of its own, without persistence.
+ * Real redis-servers for tests: each on a free loopback port (of 127.0.0.1 unless told otherwise), in a temporary directory of its own, without persistence.
  *
  * `startRedis` resolves once PING is answered. Whatever still runs when the test process ends, however it ends, is
  * killed by its pid. The binary is REDIS_SERVER_BIN, else `redis-server` on the PATH (bin/ensure-redis installs one).
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export interface RedisServer {
+  readonly host: string;
   readonly port: number;
   readonly url: string;
   /** of the process that runs now; another one after `restart` */
@@ -27,6 +28,8 @@ export interface RedisServer {
 export interface RedisOptions {
   /** extra arguments, e.g. ['--requirepass', 'secret']; later ones win over Ferry's defaults */
   args?: string[];
+  /** another loopback address: two of them can share a port, which a name that moves needs; default 127.0.0.1 */
+  host?: string;
   port?: number;
   /** kept after `stop`, for tests that start with the same files again */
   dir?: string;
@@ -92,6 +95,7 @@ export function freePort(): Promise<number> {
 }
 
 class LocalRedis implements RedisServer {
+  readonly host: string;
   readonly port: number;
   readonly url: string;
   readonly dir: string;
@@ -101,24 +105,14 @@ class LocalRedis implements RedisServer {
   private output = '';
 
   constructor(options: RedisOptions, port: number) {
+    this.host = options.host ?? '127.0.0.1';
     this.port = port;
-    this.url = `redis://127.0.0.1:${port}`;
+    this.url = `redis://${this.host}:${port}`;
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'ferry-redis-'));
     this.ownsDir = options.dir === undefined;
     if (this.ownsDir) tellReaper('dir', this.dir);
     this.args = options.config === undefined ? [] : [writeConfig(this.dir, options.config)];
-    this.args.push(
-      '--bind',
-      '127.0.0.1',
-      '--port',
-      String(port),
-      '--dir',
-      this.dir,
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-    );
+    this.args.push('--bind', this.host, '--port', String(port), '--dir', this.dir, '--save', '', '--appendonly', 'no');
     this.args.push('--loglevel', 'warning', ...(options.args ?? []));
   }
 
@@ -148,7 +142,7 @@ class LocalRedis implements RedisServer {
     child.stderr.on('data', collect);
 
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!(await answersPing(this.port))) {
+    while (!(await answersPing(this.host, this.port))) {
       if (exited !== '') throw new Error(`redis-server on port ${this.port}: ${exited}\n${this.output}`);
       if (Date.now() > deadline) throw new Error(`redis-server on port ${this.port} is not ready\n${this.output}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -195,9 +189,9 @@ function writeConfig(dir: string, lines: readonly string[]): string {
 }
 
 /** True once the server answers at all: +PONG, or -NOAUTH when a password is set. LOADING is not ready. */
-function answersPing(port: number): Promise<boolean> {
+function answersPing(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     const finish = (ready: boolean): void => {
       socket.destroy();
       resolve(ready);

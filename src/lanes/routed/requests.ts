@@ -5,7 +5,8 @@
  *   Group    several that stay together on one connection: a transaction, a write and the reads right behind it
  *
  * A reply that redirects never reaches the entry: the request goes back to its lane (`again`) and is sent once more, a
- * transaction from its MULTI on, anything else from the first command that was not executed.
+ * transaction from its MULTI on, anything else from the first command that was not executed. A replica refuses writes
+ * only, so a read that it answered behind a refused write goes back as well: it would not see that write.
  */
 import { NO_REDIRECTION, redirectionIn } from '../../topology/redirection.js';
 import type { Lane, LaneEntry } from '../lane.js';
@@ -26,6 +27,10 @@ export interface RequestOwner {
    * and counts as lost.
    */
   redirected(request: Request, buf: Buffer, start: number, end: number): boolean;
+  /** A write that was sent before was refused by this very connection: its server is a replica now. */
+  readonly isDemoted: boolean;
+  /** A read that was answered behind such a write: it is sent again behind it, and its reply counts for nothing. */
+  overtook(request: Request): void;
   /** The connection went before it was sent. False: it counts as lost. */
   unsent(request: Request): boolean;
   /** A redirected transaction is not sent again: something else that belonged to it is on the old connection. */
@@ -64,7 +69,11 @@ export class Routed implements Request, LaneEntry {
   barriers = 0;
 
   get streams(): boolean {
-    return this.group === null && this.entry!.streams;
+    return this.group === null && this.entry!.streams && !this.isOvertaking;
+  }
+
+  private get isOvertaking(): boolean {
+    return this.owner!.isDemoted && this.entry!.canRepeat === true;
   }
 
   transmit(lane: Lane): void {
@@ -82,8 +91,11 @@ export class Routed implements Request, LaneEntry {
     const { slot, entry } = this;
     if (this.group !== null) this.group.answered(this, buf, start, end);
     else if (redirectionIn(buf, start, end) === NO_REDIRECTION) {
-      giveBack(this);
-      entry!.onReply(buf, start, end);
+      if (this.isOvertaking) owner.overtook(this);
+      else {
+        giveBack(this);
+        entry!.onReply(buf, start, end);
+      }
     } else if (!owner.redirected(this, buf, start, end)) this.lose(true);
     owner.over(slot);
   }
@@ -166,6 +178,10 @@ export class Group implements Request {
       if (i >= this.atomic) this.from = i;
       if (this.owner.breaks && i < this.atomic) this.resends = false;
       else this.resends = this.owner.redirected(this, buf, start, end);
+    } else if (i === 0 && this.owner.isDemoted && this.parts.at(-1)!.entry!.canRepeat === true) {
+      this.isRedirected = true;
+      this.resends = true;
+      this.owner.overtook(this);
     }
     if (i < this.atomic - 1) this.kept.push(Buffer.from(buf.subarray(start, end)));
     else if (i === this.atomic - 1) this.executed(part, buf, start, end);

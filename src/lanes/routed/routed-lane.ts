@@ -71,6 +71,8 @@ export class RoutedLane implements CommandLane, RequestOwner {
   /** A redirected transaction is answered nil: what it watched is on the old connection. */
   breaks = false;
   barriers = 0;
+  /** The one server refused a write, being a replica now; until everything that was sent to it is answered. */
+  isDemoted = false;
   private readonly pending = new Uint32Array(SLOTS);
   private readonly at = new Int16Array(SLOTS).fill(NOBODY);
   private readonly lanes: (Lane | null)[] = [];
@@ -194,7 +196,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
   }
 
   over(slot: number): void {
-    this.inFlight--;
+    if (--this.inFlight === 0) this.isDemoted = false;
     if (--this.pending[slot]! === 0 && this.at[slot] === DETOUR) this.goOn(slot);
     if (this.closing && this.inFlight === 0 && this.detours.size === 0) this.close();
   }
@@ -225,11 +227,17 @@ export class RoutedLane implements CommandLane, RequestOwner {
     } else {
       if (kind === TRYAGAIN) detour.goesSerial(turn.nowMs);
       else this.routes.doubt(kind === READONLY ? 'a node is a replica now' : 'a slot is not served');
+      // in a Cluster a replica sends reads away as well
+      if (kind === READONLY && !this.routes.hasSlots) this.isDemoted = true;
       detour.wait();
     }
     detour.lastError = Buffer.from(buf.subarray(start, end));
     this.keep(detour, request);
     return true;
+  }
+
+  overtook(request: Request): void {
+    this.keep(this.detourOf(request.slot), request);
   }
 
   unsent(request: Request): boolean {

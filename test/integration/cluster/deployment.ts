@@ -5,6 +5,7 @@
 import { type Cluster, startCluster } from '../../support/cluster.js';
 import { startRedis } from '../../support/redis.js';
 import { type SentinelDeployment, startSentinels } from '../../support/sentinel.js';
+import { Wire } from '../journey/wire.js';
 
 export type Kind = 'standalone' | 'cluster' | 'sentinel';
 
@@ -13,6 +14,8 @@ export interface Deployment {
   readonly url: string;
   /** Of the masters. */
   ports(): Promise<number[]>;
+  /** Connections to them, where a port of 127.0.0.1 without a login is not enough. */
+  wires?(): Promise<Wire[]>;
   readonly cluster: Cluster | null;
   readonly sentinels: SentinelDeployment | null;
   stop(): Promise<void>;
@@ -55,4 +58,10 @@ export async function deploy(kind: Kind): Promise<Deployment> {
       };
     }
   }
+}
+
+/** A connection to each master, opened for the caller, who closes it. */
+export async function wiresOf(deployment: Deployment): Promise<Wire[]> {
+  if (deployment.wires !== undefined) return deployment.wires();
+  return Promise.all((await deployment.ports()).map((port) => Wire.open(port)));
 }

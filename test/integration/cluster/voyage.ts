@@ -9,9 +9,9 @@ import type { Difference, PhaseRequest, Status, StepResult } from '../../../src/
 import { type Ferry, startFerry } from '../../../src/app.js';
 import { type ConfigOverrides, defaultConfig, type PhaseName } from '../../../src/config/config.js';
 import { createLogger } from '../../../src/observe/log.js';
-import { differencesBetweenDeployments } from '../../support/deployments.js';
+import { differencesBetweenAll } from '../journey/judge.js';
 import { sleep } from '../journey/stage.js';
-import { type Deployment, deploy, type Kind } from './deployment.js';
+import { type Deployment, deploy, type Kind, wiresOf } from './deployment.js';
 
 const WAIT_MS = 40_000;
 
@@ -25,6 +25,11 @@ export class Voyage {
 
   static async open(source: Kind, target: Kind, config: ConfigOverrides = {}): Promise<Voyage> {
     const [a, b] = await Promise.all([deploy(source), deploy(target)]);
+    return Voyage.between(a, b, config);
+  }
+
+  /** Between deployments that run already; they are the voyage's from now on. */
+  static async between(a: Deployment, b: Deployment, config: ConfigOverrides = {}): Promise<Voyage> {
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-voyage-'));
     const logLevel = (process.env.FERRY_TEST_LOG ?? 'silent') as 'silent';
     const ferry = await startFerry(
@@ -109,7 +114,12 @@ export class Voyage {
 
   /** The strict judge's word on the two deployments, read directly. */
   async differences(): Promise<string[]> {
-    return differencesBetweenDeployments(await this.source.ports(), await this.target.ports());
+    const [a, b] = await Promise.all([wiresOf(this.source), wiresOf(this.target)]);
+    try {
+      return await differencesBetweenAll(a, b);
+    } finally {
+      for (const wire of [...a, ...b]) wire.close();
+    }
   }
 
   async close(): Promise<void> {

@@ -31,8 +31,8 @@ export class Wire {
     socket.on('close', () => this.fail(new Error('the connection was closed')));
   }
 
-  static async open(port: number, homeDb = 0): Promise<Wire> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  static async open(port: number, homeDb = 0, host = '127.0.0.1'): Promise<Wire> {
+    const socket = connect({ port, host, noDelay: true });
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     const wire = new Wire(socket, homeDb);
     if (homeDb !== 0) await wire.send('SELECT', 0);

@@ -1,7 +1,7 @@
 /**
  * In which slot of a side a command's keys are: pure, and without an allocation.
  *
- *   a slot      all of its keys are in that one
+ *   a slot      all of its keys are in that one, or its sharded channel is
  *   ANY_NODE    it has no keys, they cannot be told, or the side is no Cluster
  *   ACROSS      its keys are in several slots
  */
@@ -26,7 +26,10 @@ export function placeOn(side: Upstream, command: Command, db: number, spans: Spa
   if (!side.hasSlots) return ANY_NODE;
   const { frame, argc, starts, ends } = spans;
   if (command.singleKey) return side.slotOf(db, frame, starts[command.firstKey]!, ends[command.firstKey]!);
-  if (command.keyPattern.rule === 'no-keys') return ANY_NODE;
+  if (command.keyPattern.rule === 'no-keys') {
+    // a sharded channel is published where a key of its name would be
+    return command.name === 'spublish' ? side.slotOf(db, frame, starts[1]!, ends[1]!) : ANY_NODE;
+  }
   if (!findKeys(command, frame, argc, starts, ends, keys) || keys.count === 0) return ANY_NODE;
   const first = keys.index[0]!;
   const slot = side.slotOf(db, frame, starts[first]!, ends[first]!);

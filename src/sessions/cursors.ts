@@ -74,16 +74,16 @@ export function sendCursor(op: ClientOp): void {
   const cursor = args.text(at);
   const version = versionOf(authority, isOfKeys, op.place);
   const place = placeOf(cursor, authority.side, version);
-  const nodes = isOfKeys && authority.hasSlots ? authority.masters.slice(0, NODES_MAX) : null;
-  const node = nodes?.[place.node];
-  if (node !== undefined) {
-    const slot = authority.map.slotsOf(node.index)[0];
-    // whatever slot of it: the node is what matters
-    if (slot !== undefined) op.place = slot;
-  }
+  const nodes = isOfKeys && authority.hasSlots ? authority.map.firstSlots() : null;
+  // whatever slot of it: the node is what matters
+  op.place = nodes?.[place.node]?.slot ?? op.place;
   if (version !== null || authority.side === 'target') {
-    const nextNode = nodes !== null && place.node + 1 < nodes.length ? place.node + 1 : 0;
-    op.transform = (reply) => markCursor(reply, authority.side, version, place.node, nextNode);
+    const nextNode = nodes !== null && place.node + 1 < Math.min(nodes.length, NODES_MAX) ? place.node + 1 : 0;
+    const { place: slot } = op;
+    op.transform = (reply) => {
+      const hasMoved = versionOf(authority, isOfKeys, slot) !== version;
+      return markCursor(reply, authority.side, version, place.node, nextNode, hasMoved);
+    };
   }
   if (place.cursor !== cursor) {
     const changed: (Buffer | string)[] = [];
@@ -102,7 +102,8 @@ function versionOf(side: Upstream, isOfKeys: boolean, slot: number): number | nu
 
 /**
  * A server's reply with the cursor for the client: of the `node` that answered, or of the next one when that has no more.
- * Anything that is not `[cursor, elements]` stays as it was.
+ * `hasMoved`: keys went elsewhere while it was asked, so that an end may be none. Anything that is not `[cursor, elements]`
+ * stays as it was.
  */
 export function markCursor(
   reply: Buffer,
@@ -110,12 +111,15 @@ export function markCursor(
   version: number | null = null,
   node = 0,
   nextNode = 0,
+  hasMoved = false,
 ): Buffer {
   const from = reply.indexOf(CR, reply.indexOf(CR) + 2) + 2;
   const to = reply.indexOf(CR, from);
   const cursor = reply.toString('latin1', from, to);
   if (reply.toString('latin1', 0, 5) !== '*2\r\n$' || !/^\d+$/.test(cursor)) return reply;
-  const next = cursor === '0' ? { cursor, node: nextNode } : { cursor, node };
+  let next = cursor === '0' ? { cursor, node: nextNode } : { cursor, node };
+  // a cursor of before, which makes the scan begin anew
+  if (hasMoved && next.cursor === '0' && next.node === 0) next = { cursor: '1', node: 0 };
   const marked = cursorOf(next, authority, version);
   if (marked === cursor) return reply;
   return Buffer.concat([Buffer.from(`*2\r\n$${marked.length}\r\n${marked}`), reply.subarray(to)]);

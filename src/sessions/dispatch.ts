@@ -29,7 +29,7 @@ import { withClusterFields } from './cluster/info-fields.js';
 import { presentsCluster } from './cluster/presents.js';
 import { sessionCommand } from './connection-commands.js';
 import { noteCrossing } from './crossing.js';
-import { CROSSSLOT, isSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
+import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
 import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
@@ -228,7 +228,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     return pass(session, command, scanner, NO_BUCKET);
   }
   const place = placeOn(board.authority, command, session.db, scanner);
-  if (place === ACROSS && !isSplit(command)) return refuse(session, CROSSSLOT);
+  if (place === ACROSS && !canSplit(command, argc)) return refuse(session, CROSSSLOT);
   slots.clear();
   const told = slots.addWrite(command, frame, argc, starts, ends, board.scripts);
   if (!told && command.keyPattern.rule === 'unknown' && !board.config.allowUnknownKeys) {

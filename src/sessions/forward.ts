@@ -4,7 +4,7 @@ import type { RequestScanner } from '../resp/request.js';
 import { ACROSS, placeOn } from '../routing/placement.js';
 import { type ClientOp, PASS } from './client-op.js';
 import { isScan, sendCursor } from './cursors.js';
-import { CROSSSLOT, isForEveryNode, isSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
+import { CROSSSLOT, canSplit, isForEveryNode, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import type { Session } from './session.js';
 import { wireFor } from './wire.js';
 
@@ -19,7 +19,7 @@ export function pass(
 ): true {
   const { authority } = session.board;
   const place = slot ?? placeOn(authority, command, session.db, scanner);
-  if (place === ACROSS && !isSplit(command)) {
+  if (place === ACROSS && !canSplit(command, scanner.argc)) {
     session.board.counters.errors++;
     session.replyNow(CROSSSLOT);
     return true;

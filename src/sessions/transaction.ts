@@ -146,6 +146,7 @@ function execute(session: Session, transaction: Transaction): boolean {
   if (!writes || !session.board.rules.mirrored) {
     op.route = PASS;
     op.bucket = session.board.rules.readsTarget ? ANY_BUCKET : NO_BUCKET;
+    if (writes) session.writtenPlace = op.place;
     session.reads.sourceBegins(op.bucket);
     op.transmit(lane);
     return true;

@@ -16,10 +16,18 @@ export const NOBODY = -1;
 /** The entry for commands without a key. */
 export const HOME = SLOT_COUNT;
 
+/** A node, and the first of the slots that it serves. */
+export interface FirstSlot {
+  readonly node: number;
+  readonly slot: number;
+}
+
 export class SlotMap {
   readonly owner = new Int16Array(SLOT_COUNT + 1).fill(NOBODY);
   readonly version = new Uint32Array(SLOT_COUNT + 1);
   epoch = 0;
+  private counted: readonly FirstSlot[] = [];
+  private countedEpoch = -1;
 
   /** True when that is news. */
   assign(slot: number, node: number): boolean {
@@ -42,10 +50,21 @@ export class SlotMap {
     return slots;
   }
 
-  /** The nodes that serve slots, by their first slot. */
-  owners(): number[] {
-    const found = new Set<number>();
-    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owner[slot] !== NOBODY) found.add(this.owner[slot]!);
-    return [...found];
+  /** The nodes that serve slots, in the order of their first slots. */
+  owners(): readonly number[] {
+    return this.firstSlots().map(({ node }) => node);
+  }
+
+  /** The same with these slots; counted once for each state of the map. */
+  firstSlots(): readonly FirstSlot[] {
+    if (this.countedEpoch === this.epoch) return this.counted;
+    const found = new Map<number, FirstSlot>();
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const node = this.owner[slot]!;
+      if (node !== NOBODY && !found.has(node)) found.set(node, { node, slot });
+    }
+    this.counted = [...found.values()];
+    this.countedEpoch = this.epoch;
+    return this.counted;
   }
 }

@@ -57,6 +57,11 @@ export function isSplit(command: Command): boolean {
   return SPLIT.has(command.name);
 }
 
+/** With these arguments too: MSET of a key without a value is refused as anything else over several slots. */
+export function canSplit(command: Command, argc: number): boolean {
+  return isSplit(command) && (argc - 1) % command.keyStep === 0;
+}
+
 export function isForEveryNode(command: Command): boolean {
   return BY_NODE.has(command.name);
 }

@@ -74,4 +74,11 @@ describe('ways to diverge 19: cursors', () => {
     expect(placeOf(between, 'source', 5)).toEqual({ cursor: '0', node: 1 });
     expect(markCursor(reply('0'), 'target', 5, 2, 0)).toEqual(reply('0'));
   });
+
+  it('19: an end that was told while keys went elsewhere is none', () => {
+    const reply = Buffer.from('*2\r\n$1\r\n0\r\n*0\r\n');
+    const cursor = markCursor(reply, 'source', 5, 2, 0, true).toString('latin1').split('\r\n')[2]!;
+    expect(cursor).not.toBe('0');
+    expect(placeOf(cursor, 'source', 6)).toEqual({ cursor: '0', node: 0 });
+  });
 });

@@ -47,6 +47,8 @@ export interface Status {
   target: SideStatus;
   clients: { connected: number; blocked: number; subscribed: number };
   commands: { total: number; perSecond: number; fallbacks: number; errors: number };
+  /** With keys in several slots: a target that is a Cluster will refuse them after the cutover. */
+  crossSlot: { total: number; commands: Record<string, number> };
   mirror: {
     backlogOps: number;
     backlogBytes: number;
@@ -66,6 +68,16 @@ export interface SideStatus {
   state: 'up' | 'down' | 'degraded';
   /** of the server; empty while it was never reached */
   version: string;
+  /** of a Cluster: its masters, in the order of their slots; empty for the others */
+  nodes: NodeStatus[];
+}
+
+export interface NodeStatus {
+  /** host:port */
+  address: string;
+  state: 'up' | 'down';
+  /** how many it serves */
+  slots: number;
 }
 
 export const BACKFILL_ACTIONS = ['start', 'pause', 'resume', 'cancel'] as const;

@@ -9,12 +9,14 @@ import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
 import { RateMeter } from '../observe/rate.js';
 import { PHASES, type Phase } from '../phases/phase.js';
+import type { Crossings } from '../routing/crossings.js';
 import type {
   BackfillAction,
   Difference,
   FerryControl,
   LeaveAnswer,
   MigrationReport,
+  NodeStatus,
   PhaseRequest,
   SideStatus,
   Status,
@@ -69,6 +71,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         fallbacks: counters.fallbacks + counters.cascades,
         errors: counters.errors,
       },
+      crossSlot: { total: board.crossings.total, commands: crossingsOf(board.crossings) },
       mirror: {
         // copies on their way count: 0 means that nothing is owed to the mirror
         backlogOps: (mirror?.lane.backlogOps ?? 0) + (mirror?.copies.active ?? 0),
@@ -85,7 +88,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
 
   ready(): { ok: true } | { ok: false; reason: string } {
     const { board } = this.parts.migration;
-    if (board.authority.state !== 'up') return { ok: false, reason: `the ${board.authority.side} is not reachable` };
+    // while some of a Cluster's nodes are away, the others' slots are served
+    if (board.authority.state === 'down') return { ok: false, reason: `the ${board.authority.side} is not reachable` };
     return { ok: true };
   }
 
@@ -204,7 +208,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
       backfillKeys: { copied: progress.copied, failed: progress.failed },
       verifyDifferences: verify.progress.differences,
       cutoverPauseSeconds: migration.state.lastCutover === null ? null : migration.state.lastCutover.pauseMs / 1000,
-      breakers: [board.source, board.target].map((u) => ({ node: u.endpoint.url, open: u.state === 'down' })),
+      crossSlotCommands: crossingsOf(board.crossings),
+      breakers: [board.source, board.target].flatMap(breakersOf),
     };
   }
 
@@ -217,7 +222,21 @@ export class RunningFerry implements FerryControl, MetricsSource {
           add(prefix === '' ? snake(name) : `${prefix}_${snake(name)}`, part);
       } else lines.push(`${prefix}:${value ?? ''}`);
     };
-    add('', this.status());
+    const { source, target, crossSlot, ...status } = this.status();
+    add('', status);
+    for (const [side, { nodes, ...rest }] of [['source', source] as const, ['target', target] as const]) {
+      add(side, rest);
+      for (const [i, { address, state, slots }] of nodes.entries()) {
+        add(`${side}_node${i}`, `address=${address},state=${state},slots=${slots}`);
+      }
+    }
+    add('cross_slot_total', crossSlot.total);
+    add(
+      'cross_slot_commands',
+      Object.entries(crossSlot.commands)
+        .map((pair) => pair.join('='))
+        .join(','),
+    );
     return `${lines.join('\r\n')}\r\n`;
   }
 
@@ -228,7 +247,28 @@ export class RunningFerry implements FerryControl, MetricsSource {
 
 function sideStatus(upstream: Upstream): SideStatus {
   const { kind, url } = upstream.endpoint;
-  return { kind, url, state: upstream.state, version: upstream.version };
+  return { kind, url, state: upstream.state, version: upstream.version, nodes: nodesOf(upstream) };
+}
+
+function nodesOf({ hasSlots, map, masters }: Upstream): NodeStatus[] {
+  if (!hasSlots) return [];
+  const order = map.owners();
+  const slots = new Map<number, number>();
+  for (let slot = 0; slot < SLOTS; slot++) slots.set(map.owner[slot]!, (slots.get(map.owner[slot]!) ?? 0) + 1);
+  const place = (index: number): number => (order.includes(index) ? order.indexOf(index) : order.length);
+  return [...masters]
+    .sort((a, b) => place(a.index) - place(b.index))
+    .map(({ name, state, index }) => ({ address: name, state, slots: slots.get(index) ?? 0 }));
+}
+
+/** One server at a fixed address by its connection string, others by their own addresses. */
+function breakersOf({ isRouted, masters, endpoint, state }: Upstream): { node: string; open: boolean }[] {
+  if (!isRouted || masters.length === 0) return [{ node: endpoint.url, open: state === 'down' }];
+  return masters.map((node) => ({ node: node.name, open: node.state === 'down' }));
+}
+
+function crossingsOf({ byName }: Crossings): Record<string, number> {
+  return Object.fromEntries([...byName].map(([name, { count }]) => [name, count]));
 }
 
 function phasesOf(history: readonly { at: string; event: string }[]): MigrationReport['phases'] {

@@ -34,6 +34,8 @@ export interface MetricsSnapshot {
   verifyDifferences: Readonly<Record<DifferenceKind, number>>;
   /** null before the first cutover */
   cutoverPauseSeconds: number | null;
+  /** by name, those with keys in several slots of a target that is a Cluster */
+  crossSlotCommands: Readonly<Record<string, number>>;
   breakers: Iterable<{ node: string; open: boolean }>;
 }
 
@@ -65,6 +67,14 @@ export class Metrics {
     this.counter('commands_total', 'Commands forwarded', ['command', 'side'], (counter, now) => {
       for (const { command, side, count } of now.commands) counter.inc({ command, side }, count);
     });
+    this.counter(
+      'cross_slot_commands_total',
+      'Commands that the Cluster will refuse after the cutover',
+      ['command'],
+      (counter, now) => {
+        for (const [command, count] of Object.entries(now.crossSlotCommands)) counter.inc({ command }, count);
+      },
+    );
     this.counter('fallback_reads_total', 'Reads asked again on the source', [], (counter, now) => {
       counter.inc(now.fallbackReads);
     });

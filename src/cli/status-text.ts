@@ -25,10 +25,15 @@ export function statusText(status: Status): string {
 }
 
 /** What a person should look at; empty when all is well. */
-export function troubles({ source, target, mirror, backfill, verify }: Status): string[] {
+export function troubles({ source, target, authority, mirror, backfill, verify, crossSlot }: Status): string[] {
   const found: string[] = [];
-  if (source.state !== 'up') found.push(`The source is ${source.state}.`);
-  if (target.state !== 'up') found.push(`The target is ${target.state}.`);
+  if (source.state !== 'up') found.push(`The source is ${source.state}${downNodesText(source)}.`);
+  if (target.state !== 'up') found.push(`The target is ${target.state}${downNodesText(target)}.`);
+  if (crossSlot.total > 0 && authority === 'source') {
+    const names = Object.entries(crossSlot.commands).map(([name, count]) => `${name} (${number(count)})`);
+    const what = `${number(crossSlot.total)} commands had keys in several slots`;
+    found.push(`${what}, which the target will refuse after the cutover: ${names.join(', ')}.`);
+  }
   if (mirror.uncertain > 0) found.push(`${number(mirror.uncertain)} writes have an unknown outcome.`);
   if (mirror.dirtySlots > 0) found.push(`${number(mirror.dirtySlots)} slots are dirty as a whole.`);
   if (backfill.failed > 0) found.push(`The backfill could not copy ${number(backfill.failed)} keys.`);
@@ -79,7 +84,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-function sideText({ kind, url, state, version }: SideStatus, isAuthority: boolean): string {
-  const what = version === '' ? kind : `${kind}, Redis ${version}`;
+function downNodesText({ nodes }: SideStatus): string {
+  const down = nodes.filter(({ state }) => state === 'down').map(({ address, slots }) => `${address} (${slots} slots)`);
+  return down.length === 0 ? '' : `, these nodes are down: ${down.join(', ')}`;
+}
+
+function sideText({ kind, url, state, version, nodes }: SideStatus, isAuthority: boolean): string {
+  const size = nodes.length === 0 ? '' : ` of ${nodes.length} masters`;
+  const what = version === '' ? `${kind}${size}` : `${kind}${size}, Redis ${version}`;
   return `${url} (${what}) ${state}${isAuthority ? ', authority' : ''}`;
 }

@@ -28,7 +28,7 @@ import { clusterCommand, isClusterCommand } from './cluster/commands.js';
 import { withClusterFields } from './cluster/info-fields.js';
 import { presentsCluster } from './cluster/presents.js';
 import { sessionCommand } from './connection-commands.js';
-import { noteCrossing } from './crossing.js';
+import { mayCross, noteCrossing } from './crossing.js';
 import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
 import { withSection } from './info-section.js';
@@ -138,12 +138,15 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
 
 function read(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { board } = session;
-  if (!command.singleKey && board.target.hasSlots) noteCrossing(session, command, scanner);
-  if (!board.rules.readsTarget) return pass(session, command, scanner, NO_BUCKET);
+  if (!board.rules.readsTarget) {
+    if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
+    return pass(session, command, scanner, NO_BUCKET);
+  }
   const argument = onlyKey(command, scanner);
   if (argument < 0) {
     // several keys, or no miss to tell: the authority, and after all unanswered target reads
     if (session.reads.targetTotal > 0) return stall(session);
+    if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
     return pass(session, command, scanner, ANY_BUCKET);
   }
   const { frame, starts, ends } = scanner;
@@ -223,7 +226,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   if (!board.rules.mirrored) {
     if (command.name === 'script|flush') board.scripts.forget();
     if (session.reads.targetTotal > 0) return stall(session);
-    if (!command.singleKey && board.target.hasSlots) noteCrossing(session, command, scanner);
+    if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
     session.writtenPlace = placeOn(board.authority, command, session.db, scanner);
     return pass(session, command, scanner, NO_BUCKET);
   }
@@ -240,7 +243,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
     const several = slots.first < 0 || slots.more !== null;
     if (several || session.reads.targetReadsOn(slots.first) > 0) return stall(session);
   }
-  if (slots.more !== null && board.target.hasSlots) noteCrossing(session, command, scanner);
+  if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
   const lane = session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = WRITE;

@@ -22,7 +22,7 @@ import { reset } from './reset.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
-import { dropWatch } from './watch.js';
+import { dropWatch, type Watch } from './watch.js';
 import { wireFor } from './wire.js';
 
 interface Queued {
@@ -138,7 +138,7 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.answeredBy = session.board.rules.authority;
   op.laneId = lane.id;
   op.place = watch === null ? transaction.place : watch.place;
-  if (transaction.placeOnTarget === ACROSS) session.board.crossings.count('MULTI');
+  if (placeOnTarget(transaction, watch) === ACROSS) session.board.crossings.count('MULTI');
   op.elements = transaction.queued.map(
     (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end, wireOf(session, q)),
   );
@@ -156,6 +156,11 @@ function execute(session: Session, transaction: Transaction): boolean {
   takeSlots(op, transaction);
   if (!session.board.ledger.admit(op)) session.parkedOp = op;
   return true;
+}
+
+/** Of its keys, and of those that it depends on. */
+function placeOnTarget(transaction: Transaction, watch: Watch | null): number {
+  return watch === null ? transaction.placeOnTarget : together(transaction.placeOnTarget, watch.placeOnTarget);
 }
 
 function wireOf(session: Session, q: Queued): Buffer | null {

@@ -8,13 +8,13 @@
  * answers nil as if a key had changed, which is what clients retry. https://redis.io/commands/watch
  */
 import type { Command } from '../commands/table.js';
-import type { CommandLane } from '../lanes/command-lane.js';
+import { ANY_NODE, type CommandLane } from '../lanes/command-lane.js';
 import { IGNORED } from '../lanes/multi.js';
 import type { Pin } from '../lanes/pins.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand, OK } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
-import { ACROSS, placeOn } from '../routing/placement.js';
+import { ACROSS, placeOn, together } from '../routing/placement.js';
 import { CROSSSLOT } from './fan-out/plan.js';
 import { pass } from './forward.js';
 import { refuse } from './refusal.js';
@@ -35,6 +35,8 @@ export class Watch {
     private readonly pin: Pin,
     /** The slot of what is watched: a transaction on another one could not be decided by the same node. */
     readonly place: number,
+    /** The same on a target that is a Cluster (routing/placement.ts). */
+    public placeOnTarget: number,
   ) {
     pin.onCut = () => {
       this.isBroken = true;
@@ -78,14 +80,17 @@ export function watchKeys(session: Session, command: Command, scanner: RequestSc
     endWatch(session);
     watch = null;
   }
-  const { authority } = session.board;
+  const { authority, target, rules } = session.board;
   const place = placeOn(authority, command, session.db, scanner);
+  const placeOnTarget = rules.authority === 'source' ? placeOn(target, command, session.db, scanner) : ANY_NODE;
   if (place === ACROSS || (watch !== null && !watch.isOver && watch.place !== place)) return refuse(session, CROSSSLOT);
   if (watch === null || watch.isOver) {
     // what was sent on the shared connection comes first
     if (session.hasInFlight) return false;
-    session.watch = new Watch(authority, authority.pins.take(session.identity, session.db, session.resp), place);
-  }
+    const pin = authority.pins.take(session.identity, session.db, session.resp);
+    session.watch = new Watch(authority, pin, place, placeOnTarget);
+  } else watch.placeOnTarget = together(watch.placeOnTarget, placeOnTarget);
+  if (placeOnTarget === ACROSS) session.board.crossings.count('WATCH');
   return pass(session, command, scanner, ANY_BUCKET);
 }
 

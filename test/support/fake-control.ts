@@ -114,10 +114,11 @@ export function freshStatus(): Status {
     authority: 'source',
     listen: '127.0.0.1:6380',
     uptimeSeconds: 1,
-    source: { ...side, url: 'redis://a' },
-    target: { ...side, url: 'redis://b' },
+    source: { ...side, url: 'redis://a', nodes: [] },
+    target: { ...side, url: 'redis://b', nodes: [] },
     clients: { connected: 0, blocked: 0, subscribed: 0 },
     commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0 },
+    crossSlot: { total: 0, commands: {} },
     mirror: { backlogOps: 0, backlogBytes: 0, dirtyKeys: 0, dirtySlots: 0, uncertain: 0 },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
@@ -148,6 +149,7 @@ function freshSnapshot(): MetricsSnapshot {
     backfillKeys: { copied: 10, failed: 1 },
     verifyDifferences: { missing: 1, extra: 0, type: 0, value: 0, ttl: 0 },
     cutoverPauseSeconds: null,
+    crossSlotCommands: { MULTI: 12 },
     breakers: [{ node: '127.0.0.1:1', open: true }],
   };
 }

@@ -71,7 +71,7 @@ describe('reading', () => {
     expect(code).toBe(200);
     expect(body).toEqual(control.current);
     expect(Object.keys(body)).toEqual(
-      'version phase epoch authority listen uptimeSeconds source target clients commands mirror backfill verify lastCutover'.split(
+      'version phase epoch authority listen uptimeSeconds source target clients commands crossSlot mirror backfill verify lastCutover'.split(
         ' ',
       ),
     );
@@ -261,6 +261,7 @@ test('metrics have the names of the contract', async () => {
     'ferry_phase{phase="source-only"} 0',
     'ferry_backfill_keys_total{result="copied"} 10',
     'ferry_verify_differences{kind="missing"} 1',
+    'ferry_cross_slot_commands_total{command="MULTI"} 12',
     'ferry_breaker_open{node="127.0.0.1:1"} 1',
   ]) {
     expect(text.split('\n')).toContain(line);

@@ -50,6 +50,30 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'a scan that spans a cutover must begin anew on the other server',
   },
   {
+    commands: list('mget mset del unlink exists touch'),
+    what: 'with keys in several slots of a Cluster, Ferry asks each slot for its part and puts the reply together; the Cluster itself would answer CROSSSLOT. Parts are executed one by one: another client may see some of them done and some not',
+    why: 'clients of one server use them with any keys',
+  },
+  {
+    commands: list(
+      'dbsize keys scan randomkey flushall flushdb script|load script|exists script|flush script|kill function|load function|delete function|flush function|restore function|kill pubsub|channels pubsub|numsub pubsub|numpat pubsub|shardchannels pubsub|shardnumsub memory|purge slowlog|reset latency|reset',
+    ),
+    what: 'of a Cluster all masters are asked, and their answers become one',
+    why: 'clients see one server',
+  },
+  {
+    commands: list(
+      'info config|get slowlog|get slowlog|len latency|latest latency|history latency|doctor memory|stats memory|doctor role time lastsave acl|log function|list function|dump function|stats command echo',
+    ),
+    what: 'of a Cluster one master answers, for itself',
+    why: 'what they tell cannot be added up, or is the same everywhere',
+  },
+  {
+    commands: list('watch'),
+    what: 'on a Cluster, keys in several slots are refused (CROSSSLOT), and so is a transaction in another slot than what is watched, also where one node serves them all',
+    why: 'the slots may be served by different nodes at the next moment',
+  },
+  {
     commands: list('monitor'),
     what: "shows what the authority executes, with Ferry's addresses and its own commands among it",
     why: "it is the server's stream",

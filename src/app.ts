@@ -163,6 +163,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     admin = await startAdminServer(control, control, config.admin, log);
   } catch (error) {
     await closeAll();
+    // refused before anybody was served: the next start is the first one again
+    if (isFirstStart && error instanceof StartError) await directory.remove();
     throw error;
   }
   log.info(

@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandTable } from '../commands/table.js';
+import { StartError } from '../config/errors.js';
 import type { Identity } from '../lanes/identity.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
@@ -18,6 +19,7 @@ import type { Backfill } from './backfill.js';
 import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Swapping } from './transition.js';
+import { unheldDatabases, unheldOn } from './unheld-databases.js';
 import { usedDatabases } from './used-databases.js';
 import type { Verify } from './verify.js';
 
@@ -75,7 +77,14 @@ export class PhaseSwap implements Swapping {
       await this.migration.update({ clean: false }); // it is carried into the mirrored phases
       return;
     }
+    const unheld = isFirstStart
+      ? await unheldDatabases(board.source, board.target)
+      : unheldOn(board.authority, await usedDatabases(board.authority), board.follower);
+    // clients that are being served must not be left alone for what somebody put into another database meanwhile
+    if (unheld !== null && isFirstStart) throw new StartError(1, unheld.message);
+    if (unheld !== null) this.log.error({ reason: unheld.message }, 'databases not mirrored');
     for (const db of (await usedDatabases(board.authority)).keys()) {
+      if (!board.follower.holds(db)) continue;
       await board.databases
         .admit(db, board.follower)
         .catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
@@ -117,10 +126,12 @@ export class PhaseSwap implements Swapping {
     if (!needsMirror) return blockers;
     await this.learnCommands(follower, false);
     await this.learnCommands(authority, false);
-    for (const user of this.users()) {
+    for (const db of new Set(this.users().map((user) => user.db))) {
       await board.databases
-        .prove(user.db)
-        .catch((error: Error) => blockers.push({ code: 'database-unusable', message: `${error.message}.` }));
+        .prove(db)
+        .catch((error: Error) =>
+          blockers.push({ code: 'database-unusable', message: `Clients use it: ${error.message}.` }),
+        );
     }
     if (authority !== board.authority) blockers.push(...(await this.checkScripts(authority)));
     this.prepared = this.makeMirror(authority, follower);

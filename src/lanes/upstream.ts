@@ -249,6 +249,11 @@ export class Upstream implements Routes, DiscoveredSide {
     return here === this.endpoint.db ? mappedDb : here === mappedDb ? -1 : here;
   }
 
+  /** Can this side have that logical database at all? A Cluster has one only. */
+  holds(db: number): boolean {
+    return !this.hasSlots || db === this.logicalDb(0);
+  }
+
   /** The slot of a logical key on this side. */
   slotOf(_db: number, buf: Buffer, start: number, end: number): number {
     return this.hasSlots ? keySlot(buf, start, end) : ANY_NODE;

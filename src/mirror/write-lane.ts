@@ -125,7 +125,7 @@ export class WriteLane {
         return handshakeSteps(lane, {
           credentials: upstream.own.reread(),
           connectionName: upstream.nameFor('mirror'),
-          dbs: dbs.map((db) => upstream.dbHere(db)),
+          dbs: upstream.hasSlots ? [] : dbs.map((db) => upstream.dbHere(db)),
           onRunId: (runId) => upstream.sawRunId(lane, runId),
           onSelected: (here) => {
             for (const db of dbs) if (upstream.dbHere(db) === here) this.usable.add(db);

@@ -6,7 +6,7 @@
  * it ended; without it writes may have been in flight, so the sides count as unproven.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPhase, type Phase } from './phase.js';
 
@@ -100,6 +100,12 @@ export class StateDirectory {
     const next = this.saving.catch(() => {}).then(() => this.write(state));
     this.saving = next;
     return next;
+  }
+
+  /** Nothing was begun: as if there had been no `save`. */
+  async remove(): Promise<void> {
+    await this.saving.catch(() => {});
+    await rm(join(this.path, FILE), { force: true });
   }
 
   private async write(state: MigrationState): Promise<void> {

@@ -27,6 +27,13 @@ export class Databases {
     this.used.add(home);
   }
 
+  /** Why a side can never have that database, in a sentence; null when nothing is against it. */
+  refusalOf(db: number): string | null {
+    const side = this.sides.find((one) => !one.holds(db));
+    if (side === undefined) return null;
+    return `database ${db} cannot be used on the ${side.side}: a Cluster has only one, which is database ${side.logicalDb(0)} here (--db-prefix gives the keys of others a place in it)`;
+  }
+
   /** Resolves when `db` may be mirrored. One proof at a time per database. */
   prove(db: number): Promise<void> {
     if (this.used.has(db)) return Promise.resolve();
@@ -43,14 +50,17 @@ export class Databases {
     try {
       await this.prove(db);
     } catch (error) {
-      if (follower.state === 'up') throw error;
+      if (follower.state === 'up' || this.refusalOf(db) !== null) throw error;
       this.awaited.add(db);
     }
   }
 
   private async proveOn(db: number): Promise<void> {
+    const refusal = this.refusalOf(db);
+    if (refusal !== null) throw new Error(refusal);
     const [other] = this.used;
-    for (const side of this.sides) await proveDistinct(side, db, other ?? 0);
+    // a Cluster has one database, and no SELECT that could be ignored
+    for (const side of this.sides) if (!side.hasSlots) await proveDistinct(side, db, other ?? 0);
     this.used.add(db);
     this.awaited.delete(db);
   }

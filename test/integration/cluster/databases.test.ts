@@ -1,0 +1,176 @@
+/**
+ * Databases other than 0 and a Cluster, which has only one: refused with the list of what is there, or the source's own
+ * database mapped to the Cluster's, or kept apart there by a prefix (db-prefix).
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startFerry } from '../../../src/app.js';
+import { type ConfigOverrides, defaultConfig } from '../../../src/config/config.js';
+import { startCluster } from '../../support/cluster.js';
+import { startRedis } from '../../support/redis.js';
+import { text, Wire } from '../journey/wire.js';
+import type { Deployment } from './deployment.js';
+import { Voyage } from './voyage.js';
+
+const opened: { close(): Promise<void> | void }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+/** Three masters, no replicas: nothing fails over here. */
+async function cluster(): Promise<Deployment> {
+  const started = await startCluster({ replicasPerMaster: 0 });
+  return {
+    kind: 'cluster',
+    url: started.url,
+    ports: async () => started.nodes.map(({ port }) => port),
+    cluster: started,
+    sentinels: null,
+    stop: () => started.stop(),
+  };
+}
+
+async function standalone(db = 0, args: string[] = []): Promise<Deployment> {
+  const server = await startRedis({ args });
+  return {
+    kind: 'standalone',
+    url: `redis://127.0.0.1:${server.port}/${db}`,
+    ports: async () => [server.port],
+    cluster: null,
+    sentinels: null,
+    stop: () => server.stop(),
+  };
+}
+
+async function between(source: Deployment, target: Deployment, config: ConfigOverrides = {}): Promise<Voyage> {
+  const voyage = await Voyage.between(source, target, config);
+  opened.push(voyage);
+  return voyage;
+}
+
+async function wireTo(port: number, db = 0): Promise<Wire> {
+  const wire = await Wire.open(port);
+  opened.push(wire);
+  if (db !== 0) expect(text(await wire.send('SELECT', db))).toBe('OK');
+  return wire;
+}
+
+async function fill(deployment: Deployment, sizes: Record<number, number>): Promise<void> {
+  const wire = await wireTo((await deployment.ports())[0]!);
+  for (const [db, keys] of Object.entries(sizes)) {
+    await wire.send('SELECT', db);
+    await wire.send('EVAL', `for i = 1, ${keys} do redis.call('SET', 'k' .. i, 'in ${db}') end`, 0);
+  }
+}
+
+describe('without a prefix', () => {
+  test('the step is refused once, with every database that has no place and its number of keys', async () => {
+    const [source, target] = await Promise.all([standalone(), cluster()]);
+    await fill(source, { 0: 10, 1: 1204, 3: 1, 7: 2 });
+    const voyage = await between(source, target);
+    const client = await wireTo(voyage.ferry.port, 1);
+    const refused = await voyage.phase('dual-write');
+    expect(refused).toMatchObject({ ok: false, blockers: [{ code: 'database-unusable' }] });
+    if (refused.ok) return;
+    expect(refused.blockers).toHaveLength(1);
+    const { message } = refused.blockers[0]!;
+    expect(message).toContain('target is a Cluster');
+    expect(message).toContain('db1: 1,204 keys, db3: 1 key, db7: 2 keys.');
+    expect(message).toContain('--db-prefix 1=db1:,3=db3:,7=db7:');
+    expect(await voyage.phase('dual-write', { force: true })).toMatchObject({ ok: false });
+    expect(voyage.status.phase).toBe('source-only');
+
+    // nothing was changed: clients go on in all databases
+    expect(text(await client.send('GET', 'k1204'))).toBe('in 1');
+    for (const db of [1, 3, 7]) {
+      await client.send('SELECT', db);
+      await client.send('FLUSHDB');
+    }
+    // a client that uses such a database is in the way too, though nothing is in it
+    expect(await voyage.phase('dual-write')).toMatchObject({
+      ok: false,
+      blockers: [{ code: 'database-unusable', message: expect.stringContaining('database 7') }],
+    });
+    await client.send('SELECT', 0);
+    await voyage.goTo('dual-write');
+    expect(text(await client.send('SELECT', 1))).toMatch(/^\(error\) FERRY database 1 .* target.*Cluster.*db-prefix/);
+    expect(text(await client.send('MOVE', 'k1', 1))).toMatch(/^\(error\) FERRY database 1 /);
+    expect(text(await client.send('COPY', 'k1', 'k2', 'DB', 1))).toMatch(/^\(error\) FERRY database 1 /);
+    expect(text(await client.send('GET', 'k1'))).toBe('in 0');
+
+    await voyage.backfill();
+    expect(await voyage.verify()).toEqual([]);
+    await voyage.goTo('target-read');
+    await voyage.goTo('target-first');
+    // the Cluster's own words, now that it answers
+    expect(text(await client.send('SELECT', 1))).toBe('(error) ERR SELECT is not allowed in cluster mode');
+    expect(text(await client.send('GET', 'k1'))).toBe('in 0');
+    await voyage.goTo('target-only');
+    expect(text(await client.send('SELECT', 1))).toBe('(error) ERR SELECT is not allowed in cluster mode');
+  }, 60_000);
+
+  test('a Ferry that is to begin in such a phase does not start, however often it is tried', async () => {
+    const [source, target] = await Promise.all([standalone(), cluster()]);
+    opened.push({ close: () => source.stop() }, { close: () => target.stop() });
+    await fill(source, { 0: 1, 2: 3 });
+    const stateDir = mkdtempSync(join(tmpdir(), 'ferry-databases-'));
+    opened.push({ close: () => rmSync(stateDir, { recursive: true, force: true }) });
+    const config = defaultConfig({
+      source: source.url,
+      target: target.url,
+      listen: { host: '127.0.0.1', port: 0 },
+      admin: { port: 0 },
+      stateDir,
+      phase: 'dual-write',
+    });
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await expect(startFerry(config)).rejects.toMatchObject({
+        exitCode: 1,
+        message: expect.stringContaining('db2: 3 keys.'),
+      });
+    }
+    await (await wireTo((await source.ports())[0]!, 2)).send('FLUSHDB');
+    const ferry = await startFerry(config);
+    opened.push({ close: () => ferry.stop() });
+    expect(ferry.control.status().phase).toBe('dual-write');
+  }, 60_000);
+
+  test('what a standalone target has in other databases has no place on a Cluster that is the source', async () => {
+    const [source, target] = await Promise.all([cluster(), standalone()]);
+    await fill(target, { 4: 5 });
+    const voyage = await between(source, target);
+    expect(await voyage.phase('dual-write')).toMatchObject({
+      ok: false,
+      blockers: [{ code: 'database-unusable', message: expect.stringMatching(/source is a Cluster.*db4: 5 keys\./) }],
+    });
+  }, 60_000);
+
+  test("the database of the source's URL is the Cluster's only one, in every phase", async () => {
+    const [source, target] = await Promise.all([standalone(3), cluster()]);
+    await fill(source, { 0: 2, 3: 50 });
+    const voyage = await between(source, target);
+    const client = await wireTo(voyage.ferry.port);
+    expect(text(await client.send('GET', 'k50'))).toBe('in 3');
+    expect(await voyage.phase('dual-write')).toMatchObject({
+      ok: false,
+      blockers: [{ code: 'database-unusable', message: expect.stringMatching(/database 3 here.* db0: 2 keys\./) }],
+    });
+    await (await wireTo((await source.ports())[0]!)).send('FLUSHDB');
+    await voyage.readyForCutover();
+    await client.send('SET', 'live', 'in target-read');
+    expect(text(await client.send('GET', 'live'))).toBe('in target-read');
+    await voyage.goTo('target-first');
+    expect(text(await client.send('GET', 'k50'))).toBe('in 3');
+    expect(text(await client.send('SELECT', 3))).toBe('OK');
+    await client.send('SET', 'live', 'in target-first');
+    expect(await voyage.verify()).toEqual([]);
+    await voyage.goTo('target-read');
+    await voyage.settled();
+    const onSource = await wireTo((await source.ports())[0]!, 3);
+    expect(text(await onSource.send('GET', 'live'))).toBe('in target-first');
+    expect(await target.cluster!.dbsize()).toBe(51);
+    expect(text(await onSource.send('DBSIZE'))).toBe('51');
+  }, 60_000);
+});

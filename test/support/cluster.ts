@@ -13,11 +13,20 @@
  *   moveSlot, reshard          whole moves, live; `beginMove` for a test that wants to stay in the middle (slot-move.ts).
  *                              A master that loses its last slot becomes a replica of the one that got it
  */
+import {
+  type Ask,
+  introduce,
+  memberArgs,
+  replicate,
+  strangers,
+  unrest,
+  viewOf,
+} from '../../src/cli/demo/cluster-formation.js';
+import { freeClusterPort } from '../../src/cli/demo/cluster-ports.js';
+import { type NodeView, ownerOf, type SlotRange } from '../../src/cli/demo/cluster-view.js';
 import { list, text } from '../integration/journey/wire.js';
-import { freeClusterPort } from './cluster-ports.js';
-import { doubt, type NodeView, ownerOf, readView, rolesAndSlots, type SlotRange } from './cluster-view.js';
 import { eventually } from './eventually.js';
-import { infoField, NodeWires } from './node-wires.js';
+import { NodeWires } from './node-wires.js';
 import { type RedisServer, startRedis } from './redis.js';
 import { type MoveOptions, SlotMove } from './slot-move.js';
 
@@ -45,7 +54,6 @@ export interface ClusterMaster {
   readonly slots: readonly SlotRange[];
 }
 
-const SLOT_COUNT = 16384;
 const PORT_ATTEMPTS = 5;
 const SETTLE_MS = 20_000;
 const FAILOVER_MS = 30_000;
@@ -81,10 +89,7 @@ async function startNode(args: string[], wires: NodeWires): Promise<ClusterNode>
 }
 
 function argsOf(index: number, options: ClusterOptions): string[] {
-  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(options.clusterNodeTimeoutMs ?? 1500)];
-  // a replica may take over however long it has been cut off, and is found and filled without waiting for others
-  args.push('--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0');
-  args.push('--repl-ping-replica-period', '1', '--shutdown-timeout', '0');
+  const args = memberArgs(options.clusterNodeTimeoutMs ?? 1500);
   if (options.password !== undefined) args.push('--requirepass', options.password, '--masterauth', options.password);
   const hostname = options.hostnames?.[index];
   if (hostname !== undefined) {
@@ -96,6 +101,7 @@ function argsOf(index: number, options: ClusterOptions): string[] {
 export class Cluster {
   /** One slot of each master that `killMaster` killed: it tells who replaced the node. */
   private readonly slotOfKilled = new Map<string, number>();
+  private readonly askNode: Ask = (port, ...command) => this.wires.askText(port, ...command);
 
   constructor(
     /** all that were started, whatever became of them */
@@ -200,16 +206,7 @@ export class Cluster {
 
   /** Resolves when the nodes that run agree on who is what, find the cluster ok, and no replica's link is down. */
   async settled(): Promise<void> {
-    await eventually('a settled cluster', SETTLE_MS, async () => {
-      const running = this.running();
-      const ids = running.map(({ nodeId }) => nodeId);
-      const views = await Promise.all(running.map((node) => this.view(node)));
-      const agreed = new Set(views.map(rolesAndSlots)).size === 1;
-      const doubts = views.map((view) => doubt(view, ids)).filter((why) => why !== '');
-      if (doubts.length > 0 || !agreed) return doubts[0] ?? 'agreement';
-      const states = await Promise.all(running.map(({ port }) => this.unready(port)));
-      return states.find((state) => state !== '') ?? '';
-    });
+    await eventually('a settled cluster', SETTLE_MS, () => unrest(this.running(), this.askNode));
   }
 
   // ── data
@@ -235,33 +232,16 @@ export class Cluster {
 
   /** Once, by startCluster: the first `masters` nodes share the slots, the others become their replicas in turn. */
   async form(masters: number): Promise<void> {
-    const { nodes } = this;
-    const order = (node: ClusterNode, ...words: (string | number)[]) => this.wires.ask(node.port, 'CLUSTER', ...words);
-    // epochs of their own from the start: else the nodes have to find out, pair by pair, that theirs are the same
-    await Promise.all(nodes.map((node, i) => order(node, 'SET-CONFIG-EPOCH', i + 1)));
-    await Promise.all(nodes.slice(0, masters).map((node, i) => order(node, 'ADDSLOTSRANGE', ...share(i, masters))));
-    // everybody meets everybody at once, which is quicker than to wait for gossip
-    const meetings = nodes.flatMap((node, i) => nodes.slice(i + 1).map((other) => [node, other] as const));
-    await Promise.all(meetings.map(([node, other]) => order(node, 'MEET', '127.0.0.1', other.port)));
-    const ids = nodes.map(({ nodeId }) => nodeId);
-    await eventually('the meeting of the nodes', SETTLE_MS, async () => {
-      const views = await Promise.all(nodes.map((node) => this.view(node)));
-      return views.map((view) => doubt(view, ids)).find((why) => why !== '') ?? '';
-    });
-    await Promise.all(nodes.slice(masters).map((node, i) => order(node, 'REPLICATE', nodes[i % masters]!.nodeId)));
+    const { nodes, askNode } = this;
+    await introduce(nodes, masters, askNode);
+    await eventually('the meeting of the nodes', SETTLE_MS, () => strangers(nodes, askNode));
+    await replicate(nodes, masters, askNode);
     await this.settled();
   }
 
   private async view(of: ClusterNode | undefined = this.running()[0]): Promise<NodeView[]> {
     if (of === undefined) throw new Error('no node of the cluster runs');
-    return readView(await this.wires.askText(of.port, 'CLUSTER', 'NODES'));
-  }
-
-  private async unready(port: number): Promise<string> {
-    const state = infoField(await this.wires.askText(port, 'CLUSTER', 'INFO'), 'cluster_state');
-    if (state !== 'ok') return `state ok of ${port}, which is ${state}`;
-    const link = infoField(await this.wires.askText(port, 'INFO', 'replication'), 'master_link_status');
-    return link === 'down' ? `the link of ${port} to its master` : '';
+    return viewOf(of.port, this.askNode);
   }
 
   private running(): ClusterNode[] {
@@ -273,11 +253,6 @@ export class Cluster {
     if (found === undefined) throw new Error(`no node of the cluster has the id '${nodeId}'`);
     return found;
   }
-}
-
-function share(index: number, masters: number): SlotRange {
-  const first = (i: number): number => Math.floor((i * SLOT_COUNT) / masters);
-  return [first(index), first(index + 1) - 1];
 }
 
 function isRunning(node: RedisServer): boolean {

@@ -8,8 +8,9 @@
  * A killed data node that is started again is what it was at first (the first one: an empty master), until the
  * Sentinels make it a replica, which takes them some 10 seconds.
  */
+
+import { freeClusterPort } from '../../src/cli/demo/cluster-ports.js';
 import { list, text } from '../integration/journey/wire.js';
-import { freeClusterPort } from './cluster-ports.js';
 import { eventually } from './eventually.js';
 import { infoField, NodeWires } from './node-wires.js';
 import { type RedisServer, startRedis } from './redis.js';

@@ -1,6 +1,6 @@
 /**
  * What one node believes about its cluster: CLUSTER NODES, read. Nodes learn of each other's roles and slots by
- * gossip, so views of the same moment differ; a test waits until they do not.
+ * gossip, so views of the same moment differ; whoever depends on it waits until they do not.
  *
  *   <id> <ip:port@busport[,hostname]> <flags> <master|-> <ping> <pong> <epoch> <connected|disconnected> <slots>…
  */

@@ -1,9 +1,9 @@
 /**
- * Reads every recorded key from a server, directly, and judges it against the record.
+ * Reads every recorded key from a server or a Cluster, directly, and judges it against the record.
  *
  * The shop must be quiet meanwhile (no request in flight), otherwise keys move between being read and being judged.
  */
-import { Redis } from 'ioredis';
+import { askDirectly, type Direct, openDirectly } from './direct.js';
 import type { Expectation } from './expectations.js';
 import type { WriteRecord } from './record.js';
 
@@ -30,25 +30,25 @@ export async function auditServer(record: WriteRecord, url: string): Promise<Aud
     undecidedKeys: 0,
     examples: [],
   };
-  const redis = new Redis(url, { protocol: 2, maxRetriesPerRequest: 2 });
+  const direct = await openDirectly(url);
   try {
     let batch: Expectation[] = [];
     for (const expectation of record.all()) {
       batch.push(expectation);
       if (batch.length < KEYS_PER_BATCH) continue;
-      await auditBatch(redis, batch, audit);
+      await auditBatch(direct, batch, audit);
       batch = [];
     }
-    await auditBatch(redis, batch, audit);
+    await auditBatch(direct, batch, audit);
   } finally {
-    redis.disconnect();
+    direct.disconnect();
   }
   return audit;
 }
 
-async function auditBatch(redis: Redis, batch: readonly Expectation[], audit: Audit): Promise<void> {
+async function auditBatch(direct: Direct, batch: readonly Expectation[], audit: Audit): Promise<void> {
   const queries = batch.map((expectation) => expectation.queries());
-  const replies = (await redis.pipeline(queries.flat()).exec()) ?? [];
+  const replies = await askDirectly(direct, queries.flat(), 'text');
   const nowMs = Date.now();
   let next = 0;
   batch.forEach((expectation, i) => {

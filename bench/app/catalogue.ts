@@ -97,7 +97,7 @@ export class Catalogue {
     ]);
   }
 
-  /** Takes from the stock by Lua, then books the sale by MULTI. */
+  /** Takes from the stock by Lua, then books the sale by MULTI; hash tags let both do so on a Cluster too. */
   async sell(product: number, quantity: number): Promise<void> {
     const { store } = this;
     const stock = store.record.count(stockKey(product), STOCK);
@@ -108,8 +108,8 @@ export class Catalogue {
       stock.add(-quantity);
       reserved.add(quantity);
     }
-    const sold = store.record.sums('shop:sold', 'hash');
-    const turnover = store.record.count(`shop:turnover:${product % 8}`);
+    const sold = store.record.sums('shop:{sales}:sold', 'hash');
+    const turnover = store.record.count(`shop:{sales}:turnover:${product % 8}`);
     const line = `p${product}`;
     const booking = store
       .redis()

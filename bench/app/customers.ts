@@ -1,5 +1,5 @@
 /**
- * What belongs to one user: session, profile, cart, recently seen, wishlist, orders.
+ * What belongs to one user: session, profile, cart, recently seen, wishlist, orders, last visit.
  *
  * A user's requests take turns, so every reply must be exactly what the record says, reads included. A request that
  * fails half-way leaves all of its user's keys undecided.
@@ -22,9 +22,12 @@ export class Customers {
     private readonly catalogue: Catalogue,
   ) {}
 
-  /** MULTI over a string with a deadline and a hash; a second MULTI keeps a rate limit that lives for seconds. */
+  /**
+   * MULTI over a string with a deadline and a hash; a second MULTI keeps a rate limit that lives for seconds; an MSET of
+   * two keys without a common hash tag, which a Cluster has in two slots.
+   */
   login(user: string): Promise<{ session: string; logins: number }> {
-    return this.inTurn(user, async ({ session, profile }) => {
+    return this.inTurn(user, async ({ session, profile, seen, device }) => {
       const { store } = this;
       const rate = store.record.fleeting(`shop:{${user}}:rate`, RATE_WINDOW_SECONDS * 1000);
       const token = store.next(`${user}-`);
@@ -46,7 +49,10 @@ export class Customers {
           2,
           redis.multi().set(rate.key, 0, 'EX', RATE_WINDOW_SECONDS, 'NX').incr(rate.key).exec(),
         ),
+        store.write([seen, device], 1, redis.mset(seen.key, token, device.key, `browser of ${token}`)),
       ]);
+      seen.set(token);
+      device.set(`browser of ${token}`);
       session.set(token, { ms: SESSION_TTL_SECONDS * 1000, sentAtMs, ackedAtMs: Date.now() });
       profile.fields.set('name', `user ${user}`).set('session', token);
       this.expectField(profile, 'logins', String(Number(profile.fields.get('logins') ?? 0) + 1), logins);
@@ -56,16 +62,17 @@ export class Customers {
 
   /** Reads all of a user's keys in one pipeline and prolongs the session. */
   visit(user: string): Promise<{ session: string | null; cart: Record<string, string>; recent: string[] }> {
-    return this.inTurn(user, async ({ session, profile, cart, recent, wishlist }) => {
+    return this.inTurn(user, async ({ session, profile, cart, recent, wishlist, seen, device }) => {
       const { record } = this.store;
       const redis = this.store.redis();
       const sentAtMs = Date.now();
-      const [token, lines, items, logins, wishes, prolonged] = await Promise.all([
+      const [token, lines, items, logins, wishes, last, prolonged] = await Promise.all([
         redis.get(session.key),
         redis.hgetall(cart.key),
         redis.lrange(recent.key, 0, -1),
         redis.hget(profile.key, 'logins'),
         redis.scard(wishlist.key),
+        redis.mget(seen.key, device.key),
         this.store.write([session], 1, redis.expire(session.key, SESSION_TTL_SECONDS)),
       ]);
       const alive = session.value !== null;
@@ -77,6 +84,7 @@ export class Customers {
         record.mustBe(`HGETALL ${cart.key}`, sorted(Object.entries(lines)), sorted(cart.fields));
         record.mustBe(`LRANGE ${recent.key}`, items.join(), recent.items.join());
         record.mustBe(`SCARD ${wishlist.key}`, wishes, wishlist.members.size);
+        record.mustBe(`MGET ${seen.key} ${device.key}`, last.join(), [seen.value, device.value].join());
       }
       return { session: token, cart: lines, recent: items };
     });
@@ -159,6 +167,8 @@ export class Customers {
       recent: record.items(`shop:{${user}}:recent`),
       wishlist: record.members(`shop:{${user}}:wishlist`),
       orders: record.items(`shop:{${user}}:orders`),
+      seen: record.text(`shop:seen:${user}`),
+      device: record.text(`shop:device:${user}`),
     };
   }
 

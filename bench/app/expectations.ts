@@ -12,6 +12,8 @@
  * effect later. Then only lower bounds hold.
  */
 
+import type { DirectCommand } from './direct.js';
+
 export interface Verdict {
   /** acknowledged writes of which nothing is to be seen */
   lost: number;
@@ -25,7 +27,7 @@ export abstract class Expectation {
   undecided = false;
   constructor(readonly key: string) {}
   /** the commands that read the key; `judge` gets their replies in this order */
-  abstract queries(): string[][];
+  abstract queries(): DirectCommand[];
   abstract judge(replies: readonly unknown[], nowMs: number): Verdict;
 }
 
@@ -45,7 +47,7 @@ export class Text extends Expectation {
     this.deadlineToMs = ttl === undefined ? 0 : ttl.ackedAtMs + ttl.ms;
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [
       ['get', this.key],
       ['pttl', this.key],
@@ -68,7 +70,7 @@ export class Text extends Expectation {
 export class Fields extends Expectation {
   readonly fields = new Map<string, string>();
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['hgetall', this.key]];
   }
 
@@ -91,7 +93,7 @@ export class Fields extends Expectation {
 export class Members extends Expectation {
   readonly members = new Set<string>();
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['smembers', this.key]];
   }
 
@@ -109,7 +111,7 @@ export class Members extends Expectation {
 export class Items extends Expectation {
   items: string[] = [];
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['lrange', this.key, '0', '-1']];
   }
 
@@ -141,7 +143,7 @@ export class Count extends Expectation {
     this.total.add(by);
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['get', this.key]];
   }
 
@@ -172,7 +174,7 @@ export class Sums extends Expectation {
     return this.totals.get(member)?.sum ?? 0;
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return this.type === 'hash' ? [['hgetall', this.key]] : [['zrange', this.key, '0', '-1', 'WITHSCORES']];
   }
 
@@ -227,7 +229,7 @@ export class Log extends Expectation {
     this.entries.set(lengthReply - 1, entry);
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['lrange', this.key, '0', '-1']];
   }
 
@@ -260,7 +262,7 @@ export class Latest extends Expectation {
     if (predecessor !== null && !this.ends.delete(predecessor)) this.replacedEarly.add(predecessor);
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['get', this.key]];
   }
 
@@ -282,7 +284,7 @@ export class FirstComer extends Expectation {
     this.winners.push(value);
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['get', this.key]];
   }
 
@@ -305,7 +307,7 @@ export class Fleeting extends Expectation {
     super(key);
   }
 
-  queries(): string[][] {
+  queries(): DirectCommand[] {
     return [['pttl', this.key]];
   }
 

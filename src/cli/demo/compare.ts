@@ -1,11 +1,13 @@
 /**
- * Compares two servers key by key, both directions, every db: existence, type, value, TTL within one second.
+ * Compares two sides key by key, both directions, every db: existence, type, value, TTL within one second. Either may be
+ * a server or a Cluster, of which all masters are read; the dbs that a Cluster lacks are behind prefixes there.
  *
  * It is the demo's own judge and shares nothing with Ferry's verification. Nobody may write meanwhile. A key that
  * differs is looked at again after a moment, up to three times, because keys may expire between the two readings.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { type Direct, type DirectCommand, isCluster, mastersOf, openDirectly } from '../../../bench/app/direct.js';
 import { pipelined, type Reading, readKeys } from './reading.js';
 
 export interface Difference {
@@ -25,6 +27,8 @@ export interface Comparison {
 export interface CompareOptions {
   /** keys that belong to Ferry itself */
   ignore?: (key: Buffer) => boolean;
+  /** db → what the names of its keys begin with in the target's db 0 */
+  targetPrefixes?: ReadonlyMap<number, string>;
   onProgress?: (compared: number) => void;
   /** before looking again at keys that differ */
   roundPauseMs?: number;
@@ -43,12 +47,14 @@ export async function compareServers(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const result: Comparison = { compared: 0, count: 0, differences: [] };
-  const dbs = new Set([...(await usedDbs(source)), ...(await usedDbs(target))]);
+  const prefixes = options.targetPrefixes ?? new Map<number, string>();
+  const dbs = new Set([...(await usedDbs(source)), ...(await usedDbs(target)), ...prefixes.keys()]);
   for (const db of [...dbs].sort((a, b) => a - b)) {
     const sides: Sides = {
       db,
-      source: new Redis(source, { db, protocol: 2, maxRetriesPerRequest: 2 }),
-      target: new Redis(target, { db, protocol: 2, maxRetriesPerRequest: 2 }),
+      source: await openDirectly(source, db),
+      target: await openDirectly(target, prefixes.has(db) ? 0 : db),
+      names: new TargetNames(prefixes.get(db) ?? '', [...prefixes.values()]),
     };
     try {
       const found = await compareDb(sides, options, result);
@@ -64,19 +70,40 @@ export async function compareServers(
 
 interface Sides {
   db: number;
-  source: Redis;
-  target: Redis;
+  source: Direct;
+  target: Direct;
+  names: TargetNames;
+}
+
+/** How a key of one of the source's dbs is called on the target. */
+class TargetNames {
+  constructor(
+    private readonly prefix: string,
+    private readonly prefixes: readonly string[],
+  ) {}
+
+  there(key: Buffer): Buffer {
+    return this.prefix === '' ? key : Buffer.concat([Buffer.from(this.prefix), key]);
+  }
+
+  /** null: it is a key of another db */
+  here(key: Buffer): Buffer | null {
+    const prefix = this.prefixes.find((candidate) => key.indexOf(candidate) === 0) ?? '';
+    return prefix === this.prefix ? key.subarray(Buffer.byteLength(prefix)) : null;
+  }
 }
 
 async function compareDb(sides: Sides, options: CompareOptions, result: Comparison): Promise<Difference[]> {
   const suspects = new Map<string, Buffer>();
   const ignore = options.ignore ?? (() => false);
-  for await (const keys of scan(sides.source, ignore)) {
+  for await (const page of scan(sides.source)) {
+    const keys = page.filter((key) => !ignore(key));
     result.compared += keys.length;
     for (const key of await unequalDumps(sides, keys)) suspects.set(key.toString('latin1'), key);
     options.onProgress?.(result.compared);
   }
-  for await (const keys of scan(sides.target, ignore)) {
+  for await (const page of scan(sides.target)) {
+    const keys = page.map((key) => sides.names.here(key)).filter((key) => key !== null && !ignore(key)) as Buffer[];
     const onSource = await pipelined(
       sides.source,
       keys.map((key) => ['EXISTS', key]),
@@ -102,12 +129,18 @@ async function compareDb(sides: Sides, options: CompareOptions, result: Comparis
 }
 
 /** The cheap look at all keys: equal DUMPs and deadlines need no second one. */
-async function unequalDumps({ source, target }: Sides, keys: readonly Buffer[]): Promise<Buffer[]> {
-  const commands = keys.flatMap((key): [string, Buffer][] => [
+async function unequalDumps({ source, target, names }: Sides, keys: readonly Buffer[]): Promise<Buffer[]> {
+  const looksAt = (key: Buffer): DirectCommand[] => [
     ['PTTL', key],
     ['DUMP', key],
+  ];
+  const [a, b] = await Promise.all([
+    pipelined(source, keys.flatMap(looksAt)),
+    pipelined(
+      target,
+      keys.flatMap((key) => looksAt(names.there(key))),
+    ),
   ]);
-  const [a, b] = await Promise.all([pipelined(source, commands), pipelined(target, commands)]);
   return keys.filter((_, i) => {
     const [ttlA, dumpA, ttlB, dumpB] = [a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]];
     const sameDump = Buffer.isBuffer(dumpA) && Buffer.isBuffer(dumpB) ? dumpA.equals(dumpB) : dumpA === dumpB;
@@ -116,10 +149,11 @@ async function unequalDumps({ source, target }: Sides, keys: readonly Buffer[]):
 }
 
 /** The close look at a few keys, one side right after the other. */
-async function examine({ db, source, target }: Sides, keys: readonly Buffer[]): Promise<[Difference, Buffer][]> {
-  const ttls = keys.map((key): [string, Buffer] => ['PTTL', key]);
-  const [ttlsA, ttlsB] = await Promise.all([pipelined(source, ttls), pipelined(target, ttls)]);
-  const [a, b] = await Promise.all([readKeys(source, keys), readKeys(target, keys)]);
+async function examine({ db, source, target, names }: Sides, keys: readonly Buffer[]): Promise<[Difference, Buffer][]> {
+  const there = keys.map((key) => names.there(key));
+  const ttl = (key: Buffer): DirectCommand => ['PTTL', key];
+  const [ttlsA, ttlsB] = await Promise.all([pipelined(source, keys.map(ttl)), pipelined(target, there.map(ttl))]);
+  const [a, b] = await Promise.all([readKeys(source, keys), readKeys(target, there)]);
   return keys.flatMap((key, i): [Difference, Buffer][] => {
     const judged = judge(a[i]!, b[i]!, Number(ttlsA[i]), Number(ttlsB[i]));
     return judged === null ? [] : [[{ db, key: printable(key), ...judged }, key]];
@@ -150,17 +184,19 @@ function firstDeviation(a: string, b: string): string {
   return `at ${at} of ${a.length} and ${b.length}: ${excerpt(a)} and ${excerpt(b)}`;
 }
 
-async function* scan(redis: Redis, ignore: (key: Buffer) => boolean): AsyncGenerator<Buffer[]> {
-  let cursor = '0';
-  do {
-    const [next, keys] = await redis.scanBuffer(cursor, 'COUNT', SCAN_COUNT);
-    cursor = next.toString();
-    const own = keys.filter((key) => !ignore(key));
-    if (own.length > 0) yield own;
-  } while (cursor !== '0');
+async function* scan(direct: Direct): AsyncGenerator<Buffer[]> {
+  for (const master of mastersOf(direct)) {
+    let cursor = '0';
+    do {
+      const [next, keys] = await master.scanBuffer(cursor, 'COUNT', SCAN_COUNT);
+      cursor = next.toString();
+      yield keys;
+    } while (cursor !== '0');
+  }
 }
 
 async function usedDbs(url: string): Promise<number[]> {
+  if (isCluster(url)) return [0];
   const redis = new Redis(url, { protocol: 2, maxRetriesPerRequest: 2 });
   try {
     return [...(await redis.info('keyspace')).matchAll(/^db(\d+):/gm)].map((match) => Number(match[1]));

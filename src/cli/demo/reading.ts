@@ -1,11 +1,11 @@
 /**
- * What one key holds on one server, in a form that is equal exactly if the key is: independent of how Redis stores it.
+ * What one key holds on one side, in a form that is equal exactly if the key is: independent of how Redis stores it.
  *
  * Used where two DUMPs differ, which they may without a difference (the order inside a hash table, a HyperLogLog's
  * cached count). A stream is its entries, ids and counters, and its groups with their consumers and pending entries;
  * when a pending entry was delivered is compared with tolerance, when a consumer was last seen not at all.
  */
-import type { Redis } from 'ioredis';
+import { askDirectly, type Direct, type DirectCommand } from '../../../bench/app/direct.js';
 
 export interface Reading {
   type: string;
@@ -16,7 +16,7 @@ export interface Reading {
 
 type Reply = Buffer | string | number | null | Reply[];
 
-const READ_BY_TYPE: Record<string, (key: Buffer) => [string, ...(Buffer | string)[]]> = {
+const READ_BY_TYPE: Record<string, (key: Buffer) => DirectCommand> = {
   string: (key) => ['GET', key],
   list: (key) => ['LRANGE', key, '0', '-1'],
   set: (key) => ['SMEMBERS', key],
@@ -25,24 +25,21 @@ const READ_BY_TYPE: Record<string, (key: Buffer) => [string, ...(Buffer | string
   stream: (key) => ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'],
 };
 
-export async function readKeys(redis: Redis, keys: readonly Buffer[]): Promise<Reading[]> {
+export async function readKeys(direct: Direct, keys: readonly Buffer[]): Promise<Reading[]> {
   const types = (
     await pipelined(
-      redis,
+      direct,
       keys.map((key) => ['TYPE', key]),
     )
   ).map(String);
-  const reads = keys.map((key, i) => READ_BY_TYPE[types[i]!]?.(key) ?? (['EXISTS', key] as [string, Buffer]));
-  const replies = await pipelined(redis, reads);
+  const reads = keys.map((key, i) => READ_BY_TYPE[types[i]!]?.(key) ?? (['EXISTS', key] as DirectCommand));
+  const replies = await pipelined(direct, reads);
   return replies.map((reply, i) => interpret(types[i]!, reply));
 }
 
-/** One pipeline of raw commands with Buffer replies; any error reply is thrown. */
-export async function pipelined(redis: Redis, commands: readonly [string, ...(Buffer | string)[]][]): Promise<Reply[]> {
-  if (commands.length === 0) return [];
-  const pipeline = redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
-  return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+/** Raw commands, all at once, with Buffer replies; any error reply is thrown. */
+export async function pipelined(direct: Direct, commands: readonly DirectCommand[]): Promise<Reply[]> {
+  return (await askDirectly(direct, commands, 'bytes')).map(([error, reply]) => {
     if (error !== null) throw error;
     return reply as Reply;
   });

@@ -99,6 +99,7 @@ describe('the audit', () => {
     ['a string that went back to an older value', 1, () => redis.set('shop:{ann}:session', 'ann-0', 'KEEPTTL')],
     ['a TTL', 1, () => redis.persist('shop:{ann}:session')],
     ['a prolonged deadline', 1, () => redis.expire('shop:{ann}:session', 900)],
+    ['one of the keys of an MSET', 1, () => redis.del('shop:device:ann')],
     ['a hash field', 1, () => redis.hdel('shop:{ann}:cart', 'p3')],
     ['a whole hash', 2, () => redis.del('shop:{ann}:cart')],
     ['a deletion of a hash field', 1, () => redis.hset('shop:{ann}:cart', 'p1', 2)],

@@ -36,6 +36,15 @@ export class ClientComplaint extends Error {}
 const ANSWER_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Errors of Ferry's own, and those by which a Cluster's node sends a client elsewhere. */
+const FOR_NOBODY = new Set(['FERRY', 'UNCERTAIN', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'READONLY']);
+
+/** Also inside an EXEC's reply. */
+function isForNobody(reply: Reply): boolean {
+  if (reply instanceof ErrorReply) return FOR_NOBODY.has(reply.word);
+  return Array.isArray(reply) && reply.some(isForNobody);
+}
+
 export class RawClient {
   private socket: Socket | null = null;
   private decoder = new Decoder();
@@ -174,7 +183,7 @@ export class RawClient {
       }
       exchange.reply = reply;
       exchange.answeredAt = this.clock.tick();
-      if (reply instanceof ErrorReply && (reply.word === 'FERRY' || reply.word === 'UNCERTAIN')) {
+      if (isForNobody(reply)) {
         this.complaints.push(`${exchange.args.slice(0, 8).join(' ')} was answered ${show(reply)}`);
       }
     }

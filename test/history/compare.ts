@@ -19,6 +19,39 @@ export async function directly(port: number, db: number): Promise<RawClient> {
   return client;
 }
 
+/** A deployment asked directly: a standalone server, or all masters of a Cluster at rest. */
+export class Direct {
+  private constructor(private readonly servers: readonly RawClient[]) {}
+
+  static async open(ports: readonly number[], db: number): Promise<Direct> {
+    return new Direct(await Promise.all(ports.map((port) => directly(port, db))));
+  }
+
+  /** The replies of those that serve the commands' keys. All are asked: the others answer MOVED. */
+  async ask(commands: readonly (readonly string[])[]): Promise<Reply[]> {
+    const [only, ...more] = await this.askEach(commands);
+    if (more.length === 0) return only!;
+    return commands.map((args, i) => {
+      const served = [only!, ...more].map((replies) => replies[i]!).filter((reply) => !isMoved(reply));
+      if (served.length !== 1) throw new Error(`${args.slice(0, 3).join(' ')} is served by ${served.length} masters`);
+      return served[0]!;
+    });
+  }
+
+  /** The replies of every server. */
+  askEach(commands: readonly (readonly string[])[]): Promise<Reply[][]> {
+    return Promise.all(this.servers.map((server) => server.ask(commands)));
+  }
+
+  drop(): void {
+    for (const server of this.servers) server.drop();
+  }
+}
+
+function isMoved(reply: Reply): boolean {
+  return reply instanceof ErrorReply && reply.word === 'MOVED';
+}
+
 interface Found {
   readonly type: string;
   /** absolute, in milliseconds; -1: none */
@@ -28,14 +61,15 @@ interface Found {
 
 /** One line per difference; none if both hold the same. `ignored` keys are the proxy's own. */
 export async function differences(
-  portA: number,
-  portB: number,
+  portsA: readonly number[],
+  portsB: readonly number[],
   databases: readonly number[],
   ignored: (key: string) => boolean,
 ): Promise<string[]> {
   const found: string[] = [];
+  const twice = (key: string): unknown => found.push(`${JSON.stringify(key)} is on two masters`);
   for (const db of databases) {
-    const [a, b] = await Promise.all([readAll(portA, db, ignored), readAll(portB, db, ignored)]);
+    const [a, b] = await Promise.all([readAll(portsA, db, ignored, twice), readAll(portsB, db, ignored, twice)]);
     for (const key of new Set([...a.keys(), ...b.keys()])) {
       const why = difference(a.get(key), b.get(key));
       if (why !== '') found.push(`db ${db} ${JSON.stringify(key)}: ${why}`);
@@ -54,7 +88,23 @@ function difference(a: Found | undefined, b: Found | undefined): string {
   return ttl ? `expires at ${a.expiresAtMs} and ${b.expiresAtMs}` : '';
 }
 
-async function readAll(port: number, db: number, ignored: (key: string) => boolean): Promise<Map<string, Found>> {
+async function readAll(
+  ports: readonly number[],
+  db: number,
+  ignored: (key: string) => boolean,
+  twice: (key: string) => void,
+): Promise<Map<string, Found>> {
+  const all = new Map<string, Found>();
+  for (const port of ports) {
+    for (const [key, found] of await readServer(port, db, ignored)) {
+      if (all.has(key)) twice(key);
+      all.set(key, found);
+    }
+  }
+  return all;
+}
+
+async function readServer(port: number, db: number, ignored: (key: string) => boolean): Promise<Map<string, Found>> {
   const server = await directly(port, db);
   const [names] = await server.ask([['KEYS', '*']]);
   const keys = (names as string[]).filter((key) => !ignored(key));
@@ -64,6 +114,8 @@ async function readAll(port: number, db: number, ignored: (key: string) => boole
       ['PEXPIRETIME', key],
     ]),
   );
+  const misplaced = about.find((reply) => reply instanceof ErrorReply);
+  if (misplaced !== undefined) throw new Error(`a key of port ${port}: ${show(misplaced)}`);
   const values = await server.ask(keys.map((key, i) => READ[about[2 * i] as string]!(key)));
   server.drop();
   const found = new Map<string, Found>();
@@ -145,7 +197,7 @@ function firstDifference(a: unknown, b: unknown, path: string): string {
 }
 
 /** The modelled keys of one object, as they are now. */
-export async function readState(server: RawClient, keys: readonly string[]): Promise<Map<string, Value>> {
+export async function readState(server: Direct, keys: readonly string[]): Promise<Map<string, Value>> {
   const types = await server.ask(
     keys.flatMap((key) => [
       ['TYPE', key],

@@ -15,8 +15,8 @@ describe('the workload against one Redis', () => {
 
   beforeAll(async () => {
     server = await startRedis();
-    await addUsers(server.port);
-    await loadScripts(server.port);
+    await addUsers([server.port]);
+    await loadScripts([server.port]);
   });
   afterAll(() => server.stop());
 
@@ -25,15 +25,15 @@ describe('the workload against one Redis', () => {
       const options = { clients: 8, burstsPerClient: 25, wide: WIDE, narrow: NARROW };
       const flags = { flushes: seed % 4 === 0, aborts: seed % 3 === 0, databases: seed % 2 === 0 ? 2 : 1 } as const;
       const workload = new Workload({ seed, ...options, ...flags });
-      await fill(server.port, workload);
+      await fill([server.port], workload);
       await workload.run(server.port);
-      expect({ seed, wrong: await judge(workload, server.port) }).toEqual({ seed, wrong: [] });
+      expect({ seed, wrong: await judge(workload, [server.port]) }).toEqual({ seed, wrong: [] });
       expect({ seed, complaints: workload.complaints, closes: workload.closes }).toEqual({
         seed,
         complaints: [],
         closes: 0,
       });
-      expect(await differences(server.port, server.port, [0, 1], () => false)).toEqual([]);
+      expect(await differences([server.port], [server.port], [0, 1], () => false)).toEqual([]);
     }
   });
 });

@@ -1,7 +1,7 @@
 /** Preparing servers for a workload, and judging what came out of it. */
 import { checkHistory } from './checker.js';
 import type { Identity } from './client.js';
-import { directly, readState } from './compare.js';
+import { Direct, readState } from './compare.js';
 import { explain } from './evidence.js';
 import { logKeys } from './logs.js';
 import { redisModel, SCRIPT_DIGESTS, SCRIPTS, type State } from './model.js';
@@ -11,48 +11,49 @@ import type { ObjectName, Workload } from './workload.js';
 export const WIDE: Identity = { user: 'wide', password: 'wide-secret' };
 export const NARROW: Identity = { user: 'narrow', password: 'narrow-secret' };
 
-/** Once per server: the workload's users. */
-export async function addUsers(port: number): Promise<void> {
-  const server = await directly(port, 0);
-  const replies = await server.ask([
+/** Once per deployment: the workload's users, on every server of it. */
+export async function addUsers(ports: readonly number[]): Promise<void> {
+  const servers = await Direct.open(ports, 0);
+  const replies = await servers.askEach([
     ['ACL', 'SETUSER', WIDE.user, 'on', `>${WIDE.password}`, '~*', '&*', '+@all'],
     ['ACL', 'SETUSER', NARROW.user, 'on', `>${NARROW.password}`, ...NARROW_USER_RULES],
   ]);
-  server.drop();
-  if (replies.some((reply) => reply !== 'OK')) throw new Error(`ACL SETUSER: ${JSON.stringify(replies)}`);
+  servers.drop();
+  if (replies.flat().some((reply) => reply !== 'OK')) throw new Error(`ACL SETUSER: ${JSON.stringify(replies)}`);
 }
 
-/** Loads the scripts on an otherwise empty server, so that EVALSHA finds them, and remembers their digests. */
-export async function loadScripts(port: number): Promise<void> {
-  const server = await directly(port, 0);
+/** Loads the scripts on otherwise empty servers, so that EVALSHA finds them, and remembers their digests. */
+export async function loadScripts(ports: readonly number[]): Promise<void> {
+  const servers = await Direct.open(ports, 0);
   const names = Object.keys(SCRIPTS);
-  const digests = await server.ask(names.map((name) => ['SCRIPT', 'LOAD', SCRIPTS[name]!]));
+  const [digests] = await servers.askEach(names.map((name) => ['SCRIPT', 'LOAD', SCRIPTS[name]!]));
   names.forEach((name, i) => {
-    SCRIPT_DIGESTS.set(digests[i] as string, name);
+    SCRIPT_DIGESTS.set(digests![i] as string, name);
   });
-  server.drop();
+  servers.drop();
 }
 
-/** Empties a server and gives it what the workload starts from. */
-export async function fill(port: number, workload: Workload): Promise<void> {
+/** Empties a deployment and gives it what the workload starts from. */
+export async function fill(ports: readonly number[], workload: Workload): Promise<void> {
   for (const { db, commands } of workload.fill()) {
-    const server = await directly(port, db);
-    await server.ask([...(db === 0 ? [['FLUSHALL']] : []), ...commands]);
-    server.drop();
+    const servers = await Direct.open(ports, db);
+    if (db === 0) await servers.askEach([['FLUSHALL']]);
+    await servers.ask(commands);
+    servers.drop();
   }
 }
 
-/** Every violation in what the clients saw; `authority` is the server whose state their writes made. */
-export async function judge(workload: Workload, authority: number): Promise<string[]> {
+/** Every violation in what the clients saw; `authority` are the servers whose state their writes made. */
+export async function judge(workload: Workload, authority: readonly number[]): Promise<string[]> {
   const last = new Map<ObjectName, State>();
   const wrong: string[] = [];
   for (const db of workload.databases) {
-    const server = await directly(authority, db);
+    const servers = await Direct.open(authority, db);
     for (const object of workload.objects()) {
-      if (object.startsWith(`${db}:`)) last.set(object, await readState(server, keysOf(object.slice(2) as Tag)));
+      if (object.startsWith(`${db}:`)) last.set(object, await readState(servers, keysOf(object.slice(2) as Tag)));
     }
-    const logs = await server.ask(logKeys().map((key) => ['LRANGE', key, '0', '-1']));
-    server.drop();
+    const logs = await servers.ask(logKeys().map((key) => ['LRANGE', key, '0', '-1']));
+    servers.drop();
     wrong.push(...workload.judgeLogs(db, new Map(logKeys().map((key, i) => [key, logs[i] as string[]]))));
   }
   for (const [object, history] of workload.histories(last)) {

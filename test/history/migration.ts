@@ -1,7 +1,8 @@
 /**
- * One seed: a Ferry in this process between two servers behind slow, breakable wires; clients that work through it;
+ * One seed: a Ferry in this process between two sides behind slow, breakable wires; clients that work through it;
  * and an operator who, at random moments meanwhile, changes phases, runs backfills and verifications with repair, and
- * loses connections. At the end all is judged: what the clients saw, and what both servers hold.
+ * loses connections; slots of a Cluster are on the move (resharding.ts). At the end all is judged: what the clients saw,
+ * and what both sides hold.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,20 +10,29 @@ import { join } from 'node:path';
 import { type Ferry, type FerryCounters, startFerry } from '../../src/app.js';
 import { defaultConfig } from '../../src/config/config.js';
 import { createLogger } from '../../src/observe/log.js';
-import { PHASES, type Phase } from '../../src/phases/phase.js';
+import { PHASE_RULES, PHASES, type Phase } from '../../src/phases/phase.js';
 import type { TestHooks } from '../../src/routing/switchboard.js';
-import { differences, directly } from './compare.js';
+import { Direct, differences } from './compare.js';
 import { fill, judge, NARROW, WIDE } from './judge.js';
 import { Random } from './random.js';
-import { Wire } from './wire.js';
+import { type Resharded, Resharding } from './resharding.js';
+import { Rule } from './rule.js';
+import type { Site } from './site.js';
 import { type Drawn, Workload } from './workload.js';
 
 export type { TestHooks };
 
-/** The two servers that a track of seeds uses one after the other. */
+/** The two sides that a track of seeds uses one after the other. */
 export interface Pair {
-  readonly source: number;
-  readonly target: number;
+  readonly source: Site;
+  readonly target: Site;
+}
+
+/** How often the nodes of a Cluster sent Ferry elsewhere. */
+export interface Redirections {
+  readonly moved: number;
+  readonly asks: number;
+  readonly tryAgain: number;
 }
 
 export interface Outcome {
@@ -36,6 +46,9 @@ export interface Outcome {
   /** client connections that the other side ended */
   readonly closes: number;
   readonly drawn: Drawn;
+  /** of a Cluster, if one side is one */
+  readonly resharded: Resharded | null;
+  readonly redirections: Redirections;
   /** the operator's steps in order; dry runs in parentheses, refused ones with their blockers */
   readonly steps: readonly string[];
 }
@@ -71,13 +84,15 @@ class Migrating {
   private readonly oldTarget: boolean;
   /** in half of the seeds the operator repairs; what a repair makes good again is seen only in the others */
   private readonly repairs: boolean;
-  private readonly sourceWire: Wire;
-  private readonly targetWire: Wire;
+  private readonly cluster: Site | null;
+  private readonly rule = new Rule();
   private readonly violations: string[] = [];
   private readonly faults: string[] = [];
   private readonly steps: string[] = [];
   private workload!: Workload;
   private ferry!: Ferry;
+  private resharding: Resharding | null = null;
+  private redirections: Redirections = { moved: 0, asks: 0, tryAgain: 0 };
   private working = true;
 
   constructor(
@@ -94,13 +109,13 @@ class Migrating {
     // some wires are calm, so that much gets done, and some rough, so that much overlaps
     const varied = { delayOneIn: this.random.pick([2, 4, 20]), maxDelayMs: this.random.between(1, 5), zombieMs: 30 };
     const options = rough ? { delayOneIn: 2, maxDelayMs: 8, zombieMs: 0 } : varied;
-    this.sourceWire = new Wire(pair.source, this.random.fork(), options);
-    this.targetWire = new Wire(pair.target, this.random.fork(), options);
+    pair.source.begin(this.random.fork(), options);
+    pair.target.begin(this.random.fork(), options);
+    this.cluster = [pair.source, pair.target].find(({ cluster }) => cluster !== null) ?? null;
   }
 
   async run(): Promise<Outcome> {
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-history-'));
-    await Promise.all([this.sourceWire.open(), this.targetWire.open()]);
     try {
       await this.begin(stateDir);
       try {
@@ -113,6 +128,9 @@ class Migrating {
       await within(STOP_TIMEOUT_MS, 'stopping Ferry', this.ferry.stop()).catch((error: Error) => {
         this.faults.push(error.message);
       });
+      await Promise.all([this.pair.source.end(), this.pair.target.end()]).catch((error: Error) => {
+        this.faults.push(`after the seed: ${error.message}`);
+      });
       return {
         seed: this.seed,
         violations: this.violations,
@@ -121,10 +139,11 @@ class Migrating {
         commands: this.workload.commands,
         closes: this.workload.closes,
         drawn: this.workload.drawn,
+        resharded: this.resharding?.done ?? null,
+        redirections: this.redirections,
         steps: this.steps,
       };
     } finally {
-      await Promise.all([this.sourceWire.close(), this.targetWire.close()]);
       rmSync(stateDir, { recursive: true, force: true });
     }
   }
@@ -132,16 +151,25 @@ class Migrating {
   private async begin(stateDir: string): Promise<void> {
     const { random, seed } = this;
     const options = { seed, clients: CLIENTS, burstsPerClient: BURSTS, wide: WIDE, narrow: NARROW };
-    const flags = { flushes: seed % 7 === 0, aborts: seed % 4 === 0, databases: seed % 6 === 1 ? 2 : 1 } as const;
+    const two = seed % 6 === 1 && this.cluster === null;
+    const flags = {
+      flushes: seed % 7 === 0,
+      aborts: seed % 4 === 0,
+      databases: two ? 2 : 1,
+      // what is forced because of crossings would be forced whatever else stands against it
+      ...(this.cluster === null ? {} : { cluster: { crossings: !this.faulty, ruled: this.ruled } }),
+    } as const;
     // the listener's port is known only later, when the values that both servers begin with are there
     const planned = new Workload({ ...options, ...flags });
     this.workload = planned;
-    await fill(this.pair.source, planned);
-    await emptyTarget(this.pair.target);
-    if (this.oldTarget) await fill(this.pair.target, new Workload({ ...options, ...flags, seed: seed + 500_000 }));
+    const [source, target] = await Promise.all([this.pair.source.ports(), this.pair.target.ports()]);
+    await fill(source, planned);
+    await empty(target);
+    if (this.oldTarget) await fill(target, new Workload({ ...options, ...flags, seed: seed + 500_000 }));
+    if (this.cluster !== null) await redirectionsOf(this.cluster, true);
     const config = defaultConfig({
-      source: `redis://127.0.0.1:${this.sourceWire.port}`,
-      target: `redis://127.0.0.1:${this.targetWire.port}`,
+      source: this.pair.source.url,
+      target: this.pair.target.url,
       listen: { host: '127.0.0.1', port: 0 },
       admin: { port: 0 },
       stateDir,
@@ -174,11 +202,22 @@ class Migrating {
     });
     const operator = this.operate();
     const saboteur = this.faulty ? this.sabotage() : Promise.resolve();
-    await Promise.all([clients, operator, saboteur]);
+    await Promise.all([clients, operator, saboteur, this.reshard()]);
+    if (this.cluster !== null) this.redirections = await redirectionsOf(this.cluster, false);
     if (!this.faulty && this.workload.closes > 0) {
       this.faults.push(`${this.workload.closes} client connections were closed although nothing was broken`);
     }
   }
+
+  private async reshard(): Promise<void> {
+    const cluster = this.cluster?.cluster;
+    if (cluster === undefined || cluster === null) return;
+    this.resharding = new Resharding(cluster, this.random.fork(), () => this.working);
+    await this.resharding.run();
+  }
+
+  private readonly ruled = (from: number, to: number): boolean =>
+    this.rule.mayHaveBeen(this.cluster === this.pair.target ? 'target' : 'source', from, to);
 
   // ---- the operator
 
@@ -216,7 +255,9 @@ class Migrating {
     const dryRun = this.random.oneIn(10);
     // what nothing broke is equal without a verification that says so: the backfill is enough
     const force = to === 'target-first' && !this.faulty;
+    this.rule.begins(PHASE_RULES[to].authority, this.workload.clock.tick());
     const result = await this.tolerate(this.ferry.control.changePhase({ to, dryRun, force }));
+    this.rule.is(this.ferry.control.status().authority, this.workload.clock.tick());
     if (result?.ok) this.steps.push(dryRun ? `(${to})` : to);
     else if (result !== null) this.steps.push(`${to}: ${result.blockers.map((blocker) => blocker.code).join('+')}`);
   }
@@ -254,10 +295,9 @@ class Migrating {
     for (let left = random.between(1, 6); left > 0 && this.working; left--) {
       await sleep(random.between(5, 90));
       if (!this.working) return;
-      const onSource = random.oneIn(2);
-      const wire = onSource ? this.sourceWire : this.targetWire;
-      if (random.oneIn(2)) wire.cut();
-      else await killOne(onSource ? this.pair.source : this.pair.target, wire.pickAddress());
+      const site = random.oneIn(2) ? this.pair.source : this.pair.target;
+      if (random.oneIn(2)) site.cut(random);
+      else await site.kill(random);
     }
   }
 
@@ -265,16 +305,17 @@ class Migrating {
 
   private async judge(): Promise<void> {
     await this.settle();
-    const { source, target } = this.pair;
-    for (const line of await differences(source, target, DATABASES, isFerrys)) {
+    const [source, target] = await Promise.all([this.pair.source.ports(), this.pair.target.ports()]);
+    const databases = this.cluster === null ? DATABASES : [0];
+    for (const line of await differences(source, target, databases, isFerrys)) {
       this.violations.push(`source and target differ: ${line}`);
     }
     await this.verify(false);
     const { verify } = this.ferry.control.status();
     if (verify.clean !== true) this.faults.push(`the last verification is not clean: ${JSON.stringify(verify)}`);
-    for (const key of await leftOver(this.pair)) this.faults.push(`Ferry left ${key} behind`);
+    for (const key of await leftOver(source, target)) this.faults.push(`Ferry left ${key} behind`);
     const authority = this.ferry.control.status().authority;
-    this.violations.push(...(await judge(this.workload, this.pair[authority])));
+    this.violations.push(...(await judge(this.workload, authority === 'source' ? source : target)));
   }
 
   /** A mirrored phase, the backfill done, nothing dirty, nothing on its way. */
@@ -315,43 +356,47 @@ function isFerrys(key: string): boolean {
 }
 
 /** Ferry's own keys that stay: not the lease, and not those that end by themselves. */
-async function leftOver(pair: Pair): Promise<string[]> {
+async function leftOver(source: readonly number[], target: readonly number[]): Promise<string[]> {
   const deadlineMs = performance.now() + TIDY_TIMEOUT_MS;
   for (;;) {
-    const found = [...(await ownKeys('source', pair.source)), ...(await ownKeys('target', pair.target))];
+    const found = [...(await ownKeys('source', source)), ...(await ownKeys('target', target))];
     if (found.length === 0 || performance.now() > deadlineMs) return found;
     await sleep(50);
   }
 }
 
-async function ownKeys(side: string, port: number): Promise<string[]> {
+async function ownKeys(side: string, ports: readonly number[]): Promise<string[]> {
   const found: string[] = [];
-  for (const db of DATABASES) {
-    const server = await directly(port, db);
-    const [keys] = await server.ask([['KEYS', '__ferry:*']]);
-    for (const key of keys as string[]) {
-      const [type, ttl] = await server.ask([
+  for (const db of ports.length > 1 ? [0] : DATABASES) {
+    const servers = await Direct.open(ports, db);
+    const keys = (await servers.askEach([['KEYS', '__ferry:*']])).flatMap(([names]) => names as string[]);
+    for (const key of keys) {
+      const [type, ttl] = await servers.ask([
         ['TYPE', key],
         ['PTTL', key],
       ]);
       if (key !== '__ferry:lease' && ttl === -1) found.push(`${key} (${type}) in db ${db} of the ${side}`);
     }
-    server.drop();
+    servers.drop();
   }
   return found;
 }
 
-async function emptyTarget(port: number): Promise<void> {
-  const server = await directly(port, 0);
-  await server.ask([['FLUSHALL'], ['SCRIPT', 'FLUSH']]);
-  server.drop();
+async function empty(ports: readonly number[]): Promise<void> {
+  const servers = await Direct.open(ports, 0);
+  await servers.askEach([['FLUSHALL'], ['SCRIPT', 'FLUSH']]);
+  servers.drop();
 }
 
-async function killOne(port: number, address: string | null): Promise<void> {
-  if (address === null) return;
-  const server = await directly(port, 0);
-  await server.ask([['CLIENT', 'KILL', 'ADDR', address]]);
-  server.drop();
+/** Since they were last counted `anew`. */
+async function redirectionsOf(site: Site, anew: boolean): Promise<Redirections> {
+  const servers = await Direct.open(site.allPorts, 0);
+  const texts = (await servers.askEach([['INFO', 'errorstats']])).map(([text]) => text as string);
+  if (anew) await servers.askEach([['CONFIG', 'RESETSTAT']]);
+  servers.drop();
+  const count = (word: string): number =>
+    texts.reduce((sum, text) => sum + Number(new RegExp(`errorstat_${word}:count=(\\d+)`).exec(text)?.[1] ?? 0), 0);
+  return { moved: count('MOVED'), asks: count('ASK'), tryAgain: count('TRYAGAIN') };
 }
 
 function within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {

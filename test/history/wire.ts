@@ -4,9 +4,12 @@
  *
  * `cut` loses a connection as seen by Ferry only: requests that were on their way still reach the server, a little
  * later, unless the server's end was killed meanwhile (CLIENT KILL). That is what fencing is for.
+ *
+ * A wire keeps its port for as long as it is open, so that a Cluster's node can announce it; each seed gives it another
+ * character (`becomes`) and ends what is left of its connections (`clear`).
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import type { Random } from './random.js';
+import { Random } from './random.js';
 
 export interface WireOptions {
   /** one chunk in `delayOneIn` waits */
@@ -16,15 +19,21 @@ export interface WireOptions {
   readonly zombieMs: number;
 }
 
+const CALM: WireOptions = { delayOneIn: 1_000_000, maxDelayMs: 1, zombieMs: 0 };
+
 export class Wire {
   private server: Server | null = null;
   private readonly links = new Set<Link>();
+  private random = new Random(0);
+  private options = CALM;
 
-  constructor(
-    private readonly serverPort: number,
-    private readonly random: Random,
-    private readonly options: WireOptions,
-  ) {}
+  constructor(readonly serverPort: number) {}
+
+  /** From now on; connections that there are keep what they have. */
+  becomes(random: Random, options: WireOptions): void {
+    this.random = random;
+    this.options = options;
+  }
 
   get port(): number {
     return (this.server!.address() as AddressInfo).port;
@@ -53,8 +62,14 @@ export class Wire {
     return ports.length === 0 ? null : `127.0.0.1:${this.random.pick(ports)}`;
   }
 
-  async close(): Promise<void> {
+  /** Ends every connection, from both ends. */
+  clear(): void {
     for (const link of this.links) link.end();
+    this.becomes(new Random(0), CALM);
+  }
+
+  async close(): Promise<void> {
+    this.clear();
     await new Promise<void>((resolve) => this.server!.close(() => resolve()));
   }
 }

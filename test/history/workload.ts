@@ -26,6 +26,16 @@ import {
 } from './modelled.js';
 import { Random } from './random.js';
 import { ErrorReply, type Reply, show } from './resp.js';
+import {
+  fillFar,
+  inOneSlot,
+  isAcross,
+  isCrossSlot,
+  isExactCrossSlot,
+  needsOtherDatabase,
+  spread,
+  withTag,
+} from './slots.js';
 import { BRIEF_MS, fillWild, wildRead, wildWrite } from './wild.js';
 
 export interface WorkloadOptions {
@@ -40,6 +50,13 @@ export interface WorkloadOptions {
   readonly aborts: boolean;
   /** some clients work in database 1 */
   readonly databases: 1 | 2;
+  /** one side is a Cluster; missing: none is */
+  readonly cluster?: {
+    /** commands and transactions over several slots are sent */
+    readonly crossings: boolean;
+    /** Between two moments of `clock`: may the Cluster have been the authority? */
+    ruled(from: number, to: number): boolean;
+  };
 }
 
 type Item =
@@ -72,6 +89,7 @@ export interface Drawn {
   readonly blockedServed: number;
   readonly blockedTimeouts: number;
   readonly resp3Commands: number;
+  readonly crossSlots: number;
 }
 
 type History = Operation<Call, Reply>[];
@@ -107,6 +125,10 @@ export class Workload {
   private readonly first = new Map<ObjectName, Args[]>();
   private sessions = 0;
   private pairs = 0;
+  /** by number: when it was sent */
+  private readonly pairSentAt = new Map<number, number>();
+  /** what a Cluster refused because of its slots */
+  private refusals = 0;
   private burstsDone = 0;
   private readonly burstsTotal: number;
 
@@ -137,7 +159,14 @@ export class Workload {
 
   /** What was drawn, for a batch to show that it came across everything. */
   get drawn(): Drawn {
-    const drawn = { watchRuns: 0, watchNils: 0, blockedServed: 0, blockedTimeouts: 0, resp3Commands: 0 };
+    const drawn = {
+      watchRuns: 0,
+      watchNils: 0,
+      blockedServed: 0,
+      blockedTimeouts: 0,
+      resp3Commands: 0,
+      crossSlots: this.refusals,
+    };
     const resp3 = new Set(this.members.filter(({ client }) => client.resp === 3).map(({ session }) => session));
     for (const { item, exchanges, session } of this.sent) {
       const { reply } = exchanges.at(-1)!;
@@ -168,6 +197,7 @@ export class Workload {
   get complaints(): readonly string[] {
     const aborted = this.sent.filter(({ item, exchanges }) => {
       if (item.kind !== 'multi' || item.spoiled || item.end === 'DISCARD') return false;
+      if (exchanges.some(({ reply }) => isCrossSlot(reply))) return false; // see `refused`
       const { reply } = exchanges.at(-1)!;
       return reply instanceof ErrorReply && reply.word === 'EXECABORT';
     });
@@ -180,10 +210,11 @@ export class Workload {
 
   /** What to run on an empty source, per database, before the clients start. */
   fill(): { readonly db: number; readonly commands: readonly Args[] }[] {
-    return this.databases.map((db) => ({
-      db,
-      commands: [...TAGS.flatMap((tag) => this.first.get(`${db}:${tag}`)!), ...(db === 0 ? fillWild(this.random) : [])],
-    }));
+    return this.databases.map((db) => {
+      const wild = db === 0 ? fillWild(this.random) : [];
+      const far = this.options.cluster === undefined ? [] : fillFar(wild);
+      return { db, commands: [...TAGS.flatMap((tag) => this.first.get(`${db}:${tag}`)!), ...wild, ...far] };
+    });
   }
 
   /** Runs all scripts to their ends, and waits until no key is about to expire. */
@@ -268,6 +299,7 @@ export class Workload {
     items.forEach((item, i) => {
       const mine = exchanges.slice(at, (at += frames[i]!.length));
       this.sent.push({ session: member.session, db: member.db, item, exchanges: mine });
+      if (ofPair(item) && item.kind === 'unchecked') this.pairSentAt.set(Number(item.args[2]), mine[0]!.sentAt);
     });
   }
 
@@ -278,6 +310,8 @@ export class Workload {
     const [data] = client.send([['GET', 'data{a}']]);
     await client.settled();
     if (data!.reply === undefined || Number(data!.reply ?? 0) >= Number(flag!.reply ?? 0)) return;
+    // two nodes of a Cluster keep no order between them
+    if (this.options.cluster?.ruled(this.pairSentAt.get(Number(flag!.reply))!, data!.answeredAt)) return;
     this.found.push(
       `read flag{b} = ${show(flag!.reply)} and then data{a} = ${show(data!.reply)}, which was set before it`,
     );
@@ -310,7 +344,7 @@ export class Workload {
 
   private writePair(random: Random): Item[] {
     const n = String(++this.pairs);
-    const between: Item[] = random.oneIn(2) ? [] : [{ kind: 'unchecked', args: wildWrite(random, n) }];
+    const between: Item[] = random.oneIn(2) ? [] : [{ kind: 'unchecked', args: this.wild(random, n, wildWrite) }];
     return [
       { kind: 'unchecked', args: ['SET', 'data{a}', n] },
       ...between,
@@ -329,29 +363,42 @@ export class Workload {
     if (this.options.flushes && random.oneIn(60)) {
       return checked(narrow, [random.oneIn(2) || db === 1 ? 'FLUSHDB' : 'FLUSHALL']);
     }
-    const args = random.pick([pushToLog, writeOnBoard, wildWrite, wildWrite])(random, token);
-    return { kind: 'unchecked', args };
+    const make = random.pick([pushToLog, writeOnBoard, wildWrite, wildWrite]);
+    return { kind: 'unchecked', args: make === wildWrite ? this.wild(random, token, wildWrite) : make(random, token) };
+  }
+
+  private wild(random: Random, token: string, make: (random: Random, token: string) => Args): Args {
+    const { cluster } = this.options;
+    let args = make(random, token);
+    if (cluster === undefined) return args;
+    while (needsOtherDatabase(args)) args = make(random, token);
+    args = spread(random, args);
+    return cluster.crossings ? args : inOneSlot(args);
   }
 
   private read(random: Random, narrow: boolean): Item {
-    if (random.oneIn(4)) return { kind: 'unchecked', args: wildRead(random) };
+    if (random.oneIn(4)) return { kind: 'unchecked', args: this.wild(random, '', wildRead) };
     return checked(narrow, modelledRead(random, random.pick(TAGS)));
   }
 
   private multi(random: Random, narrow: boolean, tag: Tag, token: string): Item {
     const calls: Args[] = [];
+    const mayCross = this.options.cluster?.crossings !== false;
     const count = random.between(1, 4);
     for (let i = 0; i < count; i++) {
-      const where = random.oneIn(3) ? random.pick(TAGS) : tag;
+      const where = random.oneIn(3) && mayCross ? random.pick(TAGS) : tag;
       const made = random.below(10);
       if (made < 3) calls.push(modelledRead(random, where));
       else if (made < 7) calls.push(modelledWrite(random, where, `${token}${i}`));
-      else calls.push(wildWrite(random, `${token}${i}`));
+      else {
+        const wild = this.wild(random, `${token}${i}`, wildWrite);
+        calls.push(mayCross ? wild : withTag(wild, tag));
+      }
     }
     const spoiledHere = random.oneIn(12);
     if (spoiledHere) calls.splice(random.below(calls.length + 1), 0, random.pick([['GET'], ['NOSUCHCOMMAND', 'x']]));
     const spoiled = spoiledHere || (narrow && calls.some(isDenied));
-    const watched = random.oneIn(2) ? `s{${random.oneIn(4) ? 'a' : tag === 'd' ? 'd' : tag}}` : '';
+    const watched = random.oneIn(2) ? `s{${random.oneIn(4) && mayCross ? 'a' : tag}}` : '';
     return { kind: 'multi', calls, end: random.oneIn(10) ? 'DISCARD' : 'EXEC', spoiled, watched };
   }
 
@@ -364,15 +411,17 @@ export class Workload {
       const invokedAt = exchanges[0]!.sentAt;
       histories.get(object)!.push({ session, invokedAt, repliedAt: last.answeredAt, call, reply });
     };
-    if (item.kind === 'unchecked') return;
+    const refused = this.isRefused(one);
+    if (item.kind === 'unchecked' || (refused && item.kind === 'checked')) return;
     if (item.kind === 'checked') {
       const call: Call = { kind: item.denied ? 'denied' : 'command', args: item.args };
       for (const object of this.objectsOf(one.db, item.args)) add(object, call, last.reply);
       return;
     }
-    if (item.end === 'DISCARD' || item.spoiled) {
+    if (item.end === 'DISCARD' || item.spoiled || refused) {
       // one whose WATCH was broken is answered nil before anybody asks the server about its commands
       if (item.watched !== '' && last.reply === null) return;
+      if (refused && isExactCrossSlot(last.reply)) return;
       this.expectNothingDone(item.end, last.reply);
       return;
     }
@@ -400,6 +449,21 @@ export class Workload {
       const calls = [...before.map((read) => read.args), ...mine.map((i) => item.calls[i]!)];
       add(`${one.db}:${tag}`, { kind: 'exec', calls }, part);
     }
+  }
+
+  /** Did a Cluster refuse it because of its slots? Anybody else who does is wrong. */
+  private isRefused({ item, exchanges }: Sent): boolean {
+    const { cluster } = this.options;
+    const refusals = exchanges.filter(({ reply }) => isCrossSlot(reply));
+    if (refusals.length === 0) return false;
+    this.refusals++;
+    const commands = item.kind === 'multi' ? [...item.calls, ['WATCH', item.watched]] : [item.args];
+    const isDue = isAcross(commands) && refusals.every(({ reply }) => isExactCrossSlot(reply));
+    if (!isDue || cluster?.ruled(exchanges[0]!.sentAt, exchanges.at(-1)!.answeredAt) !== true) {
+      const [{ args, reply }] = refusals as [Exchange];
+      this.found.push(`${args.join(' ').slice(0, 200)} was answered ${show(reply)}`);
+    }
+    return true;
   }
 
   private objectsOf(db: number, args: Args): ObjectName[] {

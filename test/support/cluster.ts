@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly clusterNodeTimeoutMs?: number;
   /** of the nodes in order: announced, and named in MOVED, ASK and CLUSTER SLOTS instead of addresses */
   readonly hostnames?: readonly string[];
+  /** given a node's port, the one to announce instead: where clients and replicas find it, e.g. behind a slow wire */
+  readonly announce?: (port: number) => Promise<number>;
 }
 
 export interface ClusterNode extends RedisServer {
@@ -63,7 +65,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const size = masters * (1 + (options.replicasPerMaster ?? 1));
   const wires = new NodeWires(options.password);
   const started = await Promise.allSettled(
-    Array.from({ length: size }, (_, index) => startNode(argsOf(index, options), wires)),
+    Array.from({ length: size }, (_, index) => startNode(argsOf(index, options), options, wires)),
   );
   const nodes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const cluster = new Cluster(nodes, wires, options.password);
@@ -77,10 +79,16 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-async function startNode(args: string[], wires: NodeWires): Promise<ClusterNode> {
+async function startNode(
+  args: readonly string[],
+  { announce }: ClusterOptions,
+  wires: NodeWires,
+): Promise<ClusterNode> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const server = await startRedis({ port: await freeClusterPort(), args });
+      const port = await freeClusterPort();
+      const announced = announce === undefined ? [] : ['--cluster-announce-port', String(await announce(port))];
+      const server = await startRedis({ port, args: [...args, ...announced] });
       return Object.assign(server, { nodeId: await wires.askText(server.port, 'CLUSTER', 'MYID') });
     } catch (error) {
       if (attempt === PORT_ATTEMPTS) throw error;

@@ -6,8 +6,9 @@
  *                   is the caller's business, before or after
  *   killPrimary     SIGKILL; `promote` makes the other one a master
  */
+
+import { freeClusterPort } from '../../src/cli/demo/cluster-ports.js';
 import { list, text, Wire } from '../integration/journey/wire.js';
-import { freeClusterPort } from './cluster-ports.js';
 import type { DnsServer } from './dns.js';
 import { eventually } from './eventually.js';
 import { infoField } from './node-wires.js';

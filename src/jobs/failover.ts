@@ -23,13 +23,13 @@ const MARGIN_MS = 50;
 export class Failovers {
   constructor(private readonly migration: Migration) {}
 
-  /** `wasReplica`: `to` was a replica of `from`, as known before. */
+  /** `mayBePromoted`: `to` may be a replica that took over; else it was a master already. */
   slotsMoved(
     side: Upstream,
     from: ServerNode | null,
     to: ServerNode,
     slots: readonly number[],
-    wasReplica: boolean,
+    mayBePromoted: boolean,
   ): void {
     const { board, log } = this.migration;
     if (from === null) return;
@@ -37,7 +37,7 @@ export class Failovers {
       { side: side.side, from: from.name, to: to.name, slots: slots.length },
       'slots are served by another node',
     );
-    if (!board.rules.mirrored || !wasReplica) return;
+    if (!board.rules.mirrored || !mayBePromoted) return;
     this.migration.hazard(`${to.name} took the place of ${from.name} on the ${side.side}`);
     const affected = side.hasSlots ? slots : EVERY_SLOT;
     const generations = affected.map((slot) => {

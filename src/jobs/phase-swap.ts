@@ -57,8 +57,8 @@ export class PhaseSwap implements Swapping {
     for (const side of [migration.board.source, migration.board.target]) {
       side.events = {
         onNewProcess: (upstream, node) => this.newProcess(upstream, node),
-        onSlotsMoved: (upstream, from, to, slots, wasReplica) => {
-          this.failovers.slotsMoved(upstream, from, to, slots, wasReplica);
+        onSlotsMoved: (upstream, from, to, slots, mayBePromoted) => {
+          this.failovers.slotsMoved(upstream, from, to, slots, mayBePromoted);
         },
         onMaster: (upstream, node) => void this.giveScripts(upstream, node),
         onLaneDown: (upstream, lane, reason) =>

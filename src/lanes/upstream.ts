@@ -47,13 +47,13 @@ export interface UpstreamEvents {
   /** The process behind the address is another one than before: its data may be anything. */
   onNewProcess(upstream: Upstream, node: ServerNode): void;
   onLaneDown(upstream: Upstream, lane: Lane, reason: string): void;
-  /** `to` serves these slots now; `from` did, null: nobody. `wasReplica`: it was a replica of `from` as known. */
+  /** `to` serves these slots now; `from` did, null: nobody. `mayBePromoted`: it may be a replica that took over. */
   onSlotsMoved(
     upstream: Upstream,
     from: ServerNode | null,
     to: ServerNode,
     slots: readonly number[],
-    wasReplica: boolean,
+    mayBePromoted: boolean,
   ): void;
   /** A server that may serve something and has not been seen as a master before. */
   onMaster(upstream: Upstream, node: ServerNode): void;
@@ -116,6 +116,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** Those that serve something now, or may. */
   private current: ServerNode[] = [];
   private replicasOf = new Map<ServerNode, readonly ServerNode[]>();
+  /** The masters as of the last look. */
+  private mastersSeen: ReadonlySet<ServerNode> = new Set();
   private readonly seenMasters = new Set<ServerNode>();
   private readonly routedLanes = new Set<RoutedLane>();
   private readonly lanes = new Map<string, CommandLane>();
@@ -380,7 +382,7 @@ export class Upstream implements Routes, DiscoveredSide {
     const to = this.nodes[node]!;
     this.serves(to);
     const from = before === NOBODY ? null : this.nodes[before]!;
-    this.events?.onSlotsMoved(this, from, to, [slot], from !== null && this.isReplicaOf(to, from));
+    this.events?.onSlotsMoved(this, from, to, [slot], this.mayBePromoted(to));
     this.doubt();
   }
 
@@ -393,9 +395,9 @@ export class Upstream implements Routes, DiscoveredSide {
     this.events?.onMaster(this, node);
   }
 
-  private isReplicaOf(node: ServerNode, master: ServerNode): boolean {
-    // where nobody lists replicas, whoever takes over is taken for one until it says otherwise
-    return !this.hasSlots || (this.replicasOf.get(master)?.includes(node) ?? false);
+  /** One that was no master at the last look may be a replica that was promoted, whether it was known as one or not. */
+  private mayBePromoted(node: ServerNode): boolean {
+    return !this.hasSlots || !this.mastersSeen.has(node);
   }
 
   apply(shards: readonly Shard[]): void {
@@ -429,9 +431,10 @@ export class Upstream implements Routes, DiscoveredSide {
     const isFirst = before.length === 0;
     if (!isFirst) {
       for (const { from, to, slots } of moved.values()) {
-        this.events?.onSlotsMoved(this, from, to, slots, from !== null && this.isReplicaOf(to, from));
+        this.events?.onSlotsMoved(this, from, to, slots, this.mayBePromoted(to));
       }
     }
+    this.mastersSeen = new Set(masters);
     this.replicasOf = new Map(
       shards.map(({ replicas }, i) => [masters[i]!, replicas.map(({ host, port }) => this.node(host, port))]),
     );

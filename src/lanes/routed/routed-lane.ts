@@ -24,6 +24,8 @@ import { Group, NO_NODE, type Request, type RequestOwner, takeRouted } from './r
 
 const DETOUR = -2;
 const SLOTS = HOME + 1;
+/** How long a node that serves nothing any more may still answer. */
+const LAST_ANSWERS_MS = 1000;
 const MOVES_AT_ONCE = 2;
 const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
 
@@ -328,6 +330,8 @@ export class RoutedLane implements CommandLane, RequestOwner {
       if (lane === null || lane === undefined || owners.has(node)) continue;
       this.lanes[node] = null;
       lane.closeWhenAnswered();
+      // one that hangs would keep its slots frozen: what it still answered would count for nothing
+      setTimeout(() => lane.close(), LAST_ANSWERS_MS).unref();
     }
     this.connectAll();
     this.wake();

@@ -9,6 +9,9 @@ export class Looking {
   private again = false;
   private closed = false;
   private lastMs = Number.NEGATIVE_INFINITY;
+  /** How soon after the last look the next one is wanted, and when that is (performance.now()). */
+  private apartMs = Number.POSITIVE_INFINITY;
+  private dueMs = 0;
   private timer: NodeJS.Timeout | null = null;
   private readonly interval: NodeJS.Timeout;
 
@@ -21,23 +24,30 @@ export class Looking {
     this.interval.unref();
   }
 
-  soon(): void {
-    if (this.closed || this.timer !== null) return;
+  /** At least `apartMs` after the last look. */
+  soon(apartMs = APART_MS): void {
+    if (this.closed) return;
+    this.apartMs = Math.min(this.apartMs, apartMs);
     if (this.isLooking) {
       this.again = true;
       return;
     }
-    this.timer = setTimeout(() => this.run(), Math.max(0, this.lastMs + APART_MS - performance.now()));
+    const dueMs = this.lastMs + this.apartMs;
+    if (this.timer !== null && dueMs >= this.dueMs) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.dueMs = dueMs;
+    this.timer = setTimeout(() => this.run(), Math.max(0, dueMs - performance.now()));
   }
 
   private run(): void {
     this.timer = null;
     this.isLooking = true;
     this.again = false;
+    this.apartMs = Number.POSITIVE_INFINITY;
     void this.look().finally(() => {
       this.isLooking = false;
       this.lastMs = performance.now();
-      if (this.again) this.soon();
+      if (this.again) this.soon(this.apartMs);
     });
   }
 

@@ -90,6 +90,7 @@ export class ServerNode {
       enableReadyCheck: false,
       disableClientInfo: true,
       retryStrategy: (times) => {
+        if (this.retired) return null;
         const { username, password } = own.reread();
         this.control.options.username = username ?? undefined;
         this.control.options.password = password ?? undefined;
@@ -123,6 +124,11 @@ export class ServerNode {
     return this.closed;
   }
 
+  /** Its control connection is not there, and nobody is making it. */
+  private get isAtRest(): boolean {
+    return this.control.status === 'wait' || this.control.status === 'end';
+  }
+
   private is(state: NodeState): void {
     if (this.state === state) return;
     this.state = state;
@@ -144,7 +150,7 @@ export class ServerNode {
     const until = performance.now() + CONTROL_WAIT_MS;
     for (;;) {
       while (this.control.status !== 'ready' && performance.now() < until && !this.closed) {
-        if (this.control.status === 'wait') this.control.connect().catch(() => {});
+        if (this.isAtRest) this.control.connect().catch(() => {});
         await sleep(10);
       }
       try {
@@ -163,7 +169,7 @@ export class ServerNode {
   async connect(): Promise<void> {
     this.controlError = null;
     try {
-      if (this.control.status === 'wait') await this.control.connect();
+      if (this.isAtRest) await this.control.connect();
       await this.refresh();
     } catch (error) {
       throw this.controlError ?? error;
@@ -321,14 +327,20 @@ export class ServerNode {
     this.fences.set(clientId, done);
   }
 
-  /** It serves nothing any more: another node has its data, and what runs here does not count. */
+  /**
+   * It serves nothing (any more): another node has its data, and what runs here does not count. It is only connected
+   * again when it is asked something: servers that are gone for good would be tried for ever.
+   */
   retire(): void {
     this.retired = true;
+    if (this.control.status === 'ready') this.control.disconnect(); // else it ends by itself
   }
 
-  /** It serves something again. */
+  /** It serves something (again), with the data of the server that it replaces, whatever process it is by now. */
   recall(): void {
+    if (!this.retired) return;
     this.retired = false;
+    this.runId = '';
   }
 
   close(): void {

@@ -121,6 +121,8 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly seenMasters = new Set<ServerNode>();
   private readonly routedLanes = new Set<RoutedLane>();
   private readonly lanes = new Map<string, CommandLane>();
+  /** Of jobs, to a single node. */
+  private readonly nodeLanes = new Map<string, Lane>();
   private readonly listeners = new Map<Lane, ServerNode>();
   /** Lanes that log in with Ferry's account. */
   private readonly ownLanes = new Set<Lane>();
@@ -427,7 +429,7 @@ export class Upstream implements Routes, DiscoveredSide {
     }
     this.current = [...new Set(masters)];
     for (const node of masters) this.serves(node);
-    for (const node of before) if (!this.current.includes(node)) node.retire();
+    this.retireOthers();
     const isFirst = before.length === 0;
     if (!isFirst) {
       for (const { from, to, slots } of moved.values()) {
@@ -441,6 +443,19 @@ export class Upstream implements Routes, DiscoveredSide {
     if (map.epoch === epoch) return;
     for (const lane of [...this.routedLanes]) lane.mapChanged();
     for (const [lane, node] of this.listeners) if (!this.current.includes(node)) lane.close();
+  }
+
+  /** Those that serve nothing, were they asked once or did they serve something before. */
+  private retireOthers(): void {
+    for (const node of this.nodes) {
+      if (this.current.includes(node)) continue;
+      node.retire();
+      for (const [key, lane] of this.nodeLanes) {
+        if (!key.endsWith(`\n${node.index}`)) continue;
+        this.nodeLanes.delete(key);
+        lane.close();
+      }
+    }
   }
 
   /** The replicas of the node that serves a slot, as known. */
@@ -542,10 +557,10 @@ export class Upstream implements Routes, DiscoveredSide {
   /** The same to one of the nodes, for what is about a node and not about slots (SCAN, WAIT). */
   nodeLane(node: ServerNode, purpose: string, db: number): Lane {
     const key = `${purpose}\n${db}\n${node.index}`;
-    let lane = this.lanes.get(key) as Lane | undefined;
+    let lane = this.nodeLanes.get(key);
     if (lane !== undefined && lane.state !== 'closed') return lane;
     lane = this.openOn(node, purpose, db, { credentials: null });
-    this.lanes.set(key, lane);
+    this.nodeLanes.set(key, lane);
     return lane;
   }
 
@@ -611,6 +626,8 @@ export class Upstream implements Routes, DiscoveredSide {
     this.pins.close();
     for (const lane of this.lanes.values()) lane.close();
     this.lanes.clear();
+    for (const lane of this.nodeLanes.values()) lane.close();
+    this.nodeLanes.clear();
     for (const node of this.nodes) node.close();
   }
 

@@ -24,17 +24,20 @@ export class ReplicationHistory {
   private continuedUpTo = -1;
   private samples: Sample[] = [];
 
-  /** INFO, or its section replication, asked for at `askedMs`. */
+  /**
+   * INFO, or its section replication, asked for at `askedMs`. What a replica says is not kept: one that was a master soon
+   * has the stream of the server that replaced it, and what it had itself is the question.
+   */
   saw(info: string, askedMs: number): void {
     const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
     const replId = field('master_replid');
-    if (replId === '') return;
+    if (replId === '' || field('role') !== 'master') return;
     if (replId !== this.replId) this.samples = [];
     this.replId = replId;
     this.continuedReplId = field('master_replid2');
     this.continuedUpTo = Number(field('second_repl_offset')) - 1;
     const offset = Number(field('master_repl_offset'));
-    if (field('role') !== 'master' || Number.isNaN(offset)) return;
+    if (Number.isNaN(offset)) return;
     const last = this.samples.at(-1);
     if (last !== undefined && askedMs - last.atMs < APART_MS) return;
     if (last !== undefined && last.offset === offset) this.samples.pop(); // nothing was written since

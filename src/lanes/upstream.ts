@@ -65,6 +65,13 @@ export interface ListenerEvents {
   /** Connected, for the first time or again: the server knows nothing of it yet. */
   onUp(): void;
   onCut(): void;
+  /** Its server serves nothing any more, so the connection was closed for good. */
+  onMoved?(): void;
+}
+
+interface Listening {
+  readonly node: ServerNode;
+  readonly events: ListenerEvents;
 }
 
 interface Login {
@@ -123,7 +130,7 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly lanes = new Map<string, CommandLane>();
   /** Of jobs, to a single node. */
   private readonly nodeLanes = new Map<string, Lane>();
-  private readonly listeners = new Map<Lane, ServerNode>();
+  private readonly listeners = new Map<Lane, Listening>();
   /** Lanes that log in with Ferry's account. */
   private readonly ownLanes = new Set<Lane>();
   private readonly discovery: Discovery | null;
@@ -442,7 +449,11 @@ export class Upstream implements Routes, DiscoveredSide {
     );
     if (map.epoch === epoch) return;
     for (const lane of [...this.routedLanes]) lane.mapChanged();
-    for (const [lane, node] of this.listeners) if (!this.current.includes(node)) lane.close();
+    for (const [lane, { node, events }] of [...this.listeners]) {
+      if (this.current.includes(node)) continue;
+      lane.close();
+      events.onMoved?.();
+    }
   }
 
   /** Those that serve nothing, were they asked once or did they serve something before. */
@@ -533,7 +544,7 @@ export class Upstream implements Routes, DiscoveredSide {
         onCut();
       },
     });
-    if (this.isRouted) this.listeners.set(lane, node);
+    if (this.isRouted) this.listeners.set(lane, { node, events });
     return lane;
   }
 

@@ -25,6 +25,8 @@ export interface LinkListener {
   confirmed(link: Link, buf: Buffer, start: number, end: number): void;
   message(link: Link, buf: Buffer, start: number, end: number): void;
   cut(link: Link): void;
+  /** Another server has the place of the one that it is connected to; it hears nothing any more. */
+  moved(link: Link): void;
 }
 
 export class Link {
@@ -49,6 +51,7 @@ export class Link {
         this.wasCut = true;
         this.listener.cut(this);
       },
+      onMoved: () => this.listener.moved(this),
     });
   }
 

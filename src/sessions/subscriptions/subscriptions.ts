@@ -87,6 +87,12 @@ export class Subscriptions implements LinkListener {
     if (link === this.authority && !this.isClosed) this.session.close('the server of its subscriptions went away');
   }
 
+  moved(link: Link): void {
+    if (link !== this.follower || this.isClosed) return;
+    this.follower = this.linkTo(link.side);
+    this.follower.subscribe();
+  }
+
   // ── changes of phase
 
   /** There is a follower now, or there is none any more. */

@@ -8,10 +8,11 @@
 
 import type { Command } from '../commands/table.js';
 import { ANY_NODE } from '../lanes/command-lane.js';
+import type { Upstream } from '../lanes/upstream.js';
 import { ElementEffect } from '../mirror/effect.js';
 import { EMPTY_ARRAY, errorReply, nullArrayReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
-import { ACROSS, placeOn, together } from '../routing/placement.js';
+import { ACROSS, placeOn, type Spans, together } from '../routing/placement.js';
 import { SlotList } from '../routing/slots.js';
 import { multiRight } from './blocking/multi-right.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
@@ -34,11 +35,16 @@ interface Queued {
 
 export class Transaction {
   readonly queued: Queued[] = [];
-  /** The slot of its keys on the authority, and on a target that is a Cluster (routing/placement.ts). */
+  /** The slot of its keys on `side`, and on a target that is a Cluster (routing/placement.ts). */
   place = ANY_NODE;
   placeOnTarget = ANY_NODE;
   /** An error while queueing: EXEC will answer EXECABORT. */
   spoilt = false;
+
+  constructor(
+    /** The authority as `place` knows it: another one may come between MULTI and EXEC. */
+    public side: Upstream,
+  ) {}
 }
 
 const slots = new SlotList();
@@ -49,7 +55,7 @@ export function beginTransaction(session: Session): boolean {
   const right = multiRight(session);
   if (right === null) return false;
   if (right !== true) return refuse(session, errorReply(right));
-  session.transaction = new Transaction();
+  session.transaction = new Transaction(session.board.authority);
   session.replyNow(OK);
   return true;
 }
@@ -86,22 +92,38 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
     return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
   }
   const { frame, frameStart, frameEnd } = scanner;
-  const { authority, target } = session.board;
-  const place = placeOn(authority, command, session.db, scanner);
-  if (place === ACROSS) return refuse(session, CROSSSLOT);
+  if (placeOn(session.board.authority, command, session.db, scanner) === ACROSS) return refuse(session, CROSSSLOT);
   const verdict = checkOtherDatabase(session, command, scanner);
   if (verdict === 'wait') return false;
   if (verdict !== null) return refuse(session, verdict);
-  transaction.place = together(transaction.place, place);
-  if (target.hasSlots && session.board.rules.authority === 'source') {
-    transaction.placeOnTarget = together(transaction.placeOnTarget, placeOn(target, command, session.db, scanner));
-  }
+  findPlaces(session, transaction);
+  addPlaces(session, transaction, command, scanner);
   transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
   session.replyNow(QUEUED);
   return true;
 }
 
+function addPlaces({ board, db }: Session, transaction: Transaction, command: Command, spans: Spans): void {
+  const { authority, target } = board;
+  transaction.place = together(transaction.place, placeOn(authority, command, db, spans));
+  if (!target.hasSlots || board.rules.authority !== 'source') return;
+  transaction.placeOnTarget = together(transaction.placeOnTarget, placeOn(target, command, db, spans));
+}
+
+/** The places of what is queued, anew if another side has become the authority since. */
+function findPlaces(session: Session, transaction: Transaction): void {
+  const { authority } = session.board;
+  if (transaction.side === authority) return;
+  transaction.side = authority;
+  transaction.place = transaction.placeOnTarget = ANY_NODE;
+  for (const { command, frame, start, end } of transaction.queued) {
+    args.read(frame, start, end);
+    addPlaces(session, transaction, command, args);
+  }
+}
+
 function execute(session: Session, transaction: Transaction): boolean {
+  findPlaces(session, transaction);
   const watch = session.watch === null || session.watch.isOver ? null : session.watch;
   if (transaction.spoilt || (transaction.queued.length === 0 && watch === null)) {
     session.transaction = null;
@@ -109,7 +131,7 @@ function execute(session: Session, transaction: Transaction): boolean {
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
   }
-  const acrossWatch = watch !== null && transaction.place !== ANY_NODE && transaction.place !== watch.place;
+  const acrossWatch = watch?.isApart(transaction.place, session.board.authority) === true;
   if (transaction.place === ACROSS || acrossWatch) {
     session.transaction = null;
     dropWatch(session);

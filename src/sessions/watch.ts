@@ -52,6 +52,11 @@ export class Watch {
     if (authority !== this.side) this.isBroken = this.isLeft = true;
   }
 
+  /** Could the node that watches not decide about what is at `place`? Once another side has the authority none does. */
+  isApart(place: number, authority: Upstream): boolean {
+    return authority === this.side && place !== ANY_NODE && place !== this.place;
+  }
+
   /**
    * Does the session's next command go over this connection? One that was lost is made anew and carries on until
    * nothing of the session is on its way; then it is left for good, so that no command overtakes another.
@@ -83,7 +88,14 @@ export function watchKeys(session: Session, command: Command, scanner: RequestSc
   const { authority, target, rules } = session.board;
   const place = placeOn(authority, command, session.db, scanner);
   const placeOnTarget = rules.authority === 'source' ? placeOn(target, command, session.db, scanner) : ANY_NODE;
-  if (place === ACROSS || (watch !== null && !watch.isOver && watch.place !== place)) return refuse(session, CROSSSLOT);
+  watch?.checkAuthority(authority);
+  if (watch?.isOver === false && watch.isBroken) {
+    // EXEC will answer nil whatever else is watched, and on a shared connection nothing may be
+    session.replyNow(OK);
+    return true;
+  }
+  const isApart = watch !== null && !watch.isOver && watch.isApart(place, authority);
+  if (place === ACROSS || isApart) return refuse(session, CROSSSLOT);
   if (watch === null || watch.isOver) {
     // what was sent on the shared connection comes first
     if (session.hasInFlight) return false;

@@ -33,6 +33,8 @@ export interface LaneEntry {
   onPiece(buf: Buffer, start: number, end: number, last: boolean): void;
   /** The connection is gone and no (further) reply will come. `sent`: the node may have executed it. */
   onLost(sent: boolean): void;
+  /** Was something executed that its sender sent after it to the same slot? Asked of what a server refused (detour.ts). */
+  isOvertaken?(slot: number): boolean;
 }
 
 export type LaneState = 'connecting' | 'up' | 'down' | 'closed';

@@ -28,6 +28,7 @@ import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
 import { decodeReply, type Reply } from '../resp/values.js';
+import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
 import type { Parts, PartsOwner } from './fan-out/parts.js';
 import type { Session } from './session.js';
@@ -358,6 +359,15 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   }
 
   // ── losses
+
+  /** A later command of the session in that slot has its reply already: the client must not see this one run after it. */
+  isOvertaken(slot: number): boolean {
+    for (let later = this.next; later !== null; later = later.next) {
+      const isThere = later.place === slot || later.place === ACROSS;
+      if (isThere && later.lane === this.lane && (later.done || later.stash !== null)) return true;
+    }
+    return false;
+  }
 
   onLost(sent: boolean): void {
     const session = this.session!;

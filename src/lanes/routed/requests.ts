@@ -8,7 +8,8 @@
  * transaction from its MULTI on, anything else from the first command that was not executed. A replica refuses writes
  * only, so a read that it answered behind a refused write goes back as well: it would not see that write.
  */
-import { NO_REDIRECTION, redirectionIn } from '../../topology/redirection.js';
+import { OK } from '../../resp/encode.js';
+import { NO_REDIRECTION, type Redirection, redirectionIn } from '../../topology/redirection.js';
 import type { Lane, LaneEntry } from '../lane.js';
 import { IGNORED } from '../multi.js';
 
@@ -19,9 +20,9 @@ export const NO_NODE = -1;
 
 /** What a request needs of its lane. */
 export interface RequestOwner {
-  /** A command of the slot was sent; of the slot one was answered or lost. */
+  /** A command of the slot was sent; of the slot one was answered (executed, or refused for good), or not. */
   sent(slot: number): void;
-  over(slot: number): void;
+  over(slot: number, isAnswered: boolean): void;
   /**
    * Nothing of the request was executed (from where it stands on): it is sent again in its turn. False: it will not be,
    * and counts as lost.
@@ -45,11 +46,15 @@ export interface Request {
   askNode: number;
   /** Since when it has been waiting for its slot (performance.now()), 0: it is not. */
   waitsSinceMs: number;
-  /** How often it was sent on by MOVED. */
-  moves: number;
+  /** How often a node sent it elsewhere, or away. */
+  redirections: number;
+  /** What the last of them was. */
+  redirection: Redirection;
   /** `barriers` of its lane when it was first sent. */
   readonly barriers: number;
   transmit(lane: Lane): void;
+  /** Its sender sent something after it that was executed, and would notice. */
+  isOvertaken(): boolean;
   /** It cannot be served: `error` is its reply. */
   refuse(error: Buffer): void;
   lose(sent: boolean): void;
@@ -65,7 +70,8 @@ export class Routed implements Request, LaneEntry {
   slot = 0;
   askNode = NO_NODE;
   waitsSinceMs = 0;
-  moves = 0;
+  redirections = 0;
+  redirection: Redirection = NO_REDIRECTION;
   barriers = 0;
 
   get streams(): boolean {
@@ -89,22 +95,28 @@ export class Routed implements Request, LaneEntry {
   onReply(buf: Buffer, start: number, end: number): void {
     const owner = this.owner!;
     const { slot, entry } = this;
-    if (this.group !== null) this.group.answered(this, buf, start, end);
+    let isAnswered = false;
+    if (this.group !== null) isAnswered = this.group.answered(this, buf, start, end);
     else if (redirectionIn(buf, start, end) === NO_REDIRECTION) {
       if (this.isOvertaking) owner.overtook(this);
       else {
+        isAnswered = true;
         giveBack(this);
         entry!.onReply(buf, start, end);
       }
     } else if (!owner.redirected(this, buf, start, end)) this.lose(true);
-    owner.over(slot);
+    owner.over(slot, isAnswered);
+  }
+
+  isOvertaken(): boolean {
+    return this.entry!.isOvertaken?.(this.slot) === true;
   }
 
   onPiece(buf: Buffer, start: number, end: number, last: boolean): void {
     const { entry, owner, slot } = this;
     if (last) giveBack(this);
     entry!.onPiece(buf, start, end, last);
-    if (last) owner!.over(slot);
+    if (last) owner!.over(slot, true);
   }
 
   onLost(sent: boolean): void {
@@ -112,7 +124,7 @@ export class Routed implements Request, LaneEntry {
     const { slot } = this;
     if (this.group !== null) this.group.partLost(sent);
     else if (sent || !owner.unsent(this)) this.lose(sent);
-    owner.over(slot);
+    owner.over(slot, false);
   }
 
   refuse(error: Buffer): void {
@@ -132,7 +144,8 @@ export class Group implements Request {
   readonly parts: Routed[] = [];
   askNode = NO_NODE;
   waitsSinceMs = 0;
-  moves = 0;
+  redirections = 0;
+  redirection: Redirection = NO_REDIRECTION;
   readonly barriers: number;
   /** The first part that has no reply yet, among those that were sent. */
   private next = 0;
@@ -171,7 +184,8 @@ export class Group implements Request {
     }
   }
 
-  answered(part: Routed, buf: Buffer, start: number, end: number): void {
+  /** True when the part's reply is the group's: it is not sent again. */
+  answered(part: Routed, buf: Buffer, start: number, end: number): boolean {
     const i = this.next++;
     if (redirectionIn(buf, start, end) !== NO_REDIRECTION && !this.isRedirected) {
       this.isRedirected = true;
@@ -186,7 +200,13 @@ export class Group implements Request {
     if (i < this.atomic - 1) this.kept.push(Buffer.from(buf.subarray(start, end)));
     else if (i === this.atomic - 1) this.executed(part, buf, start, end);
     else if (!this.isRedirected) this.deliver(part, buf, start, end);
+    const isAnswered = !this.isRedirected;
     if (this.next === this.parts.length && this.isRedirected && !this.resends) this.loseRest(true);
+    return isAnswered;
+  }
+
+  isOvertaken(): boolean {
+    return this.parts.some((part) => part.isOvertaken());
   }
 
   /** EXEC's reply is there. */
@@ -221,6 +241,8 @@ export class Group implements Request {
   }
 
   refuse(error: Buffer): void {
+    // as a server would: it opens a transaction for anybody, and refuses what is queued in it
+    if (this.atomic > 0 && this.from === 0) this.deliver(this.parts[0]!, OK, 0, OK.length);
     while (this.from < this.parts.length) this.deliver(this.parts[this.from]!, error, 0, error.length);
   }
 
@@ -261,6 +283,7 @@ function giveBack(routed: Routed): void {
   routed.frame = EMPTY;
   routed.askNode = NO_NODE;
   routed.waitsSinceMs = 0;
-  routed.moves = 0;
+  routed.redirections = 0;
+  routed.redirection = NO_REDIRECTION;
   if (pool.length < 16384) pool.push(routed);
 }

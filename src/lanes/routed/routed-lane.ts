@@ -26,7 +26,7 @@ const DETOUR = -2;
 const SLOTS = HOME + 1;
 /** How long a node that serves nothing any more may still answer. */
 const LAST_ANSWERS_MS = 1000;
-const MOVES_AT_ONCE = 2;
+const TRYAGAIN_ERROR = Buffer.from('-TRYAGAIN the slot was moved and a later command of it was executed\r\n');
 const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
 
 /** What a routed lane needs of its side. */
@@ -197,9 +197,17 @@ export class RoutedLane implements CommandLane, RequestOwner {
     this.inFlight++;
   }
 
-  over(slot: number): void {
+  over(slot: number, isAnswered: boolean): void {
     if (--this.inFlight === 0) this.isDemoted = false;
-    if (--this.pending[slot]! === 0 && this.at[slot] === DETOUR) this.goOn(slot);
+    const left = --this.pending[slot]!;
+    if (this.at[slot] === DETOUR) {
+      if (isAnswered) this.detours.get(slot)?.executed();
+      if (left === 0) this.goOn(slot);
+    }
+    this.closeIfDone();
+  }
+
+  private closeIfDone(): void {
     if (this.closing && this.inFlight === 0 && this.detours.size === 0) this.close();
   }
 
@@ -218,10 +226,9 @@ export class RoutedLane implements CommandLane, RequestOwner {
     const teller = request.askNode === NO_NODE ? this.routes.map.owner[slot]! : request.askNode;
     request.askNode = NO_NODE;
     if (to !== null && kind === MOVED) {
-      const node = this.routes.nodeAt(to.host, to.port, teller);
-      // nodes that send each other's way have not heard of it yet: not in circles as fast as they answer
-      if (++request.moves > MOVES_AT_ONCE) detour.wait();
-      this.routes.moved(slot, node);
+      // two nodes that send it each other's way: one of them has not heard of the move yet
+      if (request.redirections > 0) detour.wait();
+      this.routes.moved(slot, this.routes.nodeAt(to.host, to.port, teller));
     } else if (to !== null) {
       request.askNode = this.routes.nodeAt(to.host, to.port, teller);
       detour.goesSerial(turn.nowMs);
@@ -233,6 +240,9 @@ export class RoutedLane implements CommandLane, RequestOwner {
       if (kind === READONLY && !this.routes.hasSlots) this.isDemoted = true;
       detour.wait();
     }
+    request.redirections++;
+    request.redirection = kind;
+    detour.redirected();
     detour.lastError = Buffer.from(buf.subarray(start, end));
     this.keep(detour, request);
     return true;
@@ -252,7 +262,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   private keep(detour: Detour, request: Request): void {
     if (request.waitsSinceMs === 0) request.waitsSinceMs = performance.now();
-    detour.again.push(request);
+    detour.keep(request);
   }
 
   // ── detours
@@ -269,7 +279,9 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   /** Nothing of the slot is on its way: its next request, all of them, or a pause. */
   private goOn(slot: number): void {
+    if (this.state === 'closed') return; // `close` tells those that wait
     const detour = this.detours.get(slot)!;
+    detour.drained();
     for (;;) {
       if (detour.timer !== null || this.at[slot] !== DETOUR) return;
       const nowMs = performance.now();
@@ -280,10 +292,11 @@ export class RoutedLane implements CommandLane, RequestOwner {
         return;
       }
       if (first.waitsSinceMs === 0) first.waitsSinceMs = nowMs;
+      if (detour.isFrontOvertaken && this.giveUp(detour, first)) continue;
       const goesTo = first.askNode === NO_NODE ? node : first.askNode;
       const lane = goesTo === NOBODY ? null : this.laneTo(goesTo);
       if (lane === null || lane.state === 'down') detour.wait();
-      const waitMs = detour.takeWaitMs();
+      const waitMs = detour.takeWaitMs(first);
       if (waitMs === 0) {
         this.leave(detour, first, lane!, node);
         return;
@@ -298,10 +311,23 @@ export class RoutedLane implements CommandLane, RequestOwner {
     }
   }
 
-  /** The first request goes out; while keys are on their way alone, else with all that are behind it. */
+  /**
+   * The front one was refused and something that was sent after it was not. Where the order of the slot is another
+   * server's, it is lost; else it matters only to whoever sent both, and is told the server's own error.
+   */
+  private giveUp(detour: Detour, first: Request): boolean {
+    if (this.options.keepsUnsent && !first.isOvertaken()) return false;
+    detour.shift();
+    if (!this.options.keepsUnsent) first.lose(true);
+    else first.refuse(first.redirection === MOVED ? TRYAGAIN_ERROR : (detour.lastError ?? TRYAGAIN_ERROR));
+    return true;
+  }
+
+  /** The first request goes out; alone while that matters, else with all that are behind it. */
   private leave(detour: Detour, first: Request, lane: Lane, node: number): void {
     detour.shift();
-    if (first.askNode !== NO_NODE || detour.isSerial(performance.now())) {
+    if (first.askNode !== NO_NODE || detour.isOneByOne(performance.now())) {
+      detour.goesAlone(first);
       first.transmit(lane);
       return;
     }
@@ -314,6 +340,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
     if (detour.timer !== null) clearTimeout(detour.timer);
     detour.timer = null;
     if (this.detours.get(detour.slot) === detour && this.pending[detour.slot] === 0) this.goOn(detour.slot);
+    this.closeIfDone(); // those that waited may have been refused
   }
 
   private endDetour(detour: Detour, node: number): void {

@@ -23,6 +23,7 @@ export interface PartsOwner {
   partsAnswered(reply: Buffer, isMixed: boolean): void;
   /** All are over and some had no reply. `sent`: they may have been executed. */
   partsLost(sent: boolean): void;
+  isOvertaken(slot: number): boolean;
 }
 
 export interface PartPlan {
@@ -76,6 +77,7 @@ export class Parts {
         this.over();
       },
       onPiece() {},
+      isOvertaken: (slot) => this.owner.isOvertaken(slot),
       onLost: (sent) => {
         const again = this.owner.isReadOnly || !sent;
         if (again && this.lane!.state !== 'closed' && ++this.attempts < ATTEMPTS_MAX * this.plans.length) {

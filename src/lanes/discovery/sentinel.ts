@@ -2,10 +2,10 @@
  * The master that the sentinels name: asked of each of them in turn, and heard from all of them (`+switch-master`).
  *
  * What a sentinel says is believed when the server that it names says itself that it is a master: during a failover some
- * sentinels still name the old one. https://redis.io/docs/reference/sentinel-clients
+ * sentinels still name the old one, and of those that name different ones the one with the greatest config epoch counts.
+ * https://redis.io/docs/reference/sentinel-clients
  */
 import { Redis } from 'ioredis';
-import { addressText } from '../../config/addresses.js';
 import type { Endpoint } from '../../config/url.js';
 import { tlsOptionsOf } from '../tls.js';
 import type { DiscoveredSide, Discovery } from './discovery.js';
@@ -13,10 +13,18 @@ import { Looking } from './look.js';
 
 const TIMEOUT_MS = 2000;
 
+interface Named {
+  readonly host: string;
+  readonly port: number;
+  readonly configEpoch: number;
+}
+
 export class SentinelDiscovery implements Discovery {
   private readonly looking: Looking;
   private readonly sentinels: Redis[];
   private readonly problems = new Map<Redis, string>();
+  /** Of the election that made the present master one. */
+  private appliedEpoch = 0;
 
   constructor(
     private readonly side: DiscoveredSide,
@@ -82,16 +90,17 @@ export class SentinelDiscovery implements Discovery {
 
   private async lookNow(): Promise<void> {
     const answers = await Promise.all(this.sentinels.map((sentinel) => this.ask(sentinel)));
-    const named = new Map<string, readonly [host: string, port: number]>();
-    for (const answer of answers)
-      if (answer !== null) named.set(addressText({ host: answer[0], port: answer[1] }), answer);
+    // of two masters, when a failover was followed by another at once, the one of the later election counts
+    const named = answers.filter((answer) => answer !== null).sort((a, b) => b.configEpoch - a.configEpoch);
     let problem: unknown = new Error(this.why());
-    for (const [host, port] of named.values()) {
+    for (const { host, port, configEpoch } of named) {
+      if (configEpoch < this.appliedEpoch) break;
       const node = this.side.node(host, port);
       try {
         if (node.state !== 'up') await node.connect();
         await node.refreshReplication();
         if (node.role !== 'master') throw new Error(`the sentinels name ${node.name}, which is a replica`);
+        this.appliedEpoch = configEpoch;
         this.side.apply([{ master: node.address, replicas: [], ranges: [] }]);
         return;
       } catch (error) {
@@ -108,14 +117,17 @@ export class SentinelDiscovery implements Discovery {
       : `no sentinel answers (${problem})`;
   }
 
-  private async ask(sentinel: Redis): Promise<readonly [string, number] | null> {
+  private async ask(sentinel: Redis): Promise<Named | null> {
     try {
       const answer = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.endpoint.master ?? '');
       if (!Array.isArray(answer)) {
         this.problems.delete(sentinel);
         return null;
       }
-      return [String(answer[0]), Number(answer[1])];
+      const about = await sentinel.call('SENTINEL', 'MASTER', this.endpoint.master ?? '');
+      const fields = Array.isArray(about) ? about.map(String) : [];
+      const configEpoch = Number(fields[fields.indexOf('config-epoch') + 1]) || 0;
+      return { host: String(answer[0]), port: Number(answer[1]), configEpoch };
     } catch (error) {
       if (!this.problems.has(sentinel)) this.problems.set(sentinel, (error as Error).message);
       return null;

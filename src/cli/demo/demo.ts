@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fillDataset } from '../../../bench/dataset/fill.js';
 import { Cleanup } from './cleanup.js';
+import { ClusterProcess } from './cluster.js';
 import { FerryProcess } from './ferry.js';
 import { type Scene, travel } from './journey.js';
 import { RedisProcess, redisServerBinary } from './redis.js';
@@ -20,6 +21,8 @@ export interface DemoOptions {
   keys: number;
   /** of steady load, all phases together */
   seconds: number;
+  /** the target is a Redis Cluster */
+  cluster: boolean;
   killTarget: boolean;
   /** leaves the directory with the logs and the state */
   keep: boolean;
@@ -66,16 +69,19 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
   const view = scene.view!;
   const packageRoot = findPackageRoot();
   const binary = await redisServerBinary(packageRoot);
-  let shown = view.begin('two redis-servers');
+  let shown = view.begin(options.cluster ? 'a redis-server, and a Redis Cluster of six' : 'two redis-servers');
   scene.source = await RedisProcess.start('the source', binary, join(dir, 'source'), cleanup);
-  scene.target = await RedisProcess.start('the target', binary, join(dir, 'target'), cleanup);
+  scene.target = options.cluster
+    ? await ClusterProcess.start(binary, join(dir, 'target'), cleanup)
+    : await RedisProcess.start('the target', binary, join(dir, 'target'), cleanup);
   const { source, target } = scene;
-  shown.done(`Redis ${source.version}, source on port ${source.port}, target on port ${target.port}`);
+  scene.report!.target = target.kind;
+  shown.done(`Redis ${source.version}, source on ${source.place}, target on ${target.place}`);
 
   shown = view.begin('data of every type for the source');
-  const filled = await fillDataset(source.url, { keys: options.keys }, (keys) =>
-    shown.update(keys, options.keys, `${keys} keys`),
-  );
+  // a Cluster has db 0 only
+  const dataset = options.cluster ? { keys: options.keys, otherDbs: [] } : { keys: options.keys };
+  const filled = await fillDataset(source.url, dataset, (keys) => shown.update(keys, options.keys, `${keys} keys`));
   shown.done(`${filled.keys} keys by ${filled.commands} commands`);
 
   shown = view.begin('Ferry, the application, the load');
@@ -102,7 +108,7 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
     ferry.child.ended,
     shop.child.ended,
     load.child.ended,
-    ...(options.killTarget ? [] : [target.ended]),
+    target.ended,
   ]);
 }
 

@@ -3,7 +3,7 @@
  *
  *   source-only → dual-write → backfill → verify → target-read → cutover → rollback → cutover → (compare) → finalize
  *
- * The load is only let go once, to hold both servers against each other; it is back for the last step. `Scene` is
+ * The load is only let go once, to hold both sides against each other; it is back for the last step. `Scene` is
  * everything that takes part; it is set up and cleared away elsewhere.
  */
 import type { Status } from '../../admin/control.js';
@@ -12,12 +12,13 @@ import type { FerryProcess } from './ferry.js';
 import type { RedisProcess } from './redis.js';
 import { addLoad, type DemoReport, judge } from './report.js';
 import type { LoadProcess, ShopProcess } from './shop.js';
+import type { Target } from './target.js';
 import type { View } from './view.js';
 import { sleep, until } from './waiting.js';
 
 export interface Scene {
   source: RedisProcess;
-  target: RedisProcess;
+  target: Target;
   ferry: FerryProcess;
   shop: ShopProcess;
   load: LoadProcess;
@@ -33,7 +34,6 @@ export interface Scene {
 const BACKFILL_TIMEOUT_MS = 120_000;
 const MAX_VERIFICATIONS = 5;
 const MAX_REMEDIES = 2;
-const KILLED_FOR_MS = 1500;
 const RETRY_PAUSE_MS = 500;
 /** how much of the backfill is done when the target is killed */
 const KILL_AT_SHARE = 0.3;
@@ -104,15 +104,14 @@ async function backfill(scene: Scene): Promise<void> {
   const showAndLookForTheMoment = ({ backfill }: Status): boolean => {
     const { copied, scanned, estimated, keysPerSecond } = backfill;
     shown.update(scanned, estimated, `${copied} keys, ${Math.round(keysPerSecond)} keys/s`);
-    return toKill && scanned >= KILL_AT_SHARE * estimated;
+    // before the keys are counted they are estimated at none
+    return toKill && scanned > 0 && scanned >= KILL_AT_SHARE * estimated;
   };
   let status = await ferry.backfill(showAndLookForTheMoment);
   if (toKill) {
     toKill = false;
-    target.kill();
-    view.tell(`the target is killed (SIGKILL) with ${status.backfill.copied} keys copied, and comes back empty`);
-    await sleep(KILLED_FOR_MS);
-    await target.restart();
+    view.tell(`with ${status.backfill.copied} keys copied, ${target.crash()}`);
+    view.tell(await target.recover());
     await until('Ferry sees the target again', BACKFILL_TIMEOUT_MS, async () => {
       return (await ferry.admin.status()).target.state === 'up';
     });
@@ -165,7 +164,7 @@ async function swap(scene: Scene, to: 'target-read' | 'target-first', name: stri
 
 async function compare(scene: Scene): Promise<void> {
   const { ferry, load, shop, source, target, report } = scene;
-  const shown = scene.view.begin('the load rests; both servers, key by key');
+  const shown = scene.view.begin('the load rests; both sides, key by key');
   await load.pause();
   await shop.quiet();
   await ferry.settled();

@@ -1,20 +1,29 @@
 /**
- * A redis-server of the demo: on a free loopback port, in a directory of its own, without persistence. It can be killed
- * as a crash would and started again, empty, on the same port.
+ * A redis-server of the demo: on a free loopback port, in a directory of its own, without persistence. `crash` kills it
+ * as a crash would, `recover` starts it again, empty, on the same port.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { Child } from './child.js';
 import type { Cleanup } from './cleanup.js';
-import { until } from './waiting.js';
+import type { Target } from './target.js';
+import { sleep, until } from './waiting.js';
 
 const START_TIMEOUT_MS = 15_000;
+const DEAD_FOR_MS = 1500;
 
-export class RedisProcess {
+export interface RedisProcessOptions {
+  /** default: a free one */
+  port?: number;
+  args?: readonly string[];
+}
+
+export class RedisProcess implements Target {
+  readonly kind = 'standalone';
   readonly url: string;
   version = '';
   private child: Child;
@@ -24,6 +33,7 @@ export class RedisProcess {
     private readonly binary: string,
     private readonly dir: string,
     readonly port: number,
+    private readonly args: readonly string[],
     private readonly cleanup: Cleanup,
   ) {
     this.url = `redis://127.0.0.1:${port}`;
@@ -31,8 +41,14 @@ export class RedisProcess {
     this.child = this.spawn();
   }
 
-  static async start(name: string, binary: string, dir: string, cleanup: Cleanup): Promise<RedisProcess> {
-    const server = new RedisProcess(name, binary, dir, await freePort(), cleanup);
+  static async start(
+    name: string,
+    binary: string,
+    dir: string,
+    cleanup: Cleanup,
+    { port, args = [] }: RedisProcessOptions = {},
+  ): Promise<RedisProcess> {
+    const server = new RedisProcess(name, binary, dir, port ?? (await freePort()), args, cleanup);
     await server.ready();
     return server;
   }
@@ -42,19 +58,30 @@ export class RedisProcess {
     return this.child.ended;
   }
 
+  get place(): string {
+    return `port ${this.port}`;
+  }
+
   kill(): void {
     this.child.kill();
   }
 
-  async restart(): Promise<void> {
+  crash(): string {
+    this.kill();
+    return `${this.name} is killed (SIGKILL), and comes back empty`;
+  }
+
+  async recover(): Promise<string> {
+    await sleep(DEAD_FOR_MS);
     await this.child.stop();
     this.child = this.spawn();
     await this.ready();
+    return `${this.name} is back, empty`;
   }
 
   private spawn(): Child {
     const args = ['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.dir, '--save', ''];
-    args.push('--appendonly', 'no', '--loglevel', 'notice', '--logfile', join(this.dir, 'redis.log'));
+    args.push('--appendonly', 'no', '--loglevel', 'notice', '--logfile', join(this.dir, 'redis.log'), ...this.args);
     return new Child(this.name, this.binary, args, {}, this.cleanup);
   }
 
@@ -64,6 +91,9 @@ export class RedisProcess {
       redis.on('error', () => {});
       try {
         await redis.connect();
+        // somebody else's server on that port does not count
+        const [, dir] = (await redis.config('GET', 'dir')) as string[];
+        if (dir !== realpathSync(this.dir)) return false;
         this.version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '';
         return true;
       } catch {

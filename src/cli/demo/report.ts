@@ -2,12 +2,14 @@
  * What the demo found: the document of `--json`, and the same for a person.
  *
  * `ok` means that the application noticed nothing and nothing was lost: no failed request, no error, no acknowledged
- * write missing on the target, no effect that nobody wrote, no key that differs between the two servers.
+ * write missing on the target, no effect that nobody wrote, no key that differs between the two sides.
  */
 import type { LoadStep } from '../../../bench/app/load.js';
 
 export interface DemoReport {
   ok: boolean;
+  /** what the source, one server, was migrated to */
+  target: 'standalone' | 'cluster';
   requests: number;
   non2xx: number;
   errors: number;
@@ -41,6 +43,7 @@ export interface DemoReport {
 export function emptyReport(): DemoReport {
   return {
     ok: false,
+    target: 'standalone',
     requests: 0,
     non2xx: 0,
     errors: 0,
@@ -99,12 +102,12 @@ export function reportText(report: DemoReport): string {
     ['acknowledged writes', whole(report.acknowledgedWrites)],
     ['  of these lost', whole(report.lostWrites)],
     ['  made twice or by nobody', whole(report.unexpectedWrites)],
-    ['keys compared', `${whole(report.keysCompared)} on both servers, one by one`],
+    ['keys compared', `${whole(report.keysCompared)} on both sides, one by one`],
     ['  of these different', whole(report.differences)],
     ['time', `${report.seconds.toFixed(1)} s`],
   ];
   const verdict = report.ok
-    ? 'Nothing was lost: every acknowledged write is on the target, and both servers were equal.'
+    ? 'Nothing was lost: every acknowledged write is on the target, and both sides were equal.'
     : 'This run fell short.';
   return [
     '',

@@ -35,6 +35,7 @@ import { Databases } from './routing/databases.js';
 import { Switchboard, type TestHooks } from './routing/switchboard.js';
 import { Listener } from './sessions/listener.js';
 import { LoginWatch } from './sessions/logins.js';
+import { KeyPrefixes } from './topology/key-prefixes.js';
 
 export interface FerryOptions {
   readonly log?: Logger;
@@ -74,10 +75,14 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const { state, isFirstStart } = await openState(directory, config);
 
   const name = `ferry:${state.migrationId}:${state.epoch}`;
-  const mappedDb = config.source.db === config.target.db ? -1 : config.source.db;
+  const prefixes = Object.keys(config.dbPrefix).length === 0 ? null : new KeyPrefixes(config.dbPrefix);
+  // a prefix on the Cluster is another place than its own database
+  const isPrefixed = config.target.kind === 'cluster' && prefixes?.has(config.source.db) === true;
+  const isMapped = config.source.db !== config.target.db && !isPrefixed;
+  const mappedDb = isMapped ? config.source.db : -1;
   const accounts = await openAccounts(config);
-  const source = openSide('source', config, accounts, -1, name, options.resolver);
-  const target = openSide('target', config, accounts, mappedDb, name, options.resolver);
+  const source = openSide('source', config, accounts, -1, prefixes, name, options.resolver);
+  const target = openSide('target', config, accounts, mappedDb, prefixes, name, options.resolver);
   const stopSides = (): void => {
     source.close();
     target.close();
@@ -231,6 +236,7 @@ function openSide(
   config: Config,
   accounts: Accounts,
   mappedDb: number,
+  prefixes: KeyPrefixes | null,
   name: string,
   resolver: NameResolver | undefined,
 ): Upstream {
@@ -240,6 +246,7 @@ function openSide(
       endpoint: config[side],
       accounts,
       mappedDb,
+      prefixes,
       connectionName: name,
       rename: config.rename[side],
       topology: config.topology,

@@ -101,14 +101,15 @@ const scriptModes = z
 
 /**
  * database → prefix: a map in YAML, `1=db1:,2=db2:` as text. A key must show by its beginning alone which database it is
- * of, so no prefix begins with another; and a brace would change which part of a key is its hash tag.
+ * of, so no prefix begins with another or with that of Ferry's own keys; and a brace would change which part of a key is
+ * its hash tag.
  */
 const prefixes = z
   .union([z.string().refine(namesOnce).transform(pairs), z.record(z.string(), text)])
   .refine((map) => Object.keys(map).every((db) => /^[1-9]\d{0,8}$/.test(db)))
   .refine((map) => Object.values(map).every((prefix) => /^[^{}]+$/.test(prefix)))
   .refine((map) => {
-    const all = Object.values(map);
+    const all = [...Object.values(map), '__ferry:'];
     return all.every((one, i) => all.every((other, j) => i === j || !other.startsWith(one)));
   });
 

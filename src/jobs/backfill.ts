@@ -15,6 +15,7 @@ import type { Migration } from './migration.js';
 import { Moves, type ScanBatch, scanKeys, scanNode } from './scan.js';
 import { sweepExtras } from './sweep.js';
 import { databasesToVisit, usedDatabases } from './used-databases.js';
+import { takenText } from './without-place.js';
 
 const WINDOW = 512;
 const SAVE_EVERY_MS = 1000;
@@ -201,6 +202,7 @@ export class Backfill {
     for await (const batch of batches) {
       for (const key of batch.keys) {
         await this.turn(run);
+        if (board.follower.isTaken(db, key)) throw new Error(takenText(board.authority, db, key, board.follower));
         this.scanned++;
         if (this.isMirrored(db, key)) this.skipped++;
         else await window.copy(board.mirror!, db, key);

@@ -39,7 +39,8 @@ export class Failovers {
     );
     if (!board.rules.mirrored || !mayBePromoted) return;
     this.migration.hazard(`${to.name} took the place of ${from.name} on the ${side.side}`);
-    const affected = side.hasSlots ? slots : EVERY_SLOT;
+    // behind a prefix a key lies in another slot than the ledger counts it in
+    const affected = side.hasSlots && side.prefixes === null ? slots : EVERY_SLOT;
     const generations = affected.map((slot) => {
       board.dirty.markSlot(slot, true);
       return board.dirty.slotGeneration[slot]!;

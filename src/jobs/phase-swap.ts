@@ -19,9 +19,9 @@ import type { Backfill } from './backfill.js';
 import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Swapping } from './transition.js';
-import { unheldDatabases, unheldOn } from './unheld-databases.js';
 import { usedDatabases } from './used-databases.js';
 import type { Verify } from './verify.js';
+import { unheldOn, withoutPlace } from './without-place.js';
 
 const PREPARE_MS = 3000;
 const COPY_WINDOW = 512;
@@ -78,7 +78,7 @@ export class PhaseSwap implements Swapping {
       return;
     }
     const unheld = isFirstStart
-      ? await unheldDatabases(board.source, board.target)
+      ? await withoutPlace(board.source, board.target)
       : unheldOn(board.authority, await usedDatabases(board.authority), board.follower);
     // clients that are being served must not be left alone for what somebody put into another database meanwhile
     if (unheld !== null && isFirstStart) throw new StartError(1, unheld.message);
@@ -333,6 +333,8 @@ export class PhaseSwap implements Swapping {
         upstream.map.touch(slot);
         board.dirty.markSlot(slot, true);
       }
+      // behind a prefix a key lies in another slot than the ledger counts it in
+      if (upstream.prefixes !== null) board.dirty.markAll();
       return;
     }
     this.doubtMirror(`the ${upstream.side} is another process`);

@@ -8,6 +8,8 @@
  *                    travel in that direction
  *
  * A key may be returned more than once, as by SCAN itself; none that is there from the beginning to the end is missed.
+ * Keys have their logical names: of a database behind a prefix the prefix is taken off, and other databases' keys are left
+ * out (topology/key-prefixes.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
@@ -31,20 +33,24 @@ export interface ScanBatch {
 const RETRY_MS = 50;
 const SLOTS_AT_ONCE = 64;
 
-/** Every key of a side. `cursor`: where to begin, if the side is one server. */
+/**
+ * Every key of a side. `cursor`: where to begin, if the side is one server. `match`: as of SCAN, to be sent less; what was
+ * on its way comes whole.
+ */
 export async function* scanKeys(
   side: Upstream,
   purpose: string,
   db: number,
   cursor: string,
   count: number,
+  match: Buffer | null = null,
 ): AsyncGenerator<ScanBatch> {
   if (!side.isRouted) {
-    yield* scanNode(side, side.home, purpose, db, cursor, count);
+    yield* scanNode(side, side.home, purpose, db, cursor, count, match);
     return;
   }
   const moves = new Moves(side);
-  for (const node of side.masters) yield* scanNode(side, node, purpose, db, '0', count);
+  for (const node of side.masters) yield* scanNode(side, node, purpose, db, '0', count, match);
   yield* moves.scanAgain(purpose, db, count);
 }
 
@@ -60,12 +66,17 @@ export async function* scanNode(
   db: number,
   cursor: string,
   count: number,
+  match: Buffer | null = null,
 ): AsyncGenerator<ScanBatch> {
   let at = cursor;
+  const pattern = match ?? (side.prefixes?.has(db) === true ? side.prefixes.pattern(db, '*') : null);
+  const which = pattern === null ? [] : ['MATCH', pattern];
   do {
     let reply: Reply | undefined;
     try {
-      [reply] = await callLane(laneTo(side, node, purpose, db), [[side.wireName('SCAN'), at, 'COUNT', count]]);
+      [reply] = await callLane(laneTo(side, node, purpose, db), [
+        [side.wireName('SCAN'), at, ...which, 'COUNT', count],
+      ]);
     } catch {
       await sleep(RETRY_MS);
       if (!side.masters.includes(node)) return;
@@ -74,7 +85,7 @@ export async function* scanNode(
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
-    yield batchOf(keys, at);
+    yield batchOf(side, db, keys, at);
   } while (at !== '0');
 }
 
@@ -82,7 +93,11 @@ function laneTo(side: Upstream, node: ServerNode, purpose: string, db: number): 
   return side.isRouted ? side.nodeLane(node, purpose, db) : (side.jobLane(purpose, db) as Lane);
 }
 
-function batchOf(keys: Buffer[], cursor: string): ScanBatch {
+function batchOf(side: Upstream, db: number, here: Buffer[], cursor: string): ScanBatch {
+  const keys =
+    side.prefixes === null
+      ? here
+      : here.map((key) => side.logicalKey(db, key)).filter((key): key is Buffer => key !== null);
   return { keys: keys.filter((key) => !isOwnKey(key)), own: keys.filter(isOwnKey), cursor };
 }
 
@@ -165,7 +180,7 @@ export class Moves {
         );
         const fault = replies.find((reply) => reply instanceof ReplyFault);
         if (fault !== undefined) throw fault;
-        for (const keys of replies as Buffer[][]) if (keys.length > 0) yield batchOf(keys, '0');
+        for (const keys of replies as Buffer[][]) if (keys.length > 0) yield batchOf(side, db, keys, '0');
         return;
       } catch (error) {
         if (error instanceof ReplyFault) throw new Error(`GETKEYSINSLOT on the ${side.side}: ${error.message}`);

@@ -34,7 +34,7 @@ export async function missingOnAuthority(board: Switchboard, db: number, keys: r
       const { authority } = board;
       const replies = await callLane(
         authority.jobLane('sweep', db),
-        keys.map((key) => [authority.wireName('EXISTS'), key]),
+        keys.map((key) => [authority.wireName('EXISTS'), authority.keyHere(db, key)]),
         keys.map((key) => authority.slotOf(db, key, 0, key.length)),
       );
       return keys.filter((_, i) => replies[i] === 0);

@@ -14,8 +14,8 @@ import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
 import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
 import type { Blocker } from './migration.js';
 import type { Repair } from './repair.js';
-import { unheldDatabases } from './unheld-databases.js';
 import { usedDatabases } from './used-databases.js';
+import { withoutPlace } from './without-place.js';
 
 export interface StepRequest {
   readonly to: Phase;
@@ -171,8 +171,8 @@ export class Transitions {
     const { board } = this.jobs.migration;
     if (board.rules.mirrored || !PHASE_RULES[to].mirrored) return [];
     try {
-      const unheld = await unheldDatabases(board.source, board.target);
-      if (unheld !== null) return [unheld];
+      const placeless = await withoutPlace(board.source, board.target);
+      if (placeless !== null) return [placeless];
       // what only the target has is to be found and swept too
       const used = new Set([
         ...(await usedDatabases(board.source)).keys(),

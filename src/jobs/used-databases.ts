@@ -7,7 +7,11 @@ const RETRY_MS = 50;
 /** How long a control connection may be away before a job gives up. */
 const PATIENCE_MS = 2000;
 
-/** The databases that hold keys on a side, by logical number, with their number of keys (INFO keyspace). */
+/**
+ * The databases that hold keys on a side, by logical number, with their number of keys (INFO keyspace). Those behind
+ * prefixes cannot be counted one by one: if there are keys at all, any of these may have some, and the number of all keys
+ * stands with the database that has no prefix.
+ */
 export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   for (const info of await side.callEach('INFO', 'keyspace')) {
@@ -16,6 +20,7 @@ export async function usedDatabases(side: Upstream): Promise<Map<number, number>
       if (db >= 0) found.set(db, (found.get(db) ?? 0) + Number(keys));
     }
   }
+  if (side.prefixes !== null && found.size > 0) for (const db of side.prefixes.dbs) found.set(db, found.get(db) ?? 0);
   return found;
 }
 

@@ -25,6 +25,7 @@ import type { Migration } from './migration.js';
 import { scanKeys } from './scan.js';
 import { missingOnAuthority } from './sweep.js';
 import { databasesToVisit } from './used-databases.js';
+import { takenText } from './without-place.js';
 
 const BATCH = 250;
 /** Batches compared at once: one with busy keys must not make the others wait. */
@@ -148,6 +149,8 @@ export class Verify {
     const batches = new Concurrency(BATCHES_AT_ONCE);
     for (const db of await databasesToVisit(board)) {
       for await (const batch of scanKeys(board.authority, 'verify', db, '0', BATCH)) {
+        const taken = batch.keys.find((key) => board.follower.isTaken(db, key));
+        if (taken !== undefined) throw new Error(takenText(board.authority, db, taken, board.follower));
         await batches.run(() => this.compareAll(run, db, batch.keys, repair, window));
       }
       for await (const batch of scanKeys(board.follower, 'verify', db, '0', BATCH)) {
@@ -224,8 +227,8 @@ export class Verify {
       callLane(
         side.jobLane('verify', db),
         small.flatMap((c) => [
-          [side.wireName('DUMP'), c.key],
-          [ttl, c.key],
+          [side.wireName('DUMP'), keyOn(side, c)],
+          [ttl, keyOn(side, c)],
         ]),
         small.flatMap((c) => [slotOn(side, c), slotOn(side, c)]),
       );
@@ -245,12 +248,12 @@ export class Verify {
     const equal = new Map<Candidate, number>();
     small.forEach((c, i) => {
       const dump = here[2 * i]!;
-      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]), c.slot);
+      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]), slotOn(authority, c));
       if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
       const leftThere = Number(there[2 * i + 1]);
       if (deadlineMs < 0 || deadlineMs > 0 !== leftThere >= 0) return;
       if (deadlineMs > 0) {
-        const left = deadlineMs - authority.nowMs(c.slot);
+        const left = deadlineMs - authority.nowMs(slotOn(authority, c));
         if (tookMs > TTL_TOLERANCE_MS || Math.abs(left - leftThere) > TTL_TOLERANCE_MS + tookMs) return;
       }
       equal.set(c, deadlineMs);
@@ -266,7 +269,8 @@ export class Verify {
   /** What a clean verification makes known must have its deadline known as well (divergence 9). */
   private noteDeadline(c: Candidate, deadlineMs: number): void {
     const { known, authority } = this.migration.board;
-    if (deadlineMs > 0) known.noteDeadline(c.db, c.key, 0, c.key.length, deadlineMs, authority.nowMs(c.slot));
+    if (deadlineMs <= 0) return;
+    known.noteDeadline(c.db, c.key, 0, c.key.length, deadlineMs, authority.nowMs(slotOn(authority, c)));
   }
 
   private async deadlineOf(c: Candidate): Promise<number> {
@@ -274,11 +278,11 @@ export class Verify {
     if (mirror === null) throw new Error('there is no mirror to compare with');
     const [answer] = await callLane(
       authority.jobLane('verify', c.db),
-      [[mirror.copies.expireTimeName, c.key]],
+      [[mirror.copies.expireTimeName, keyOn(authority, c)]],
       slotOn(authority, c),
     );
     if (answer instanceof ReplyFault) throw answer;
-    return mirror.copies.deadlineFrom(Number(answer), c.slot);
+    return mirror.copies.deadlineFrom(Number(answer), slotOn(authority, c));
   }
 
   /** Those whose DUMP may be held in memory; big ones are compared by type, in pieces. */
@@ -289,7 +293,7 @@ export class Verify {
     try {
       const sizes = await callLane(
         authority.jobLane('verify', candidates[0]!.db),
-        candidates.map((c) => [authority.wireName('MEMORY'), 'USAGE', c.key]),
+        candidates.map((c) => [authority.wireName('MEMORY'), 'USAGE', keyOn(authority, c)]),
         candidates.map((c) => slotOn(authority, c)),
       );
       return candidates.filter((_, i) => {
@@ -352,12 +356,13 @@ export class Verify {
     const { board } = this.migration;
     const { authority, follower } = board;
     const here: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands, slotOn(authority, c));
-    return compareKey(here, mirror, c.key, {
+    return compareKey(here, mirror, keyOn(authority, c), {
+      keyOnB: keyOn(follower, c),
       chunkElements: CHUNK_ELEMENTS,
       chunkBytes: CHUNK_BYTES,
       names: [authority.side, follower.side],
       ttlToleranceMs: TTL_TOLERANCE_MS,
-      clockDifferenceMs: follower.clockOffsetFor(c.slot) - authority.clockOffsetFor(c.slot),
+      clockDifferenceMs: follower.clockOffsetFor(slotOn(follower, c)) - authority.clockOffsetFor(slotOn(authority, c)),
     });
   }
 
@@ -376,6 +381,10 @@ export class Verify {
 
 function slotOn(side: Upstream, { db, key }: Candidate): number {
   return side.slotOf(db, key, 0, key.length);
+}
+
+function keyOn(side: Upstream, { db, key }: Candidate): Buffer {
+  return side.keyHere(db, key);
 }
 
 function zeroCounts(): Record<DifferenceKind, number> {

@@ -18,6 +18,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
 import type { Shard } from '../topology/cluster-views.js';
 import { keySlot } from '../topology/crc16.js';
+import type { KeyPrefixes } from '../topology/key-prefixes.js';
 import { HOME, NOBODY, SlotMap } from '../topology/slot-map.js';
 import type { Accounts, OwnAccount } from './accounts.js';
 import { callLane, LaneLost } from './call.js';
@@ -90,6 +91,8 @@ export interface UpstreamOptions {
   readonly accounts: Accounts;
   /** The logical database that this side keeps under another number, or -1. */
   readonly mappedDb: number;
+  /** How a Cluster keeps databases apart; null: it has one only, or the side is none. */
+  readonly prefixes: KeyPrefixes | null;
   readonly connectionName: string;
   readonly rename: Readonly<Record<string, string>>;
   readonly topology: Topology;
@@ -107,6 +110,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** Its nodes may change; else it is one server for good. */
   readonly isRouted: boolean;
   readonly redirectWaitMs: number;
+  /** Databases whose keys are behind a prefix here; null: none. */
+  readonly prefixes: KeyPrefixes | null;
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -146,6 +151,7 @@ export class Upstream implements Routes, DiscoveredSide {
     this.own = accounts.own[side];
     this.hasRenames = Object.keys(rename).length > 0;
     this.hasSlots = endpoint.kind === 'cluster';
+    this.prefixes = this.hasSlots ? options.prefixes : null;
     this.redirectWaitMs = topology.redirectWaitMs;
     this.discovery = this.discoveryOf(topology);
     this.isRouted = this.discovery !== null;
@@ -237,9 +243,9 @@ export class Upstream implements Routes, DiscoveredSide {
 
   // ── how this side writes things
 
-  /** Some commands must be sent in other bytes than a client's: renamed, or with another database number. */
+  /** Some commands must be sent in other bytes than a client's: renamed, with another database number, or other keys. */
   get rewrites(): boolean {
-    return this.hasRenames || this.options.mappedDb >= 0;
+    return this.hasRenames || this.options.mappedDb >= 0 || this.prefixes !== null;
   }
 
   /** The name under which this side has the command. */
@@ -250,6 +256,7 @@ export class Upstream implements Routes, DiscoveredSide {
   /** The number of a logical database on this side. */
   dbHere(db: number): number {
     const { mappedDb } = this.options;
+    if (this.prefixes?.has(db) === true) return this.endpoint.db;
     return mappedDb >= 0 && db === mappedDb ? this.endpoint.db : db;
   }
 
@@ -262,12 +269,29 @@ export class Upstream implements Routes, DiscoveredSide {
 
   /** Can this side have that logical database at all? A Cluster has one only. */
   holds(db: number): boolean {
-    return !this.hasSlots || db === this.logicalDb(0);
+    return !this.hasSlots || db === this.logicalDb(0) || this.prefixes?.has(db) === true;
   }
 
   /** The slot of a logical key on this side. */
-  slotOf(_db: number, buf: Buffer, start: number, end: number): number {
-    return this.hasSlots ? keySlot(buf, start, end) : ANY_NODE;
+  slotOf(db: number, buf: Buffer, start: number, end: number): number {
+    if (!this.hasSlots) return ANY_NODE;
+    return this.prefixes?.has(db) === true ? this.prefixes.slot(db, buf, start, end) : keySlot(buf, start, end);
+  }
+
+  /** A logical key as it is called on this side. */
+  keyHere(db: number, key: Buffer): Buffer {
+    return this.prefixes === null ? key : this.prefixes.keyHere(db, key);
+  }
+
+  /** The logical name of a key that this side has; null when it is another database's. */
+  logicalKey(db: number, here: Buffer): Buffer | null {
+    return this.prefixes === null ? here : this.prefixes.logicalKey(db, here);
+  }
+
+  /** Would the key buf[start, end) of a database without a prefix be taken for another database's here? */
+  isTaken(db: number, buf: Buffer, start = 0, end = buf.length): boolean {
+    const { prefixes } = this;
+    return prefixes !== null && !prefixes.has(db) && prefixes.dbOf(buf, start, end) >= 0;
   }
 
   // ── questions

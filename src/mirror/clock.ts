@@ -32,9 +32,9 @@ export class MirrorClock {
     return this.authority.nowMs(slot);
   }
 
-  /** What to add to an authority deadline to get the mirror's, ms. 0 while the clocks agree. */
-  shiftMs(slot: number = ANY_NODE): number {
-    const differenceMs = this.mirror.clockOffsetFor(slot) - this.authority.clockOffsetFor(slot);
+  /** What to add to an authority deadline to get the mirror's, ms. 0 while the clocks agree. By the slots on both. */
+  shiftMs(slot: number = ANY_NODE, mirrorSlot: number = slot): number {
+    const differenceMs = this.mirror.clockOffsetFor(mirrorSlot) - this.authority.clockOffsetFor(slot);
     return Math.abs(differenceMs) > CLOCK_TOLERANCE_MS ? Math.round(differenceMs) : 0;
   }
 }

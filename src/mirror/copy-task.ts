@@ -3,6 +3,7 @@
  * acknowledgement comes to. What happens at each turn is its handler's (copy.ts).
  */
 import type { LaneEntry } from '../lanes/lane.js';
+import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
 import { keySlot } from '../topology/crc16.js';
 import type { Effect } from './effect.js';
@@ -42,6 +43,11 @@ export class CopyTask extends Operation implements LaneEntry, MirrorAck {
   sizeBytes = UNKNOWN_SIZE_BYTES;
   /** The next task whose key has the same hash. */
   sameHash: CopyTask | null = null;
+  /** What the key is called, and where it is, on the authority and on the mirror (lanes/command-lane.ts). */
+  readonly sourceKey: Buffer;
+  readonly mirrorKey: Buffer;
+  readonly sourceSlot: number;
+  readonly mirrorSlot: number;
   /** Resolves when admitted, for the asynchronous forms. */
   onLaunch: (() => void) | null = null;
 
@@ -50,11 +56,14 @@ export class CopyTask extends Operation implements LaneEntry, MirrorAck {
     readonly db: number,
     readonly key: Buffer,
     readonly hash: number,
-    /** Where the key is on the authority and on the mirror (lanes/command-lane.ts). */
-    readonly sourceSlot: number,
-    readonly mirrorSlot: number,
+    authority: Upstream,
+    mirror: Upstream,
   ) {
     super();
+    this.sourceKey = authority.keyHere(db, key);
+    this.mirrorKey = mirror.keyHere(db, key);
+    this.sourceSlot = authority.slotOf(db, key, 0, key.length);
+    this.mirrorSlot = mirror.slotOf(db, key, 0, key.length);
     this.slot = keySlot(key, 0, key.length);
   }
 

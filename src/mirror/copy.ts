@@ -13,7 +13,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandLane } from '../lanes/command-lane.js';
-import type { Upstream } from '../lanes/upstream.js';
 import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, REPLIED } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -76,8 +75,7 @@ export class CopyEngine implements CopyHandler {
     if (task === null) {
       const own = Buffer.from(key);
       const { authority, mirror } = this.mirror.context;
-      const slotOn = (side: Upstream): number => side.slotOf(db, own, 0, own.length);
-      task = new CopyTask(this, db, own, hashOfKey(db, own), slotOn(authority), slotOn(mirror));
+      task = new CopyTask(this, db, own, hashOfKey(db, own), authority, mirror);
       this.pending.add(task);
       this.active++;
       this.waiting.push(task);
@@ -123,8 +121,14 @@ export class CopyEngine implements CopyHandler {
 
   /** Asks for the key's size, so that the budget can be kept and a big key be copied in chunks. */
   private probe(task: CopyTask): void {
-    const authority = this.mirror.context.authority;
-    const frame = encodeCommand([authority.wireName('MEMORY'), 'USAGE', task.key]);
+    const { authority, mirror } = this.mirror.context;
+    if (mirror.isTaken(task.db, task.key)) {
+      task.sizeBytes = 0; // nothing of it counts as being under way
+      // whoever asked for it must not hear of its end before it was told that there is one
+      queueMicrotask(() => this.failedBeforeSwap(task, "its name there would be that of another database's key"));
+      return;
+    }
+    const frame = encodeCommand([authority.wireName('MEMORY'), 'USAGE', task.sourceKey]);
     this.lane(task.db).send(
       {
         streams: false,
@@ -176,8 +180,8 @@ export class CopyEngine implements CopyHandler {
     return this.options.hasExpireTime ? authority.wireName('PEXPIRETIME') : authority.wireName('PTTL');
   }
 
-  deadlineRead(key: Buffer): DeadlineRead {
-    return { args: [this.expireTimeName, key], countsDown: !this.options.hasExpireTime };
+  deadlineRead(task: CopyTask): DeadlineRead {
+    return { args: [this.expireTimeName, task.sourceKey], countsDown: !this.options.hasExpireTime };
   }
 
   /** PEXPIRETIME's or PTTL's answer as a deadline on the authority's clock: 0 none, -2 no such key. */
@@ -189,7 +193,7 @@ export class CopyEngine implements CopyHandler {
 
   noteKnown(task: CopyTask, deadlineMs: number): void {
     const { known } = this.mirror.context;
-    known.add(task.db, task.key, 0, task.key.length, Math.max(0, deadlineMs), this.mirror.clock.nowMs(task.slot));
+    known.add(task.db, task.key, 0, task.key.length, Math.max(0, deadlineMs), this.mirror.clock.nowMs(task.sourceSlot));
   }
 
   readKey(task: CopyTask): void {

@@ -20,8 +20,8 @@ export class DumpCopy {
     const { authority } = this.engine.mirror.context;
     task.mark = this.engine.markToClear(task);
     const lane = this.engine.lane(task.db);
-    const dump = encodeCommand([authority.wireName('DUMP'), task.key]);
-    const ttl = encodeCommand([this.engine.expireTimeName, task.key]);
+    const dump = encodeCommand([authority.wireName('DUMP'), task.sourceKey]);
+    const ttl = encodeCommand([this.engine.expireTimeName, task.sourceKey]);
     lane.beginGroup(task.sourceSlot, 2 + MULTI_AND_EXEC);
     sendMulti(lane, IGNORED);
     sendQueued(lane, IGNORED, dump, 0, dump.length);
@@ -54,7 +54,7 @@ export class DumpCopy {
       );
       return;
     }
-    const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.slot);
+    const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.sourceSlot);
     const gone = isNull(buf, payloadStart) || deadlineMs === -2;
     const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
     this.appendState(task, payload, gone ? 0 : deadlineMs);
@@ -67,12 +67,12 @@ export class DumpCopy {
     let failure = '';
     let replies: Reply[] = [];
     try {
-      const dump = [authority.wireName('DUMP'), task.key];
+      const dump = [authority.wireName('DUMP'), task.sourceKey];
       replies = await readWithoutQueueing(
         this.engine.lane(task.db),
         task.sourceSlot,
         [dump],
-        this.engine.deadlineRead(task.key),
+        this.engine.deadlineRead(task),
       );
     } catch (error) {
       if (error instanceof LaneLost) {
@@ -85,7 +85,7 @@ export class DumpCopy {
     if (fault !== undefined) failure = (fault as ReplyFault).message;
     this.engine.taken(task);
     if (failure === '') {
-      const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.slot);
+      const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.sourceSlot);
       const payload = Buffer.isBuffer(replies[0]) && deadlineMs !== -2 ? replies[0] : null;
       this.appendState(task, payload, payload === null ? 0 : deadlineMs);
     }
@@ -95,7 +95,7 @@ export class DumpCopy {
 
   private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {
     const { lane, clock, context } = this.engine.mirror;
-    const bytes = (payload?.length ?? 0) + task.key.length + 64;
+    const bytes = (payload?.length ?? 0) + task.mirrorKey.length + 64;
     if (!lane.canTake(task.db, task.mirrorSlot, bytes)) {
       // the ledger must hear `replied` first
       queueMicrotask(() => this.engine.over(task, 'the mirror is not connected or its backlog is full'));
@@ -104,11 +104,13 @@ export class DumpCopy {
     const { mirror } = context;
     const frame =
       payload === null
-        ? encodeCommand([mirror.wireName('DEL'), task.key])
+        ? encodeCommand([mirror.wireName('DEL'), task.mirrorKey])
         : encodeCommand([
             mirror.wireName('RESTORE'),
-            task.key,
-            deadlineMs === 0 ? 0 : Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.slot))),
+            task.mirrorKey,
+            deadlineMs === 0
+              ? 0
+              : Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.sourceSlot, task.mirrorSlot))),
             payload,
             'REPLACE',
             'ABSTTL',

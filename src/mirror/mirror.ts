@@ -9,6 +9,7 @@
  *   the write lane cannot take it   its keys become dirty; nobody waits
  *   a copy of a key is under way    the effect joins it: that copy is not taken yet, so it will contain it
  *   it builds on unknown state      copy of its keys instead
+ *   its database is behind a prefix copy of its keys instead: a copy knows both names (topology/key-prefixes.ts)
  *   it sets a deadline, reply late  copy of its keys instead (clock.ts)
  *   else                            the same bytes, or what the deriver of its command says
  * When the mirror refuses an operation, or answers a replayed one otherwise than the authority did (the self-check),
@@ -247,8 +248,9 @@ export class Mirror implements DerivationOutput {
     d.replyEnd = end;
     d.resp = e.resp;
     d.probed = probed ?? [];
-    d.nowMs = this.clock.nowMs(e.slot);
-    d.shiftMs = this.clock.shiftMs(e.slot);
+    const place = this.authorityPlace(e, command);
+    d.nowMs = this.clock.nowMs(place);
+    d.shiftMs = this.clock.shiftMs(place);
     d.deadlineMs = rule.ttl === 'clears' ? 0 : TTL_UNCHANGED;
     d.outcome = 'nothing';
     this.base.deadlineMs = 0;
@@ -256,7 +258,8 @@ export class Mirror implements DerivationOutput {
     if (command.kind === 'keyless-write') this.deriveKeyless(e);
     else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
       this.findPlace(e.db);
-      if (!this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
+      const isTaken = this.context.mirror.prefixes !== null && this.isTaken(e.db);
+      if (isTaken || !this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
         this.context.counters.shed++;
         this.markDirty(e);
       } else this.deriveKeyed(e, command, inExec);
@@ -267,6 +270,26 @@ export class Mirror implements DerivationOutput {
     }
     this.count(command, d.outcome);
     this.current = null;
+  }
+
+  /** The slot of the authority by which its clock is known. */
+  private authorityPlace(e: Effect, command: Command): number {
+    const { authority } = this.context;
+    if (authority.prefixes?.has(e.db) !== true) return e.slot;
+    const { args, keys } = this.d;
+    if (!findKeys(command, args.frame, args.argc, args.starts, args.ends, keys) || keys.count === 0) return ANY_NODE;
+    const at = keys.index[0]!;
+    return authority.slotOf(e.db, args.frame, args.starts[at]!, args.ends[at]!);
+  }
+
+  /** Would a key be taken for another database's on the mirror? Clients are refused such keys. */
+  private isTaken(db: number): boolean {
+    const { keys, args } = this.d;
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.index[i]!;
+      if (this.context.mirror.isTaken(db, args.frame, args.starts[at]!, args.ends[at]!)) return true;
+    }
+    return false;
   }
 
   /** In which slot of the mirror the keys of the present effect are: one, or several (EVERY_NODE). */
@@ -301,7 +324,9 @@ export class Mirror implements DerivationOutput {
       this.markDirty(e);
       return;
     }
-    if (!e.command!.onMirror) {
+    // the Cluster would flush every database: other ones than that of the command are behind prefixes
+    const isPartOfAll = e.command!.name === 'flushdb' && this.context.mirror.prefixes !== null;
+    if (!e.command!.onMirror || isPartOfAll) {
       if (/^flush/.test(e.command!.name)) this.markDirty(e); // taken away there: key by key, by the repair
       return;
     }
@@ -323,7 +348,13 @@ export class Mirror implements DerivationOutput {
     const rule = command.mirroring;
     if (command.name === 'eval') this.giveScript(d.arg(1));
     else if (command.name === 'evalsha') this.context.scripts.sawSha(d.arg(1));
+    const isPrefixed = this.context.mirror.prefixes?.has(e.db) === true;
     if (this.isReplayedScript(command)) {
+      if (isPrefixed) {
+        // refused to clients, because nobody can tell which keys it touched
+        this.markDirty(e);
+        return;
+      }
       if (this.slot !== EVERY_NODE) this.replayScript(e, command);
       else {
         d.copyKeys();
@@ -338,6 +369,7 @@ export class Mirror implements DerivationOutput {
       return;
     }
     if (
+      isPrefixed ||
       rule.class === 'copy' ||
       !command.onMirror ||
       tooBig ||

@@ -121,15 +121,15 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
     lane.append(new PartAck(failed), task.db, task.mirrorSlot, frame, 0, frame.length);
   };
 
-  const [type] = await callLane(source, [['TYPE', task.key]], task.sourceSlot);
-  const reader = logicalReader(String(type), task.key, staging, {
+  const [type] = await callLane(source, [['TYPE', task.sourceKey]], task.sourceSlot);
+  const reader = logicalReader(String(type), task.sourceKey, staging, {
     chunkElements: isBig ? CHUNK_ELEMENTS : Number.POSITIVE_INFINITY,
     chunkBytes: CHUNK_BYTES,
-    clockShiftMs: engine.mirror.clock.shiftMs(task.slot),
+    clockShiftMs: engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot),
     features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
   });
   append(['DEL', staging]);
-  const deadlineRead = engine.deadlineRead(task.key);
+  const deadlineRead = engine.deadlineRead(task);
   let deadline: Reply | undefined;
   for (;;) {
     const reads = reader.nextReads();
@@ -155,7 +155,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   }
   if (deadline === undefined) [deadline] = await callLane(source, [deadlineRead.args], task.sourceSlot);
   if (deadline instanceof ReplyFault) throw deadline;
-  swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline), task.slot), append, failed, epoch);
+  swap(engine, task, reader, staging, engine.deadlineFrom(Number(deadline), task.sourceSlot), append, failed, epoch);
   return true;
 }
 
@@ -178,13 +178,17 @@ function swap(
   const { context, lane, clock } = engine.mirror;
   const gone = reader.missing || deadlineMs === -2;
   if (!gone && deadlineMs > 0)
-    append(['PEXPIREAT', staging, Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.slot)))]);
+    append([
+      'PEXPIREAT',
+      staging,
+      Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.sourceSlot, task.mirrorSlot))),
+    ]);
   if (lane.epoch !== epoch || !lane.canTake(task.db, task.mirrorSlot, 0))
     throw new Interrupted('the mirror connection was lost');
   if (gone) append(['DEL', staging]);
   const last = gone
-    ? encodeCommand([context.mirror.wireName('DEL'), task.key])
-    : encodeCommand([context.mirror.wireName('RENAME'), staging, task.key]);
+    ? encodeCommand([context.mirror.wireName('DEL'), task.mirrorKey])
+    : encodeCommand([context.mirror.wireName('RENAME'), staging, task.mirrorKey]);
   engine.noteKnown(task, gone ? 0 : deadlineMs);
   engine.taken(task);
   lane.append(new SwapAck(engine, task, failed, staging), task.db, task.mirrorSlot, last, 0, last.length);

@@ -49,6 +49,8 @@ export class Switchboard {
   readonly crossings = new Crossings();
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
+  /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */
+  readonly hasPrefixes: boolean;
   /** The text of INFO ferry / FERRY STATUS; the app provides it. */
   describe: () => string = () => '';
   private drainWaiters: (() => void)[] = [];
@@ -67,6 +69,7 @@ export class Switchboard {
     phase: Phase,
     epoch: number,
   ) {
+    this.hasPrefixes = source.prefixes !== null || target.prefixes !== null;
     this.phase = phase;
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;

@@ -31,6 +31,7 @@ import { decodeReply, type Reply } from '../resp/values.js';
 import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
 import type { Parts, PartsOwner } from './fan-out/parts.js';
+import type { NamesBack } from './prefixed/names-back.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
 import type { Watch } from './watch.js';
@@ -78,6 +79,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   answeredBy: Side = 'source';
   /** It matters when it was sent. */
   isTimed = false;
+  /** Gives the keys in the reply their own names, for the client and for the mirror (prefixed/names-back.ts). */
+  namesBack: NamesBack | null = null;
   /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO). */
   transform: ((reply: Buffer) => Buffer) | null = null;
   /** An attempt of a command that waits: who decides about its replies (blocking/). */
@@ -105,7 +108,9 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
 
   /** A big reply may pass in pieces while it is this op's turn to answer. */
   get streams(): boolean {
-    if (this.route !== PASS || this.transform !== null || this.blocked !== null) return this.passing;
+    if (this.route !== PASS || this.transform !== null || this.namesBack !== null || this.blocked !== null) {
+      return this.passing;
+    }
     return this.passing || this.session?.isFront(this) === true;
   }
 
@@ -172,6 +177,14 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   // ── the reply
 
   onReply(buf: Buffer, start: number, end: number): void {
+    // probes come behind it, and hold no names
+    if (this.namesBack !== null && this.route !== TARGET && (this.probes === null || this.stash === null)) {
+      const named = this.namesBack(copyOf(buf, start, end));
+      this.answered(named, 0, named.length);
+    } else this.answered(buf, start, end);
+  }
+
+  private answered(buf: Buffer, start: number, end: number): void {
     switch (this.route) {
       case PASS:
         this.readAnswered(buf, start, end);
@@ -294,7 +307,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   partsAnswered(reply: Buffer, isMixed: boolean): void {
     const { board } = this.session!;
     if (this.route === PASS) {
-      this.readAnswered(reply, 0, reply.length);
+      const named = this.namesBack === null ? reply : this.namesBack(reply);
+      this.readAnswered(named, 0, named.length);
       return;
     }
     const isSplit = this.parts!.plans[0]!.effect !== null;
@@ -451,6 +465,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     this.blocked = null;
     this.queueError = null;
     this.transform = null;
+    this.namesBack = null;
     this.watch = null;
     this.resp = 2;
     this.session = null;

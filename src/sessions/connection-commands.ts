@@ -116,7 +116,11 @@ function select(session: Session, text: string): boolean {
   }
   return afterReplies(session, async () => {
     const { board } = session;
-    const error = await board.authority.tryLane(session.identity, db, session.resp);
+    const { authority, databases } = board;
+    // the Cluster's own words, unless there is more to say
+    const refusal = authority.prefixes === null || authority.holds(db) ? null : databases.refusalOf(db);
+    if (refusal !== null) return errorReply(`FERRY ${refusal}`);
+    const error = await authority.tryLane(session.identity, db, session.resp);
     if (error !== null) return errorReply(error);
     if (board.rules.mirrored) {
       await board.databases.admit(db, board.follower);

@@ -33,6 +33,7 @@ import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js
 import { begin, pass, stall } from './forward.js';
 import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
+import { prefixRefusal } from './prefixed/refusals.js';
 import { streamProbesOf } from './probes.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
@@ -75,6 +76,10 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   if (session.subscriptions !== null) {
     const forbidden = forbiddenWhileSubscribed(session, command);
     if (forbidden !== null) return refuse(session, forbidden);
+  }
+  if (board.hasPrefixes) {
+    const refusal = prefixRefusal(session, command, scanner);
+    if (refusal !== null) return refuse(session, refusal);
   }
   if (session.transaction !== null) return queueInTransaction(session, command, scanner);
   if (command.blocking) {
@@ -178,7 +183,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   op.lane = lane;
   session.reads.targetBegins(bucket);
   board.counters.targetReads++;
-  const wire = wireFor(board.follower, command, scanner);
+  const wire = wireFor(board.follower, command, session.db, scanner);
   if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd, place);
   else lane!.send(op, wire, 0, wire.length, place);
   return true;
@@ -256,7 +261,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   op.laneId = lane.id;
   op.isTimed = isTimed(command, argc);
   if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
-    op.probes = streamProbesOf(command, scanner);
+    op.probes = streamProbesOf(board.authority, command, session.db, scanner);
   }
   if (!board.ledger.admit(op)) session.parkedOp = op;
   return true;

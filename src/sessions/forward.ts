@@ -5,6 +5,7 @@ import { ACROSS, placeOn } from '../routing/placement.js';
 import { type ClientOp, PASS } from './client-op.js';
 import { isScan, sendCursor } from './cursors.js';
 import { CROSSSLOT, canSplit, isForEveryNode, splitBySlot, toEveryNode } from './fan-out/plan.js';
+import { namesBackFor } from './prefixed/names-back.js';
 import type { Session } from './session.js';
 import { wireFor } from './wire.js';
 
@@ -47,7 +48,9 @@ export function begin(session: Session, command: Command, scanner: RequestScanne
   op.frame = scanner.frame;
   op.frameStart = scanner.frameStart;
   op.frameEnd = scanner.frameEnd;
-  op.wire = wireFor(session.board.authority, command, scanner);
+  const { authority } = session.board;
+  op.wire = wireFor(authority, command, session.db, scanner);
+  op.namesBack = namesBackFor(authority, command.name, session.db);
   return op;
 }
 

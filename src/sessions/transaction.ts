@@ -18,6 +18,8 @@ import { multiRight } from './blocking/multi-right.js';
 import { type ClientOp, PASS, WRITE } from './client-op.js';
 import { CROSSSLOT } from './fan-out/plan.js';
 import { checkOtherDatabase } from './other-database.js';
+import { namesBackFor, namesBackInExec } from './prefixed/names-back.js';
+import { prefixRefusal } from './prefixed/refusals.js';
 import { refuse } from './refusal.js';
 import { reset } from './reset.js';
 import type { Session } from './session.js';
@@ -40,6 +42,8 @@ export class Transaction {
   placeOnTarget = ANY_NODE;
   /** An error while queueing: EXEC will answer EXECABORT. */
   spoilt = false;
+  /** Why the authority that there is now cannot run it, though the one before took what was queued. */
+  refusal: Buffer | null = null;
 
   constructor(
     /** The authority as `place` knows it: another one may come between MULTI and EXEC. */
@@ -116,8 +120,10 @@ function findPlaces(session: Session, transaction: Transaction): void {
   if (transaction.side === authority) return;
   transaction.side = authority;
   transaction.place = transaction.placeOnTarget = ANY_NODE;
+  transaction.refusal = null;
   for (const { command, frame, start, end } of transaction.queued) {
     args.read(frame, start, end);
+    if (session.board.hasPrefixes) transaction.refusal ??= prefixRefusal(session, command, args);
     addPlaces(session, transaction, command, args);
   }
 }
@@ -130,6 +136,12 @@ function execute(session: Session, transaction: Transaction): boolean {
     dropWatch(session);
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
+  }
+  const refusal = transaction.refusal;
+  if (refusal !== null) {
+    session.transaction = null;
+    dropWatch(session);
+    return refuse(session, refusal);
   }
   const acrossWatch = watch?.isApart(transaction.place, session.board.authority) === true;
   if (transaction.place === ACROSS || acrossWatch) {
@@ -164,6 +176,8 @@ function execute(session: Session, transaction: Transaction): boolean {
   op.elements = transaction.queued.map(
     (q) => new ElementEffect(op, q.command, session.db, q.frame, q.start, q.end, wireOf(session, q)),
   );
+  const { authority } = session.board;
+  op.namesBack = namesBackInExec(transaction.queued.map((q) => namesBackFor(authority, q.command.name, session.db)));
   const writes = transaction.queued.some((q) => q.command.kind === 'write' || q.command.kind === 'keyless-write');
   if (!writes || !session.board.rules.mirrored) {
     op.route = PASS;
@@ -189,7 +203,7 @@ function wireOf(session: Session, q: Queued): Buffer | null {
   const { authority } = session.board;
   if (!authority.rewrites) return null;
   args.read(q.frame, q.start, q.end);
-  return wireFor(authority, q.command, args);
+  return wireFor(authority, q.command, session.db, args);
 }
 
 /** The slots of every key of every write in it; a FLUSHALL takes them all. */

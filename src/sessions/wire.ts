@@ -1,11 +1,13 @@
 /**
- * The bytes of a command as one side wants them: under the name that it has there (rename-command), and with that
- * side's number of a database in MOVE and COPY … DB. Null when they are the client's own bytes, as nearly always.
+ * The bytes of a command as one side wants them: under the name that it has there (rename-command), with that side's
+ * number of a database in MOVE and COPY … DB, and with the keys of a database behind a prefix (prefixed/request.ts). Null
+ * when they are the client's own bytes, as nearly always.
  */
 import { copyDbArgument } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { encodeCommand } from '../resp/encode.js';
+import { prefixedArguments } from './prefixed/request.js';
 
 /** A command's arguments: a scanner or a reader at it. */
 export interface Spans {
@@ -15,7 +17,8 @@ export interface Spans {
   readonly ends: Int32Array;
 }
 
-export function wireFor(side: Upstream, command: Command, spans: Spans): Buffer | null {
+/** `db`: the one that the client is in. */
+export function wireFor(side: Upstream, command: Command, db: number, spans: Spans): Buffer | null {
   if (!side.rewrites) return null;
   const { frame, argc, starts, ends } = spans;
   const text = (i: number): string => frame.toString('latin1', starts[i]!, ends[i]!);
@@ -24,12 +27,13 @@ export function wireFor(side: Upstream, command: Command, spans: Spans): Buffer 
   const wire = side.wireName(canonical);
   const renames = wire.toLowerCase() !== text(0).toLowerCase();
   const dbAt = databaseArgument(command, spans);
-  const db = dbAt < 0 ? '' : String(side.dbHere(Number(text(dbAt))));
-  if (!renames && (dbAt < 0 || db === text(dbAt))) return null;
-  const args: (Buffer | string)[] = [];
-  for (let i = 0; i < argc; i++) args.push(frame.subarray(starts[i]!, ends[i]!));
+  const otherDb = dbAt < 0 ? '' : String(side.dbHere(Number(text(dbAt))));
+  const prefixed = side.prefixes === null ? null : prefixedArguments(side.prefixes, command, db, spans);
+  if (prefixed === null && !renames && (dbAt < 0 || otherDb === text(dbAt))) return null;
+  const args: (Buffer | string)[] =
+    prefixed ?? Array.from({ length: argc }, (_, i) => frame.subarray(starts[i]!, ends[i]!));
   if (renames) args[0] = wire;
-  if (dbAt >= 0) args[dbAt] = db;
+  if (dbAt >= 0) args[dbAt] = otherDb;
   return encodeCommand(args);
 }
 

@@ -30,8 +30,9 @@ function fillTables(): void {
   }
 }
 
-export function crc16(buf: Uint8Array, start: number, end: number): number {
-  let crc = 0;
+/** `before`: the checksum of what stands in front of it. */
+export function crc16(buf: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = before;
   for (let i = start; i < end; i++) {
     crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ (buf[i] as number)] as number);
   }
@@ -62,6 +63,19 @@ function taggedSlot(buf: Uint8Array, start: number, end: number, open: number): 
   while (close < end && buf[close] !== CLOSE) close++;
   const hasTag = close < end && close > open + 1;
   return (hasTag ? crc16(buf, open + 1, close) : crc16(buf, start, end)) & (SLOT_COUNT - 1);
+}
+
+/**
+ * The slot of a key of which buf[start, end) is the rest, behind something that has no braces and whose checksum is
+ * `before`.
+ */
+export function keySlotBehind(before: number, buf: Uint8Array, start: number, end: number): number {
+  let open = start;
+  while (open < end && buf[open] !== OPEN) open++;
+  let close = open + 1;
+  while (close < end && buf[close] !== CLOSE) close++;
+  const hasTag = close < end && close > open + 1;
+  return (hasTag ? crc16(buf, open + 1, close) : crc16(buf, start, end, before)) & (SLOT_COUNT - 1);
 }
 
 const tags: (string | undefined)[] = new Array<string | undefined>(SLOT_COUNT).fill(undefined);

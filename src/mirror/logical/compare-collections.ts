@@ -9,7 +9,7 @@
  *   difference.
  */
 import type { Reply } from '../../resp/values.js';
-import type { Caller, Difference, Pair } from './pair.js';
+import type { Difference, Pair } from './pair.js';
 import { PieceSize } from './pieces.js';
 import { scanPage } from './read-collections.js';
 import { fieldTimes, names } from './read-hash.js';
@@ -25,7 +25,7 @@ export async function compareLists(pair: Pair): Promise<Difference | null> {
     pair,
     'LLEN',
     1,
-    (from, to) => ['LRANGE', pair.key, from, to],
+    (key, from, to) => ['LRANGE', key, from, to],
     (index, a, b) => (a[0].equals(b[0]) ? null : pair.differs(`element ${index}`)),
   );
 }
@@ -35,7 +35,7 @@ export async function compareSortedSets(pair: Pair): Promise<Difference | null> 
     pair,
     'ZCARD',
     2,
-    (from, to) => ['ZRANGE', pair.key, from, to, 'WITHSCORES'],
+    (key, from, to) => ['ZRANGE', key, from, to, 'WITHSCORES'],
     (rank, a, b) => {
       if (!a[0].equals(b[0])) return pair.values(`the member of rank ${rank} is`, printable(a[0]), printable(b[0]));
       if (equalScores(a[1], b[1])) return null;
@@ -48,14 +48,17 @@ async function compareByPosition(
   pair: Pair,
   lengthCommand: string,
   stride: number,
-  range: (from: number, to: number) => Args,
+  range: (key: Buffer, from: number, to: number) => Args,
   compareElement: (index: number, a: Buffer[], b: Buffer[]) => Difference | null,
 ): Promise<Difference | null> {
   const piece = pieceSize(pair);
   for (let position = 0; ; ) {
     const first = position === 0;
-    const read = range(position, position + piece.count - 1);
-    const [onA, onB] = await pair.both(first ? [read, [lengthCommand, pair.key]] : [read]);
+    const [from, to] = [position, position + piece.count - 1];
+    const [onA, onB] = await pair.both((key) => {
+      const read = range(key, from, to);
+      return first ? [read, [lengthCommand, key]] : [read];
+    });
     const a = byteList(onA[0]);
     const b = byteList(onB[0]);
     for (let i = 0; i < a.length && i < b.length; i += stride) {
@@ -78,7 +81,7 @@ async function compareByPosition(
 export async function compareSets(pair: Pair): Promise<Difference | null> {
   const unequalSize = await compareSizes(pair, 'SCARD');
   if (unequalSize !== null) return unequalSize;
-  for await (const members of scan(pair, pair.a, 'SSCAN', 1)) {
+  for await (const members of scan(pair, 0, 'SSCAN', 1)) {
     const present = await membership(pair, members);
     const absent = present.indexOf(0);
     if (absent !== -1) return pair.only(`member ${printable(members[absent])}`, 0);
@@ -87,16 +90,16 @@ export async function compareSets(pair: Pair): Promise<Difference | null> {
 }
 
 async function compareSizes(pair: Pair, command: string): Promise<Difference | null> {
-  const [[a], [b]] = await pair.both([[command, pair.key]]);
+  const [[a], [b]] = await pair.both((key) => [[command, key]]);
   return integer(a) === integer(b) ? null : pair.values('length', integer(a), integer(b));
 }
 
 async function membership(pair: Pair, members: Buffer[]): Promise<number[]> {
   if (pair.features[1].smismember) {
-    const [reply] = await pair.b([['SMISMEMBER', pair.key, ...members]]);
+    const [reply] = await pair.b([['SMISMEMBER', pair.keys[1], ...members]]);
     return list(reply).map(integer);
   }
-  return (await pair.b(members.map((member) => ['SISMEMBER', pair.key, member]))).map(integer);
+  return (await pair.b(members.map((member) => ['SISMEMBER', pair.keys[1], member]))).map(integer);
 }
 
 export async function compareHashes(pair: Pair): Promise<Difference | null> {
@@ -108,10 +111,10 @@ export async function compareHashes(pair: Pair): Promise<Difference | null> {
 
 /** Every field of one side looked up on the other. */
 async function compareFields(pair: Pair, scanned: 0 | 1, fieldTtls: boolean): Promise<Difference | null> {
-  const [here, there] = scanned === 0 ? [pair.a, pair.b] : [pair.b, pair.a];
-  for await (const page of scan(pair, here, 'HSCAN', 2)) {
+  const there = scanned === 0 ? pair.b : pair.a;
+  for await (const page of scan(pair, scanned, 'HSCAN', 2)) {
     const fields = names(page);
-    const values = list((await there([['HMGET', pair.key, ...fields]]))[0]);
+    const values = list((await there([['HMGET', pair.keys[1 - scanned]!, ...fields]]))[0]);
     const unequal = fields.findIndex((_, i) => !isBytes(values[i], page[2 * i + 1]));
     if (unequal === -1 && !fieldTtls) continue;
     const times = fieldTtls
@@ -146,11 +149,12 @@ function compareField(pair: Pair, name: string, equal: boolean, onA: FieldState,
 
 async function fieldDeadlines(pair: Pair, side: 0 | 1, fields: Buffer[]): Promise<{ of(i: number): FieldState }> {
   const call = side === 0 ? pair.a : pair.b;
+  const key = pair.keys[side];
   const withTtls = pair.features[side].hashFieldTtl;
   // A side without field TTLs still tells which of them it has.
   const read: Args[] = withTtls
-    ? [['TIME'], fieldTimes(pair.key, fields)]
-    : [['TIME'], ...fields.map((field): Args => ['HEXISTS', pair.key, field])];
+    ? [['TIME'], fieldTimes(key, fields)]
+    : [['TIME'], ...fields.map((field): Args => ['HEXISTS', key, field])];
   const [time, ...rest] = await call(read);
   const nowMs = timeMs(time);
   const deadlines: Reply[] = !withTtls
@@ -173,11 +177,12 @@ function isBytes(reply: Reply | undefined, expected: Buffer): boolean {
 }
 
 /** The pages of SSCAN or HSCAN that hold anything. */
-async function* scan(pair: Pair, call: Caller, command: string, stride: number): AsyncGenerator<Buffer[]> {
+async function* scan(pair: Pair, side: 0 | 1, command: string, stride: number): AsyncGenerator<Buffer[]> {
+  const call = side === 0 ? pair.a : pair.b;
   const piece = pieceSize(pair);
   let cursor: Buffer | null = Buffer.from('0');
   while (cursor !== null) {
-    const [reply]: Reply[] = await call([[command, pair.key, cursor, 'COUNT', piece.count]]);
+    const [reply]: Reply[] = await call([[command, pair.keys[side], cursor, 'COUNT', piece.count]]);
     const page = scanPage(reply);
     cursor = page.cursor;
     piece.observe(page.items.length / stride, totalBytes(page.items));

@@ -7,7 +7,7 @@
  */
 import type { Difference, Pair } from './pair.js';
 import { PieceSize } from './pieces.js';
-import { printable, totalBytes } from './replies.js';
+import { type Args, printable, totalBytes } from './replies.js';
 import {
   nextId,
   type PendingEntry,
@@ -23,7 +23,7 @@ import {
 const PENDING_BYTES = 64;
 
 export async function compareStreams(pair: Pair): Promise<Difference | null> {
-  const [[replyA], [replyB]] = await pair.both([['XINFO', 'STREAM', pair.key, 'FULL', 'COUNT', 1]]);
+  const [[replyA], [replyB]] = await pair.both((key) => [['XINFO', 'STREAM', key, 'FULL', 'COUNT', 1]]);
   const onA = streamInfo(replyA);
   const onB = streamInfo(replyB);
   const found =
@@ -91,7 +91,8 @@ function compareText(
 async function compareEntries(pair: Pair): Promise<Difference | null> {
   const piece = new PieceSize(pair.chunkElements, pair.chunkBytes, pair.firstElements);
   for (let from: Buffer | null = Buffer.from('-'); from !== null; ) {
-    const [[replyA], [replyB]] = await pair.both([['XRANGE', pair.key, from, '+', 'COUNT', piece.count]]);
+    const range: Args = [from, '+', 'COUNT', piece.count];
+    const [[replyA], [replyB]] = await pair.both((key) => [['XRANGE', key, ...range]]);
     const a = streamEntries(replyA);
     const b = streamEntries(replyB);
     const found = compareById(pair, 'entry', a, b, (onA, onB, name) =>
@@ -116,7 +117,8 @@ async function comparePending(pair: Pair, group: Buffer): Promise<Difference | n
   const what = `group ${printable(group)}: pending entry`;
   const piece = new PieceSize(pair.chunkElements, pair.chunkBytes, pair.firstElements);
   for (let from: Buffer | null = Buffer.from('-'); from !== null; ) {
-    const [onA, onB] = await pair.both([['TIME'], ['XPENDING', pair.key, group, from, '+', piece.count]]);
+    const range: Args = [from, '+', piece.count];
+    const [onA, onB] = await pair.both((key) => [['TIME'], ['XPENDING', key, group, ...range]]);
     const a = pendingPage(onA[0], onA[1]);
     const b = pendingPage(onB[0], onB[1]);
     const found = compareById(pair, what, a, b, (entryA, entryB, name) =>

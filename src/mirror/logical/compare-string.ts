@@ -8,7 +8,7 @@ import type { Difference, Pair } from './pair.js';
 import { type Args, bytes, integer } from './replies.js';
 
 export async function compareStrings(pair: Pair): Promise<Difference | null> {
-  const [firstA, firstB] = await pair.both([['STRLEN', pair.key], piece(pair, 0)]);
+  const [firstA, firstB] = await pair.both((key) => [['STRLEN', key], piece(pair, key, 0)]);
   const lengthA = integer(firstA[0]);
   const lengthB = integer(firstB[0]);
   let pieceA = bytes(firstA[1]);
@@ -24,19 +24,19 @@ export async function compareStrings(pair: Pair): Promise<Difference | null> {
     if (!pieceA.equals(pieceB)) difference = pair.differs(`byte ${offset + firstUnequal(pieceA, pieceB)}`);
     offset += pair.chunkBytes;
     if (difference !== null || offset >= lengthA) break;
-    const [nextA, nextB] = await pair.both([piece(pair, offset)]);
+    const [nextA, nextB] = await pair.both((key) => [piece(pair, key, offset)]);
     pieceA = bytes(nextA[0]);
     pieceB = bytes(nextB[0]);
   }
   return difference !== null && maybeHyperLogLogs ? compareRegisters(pair, difference) : difference;
 }
 
-function piece(pair: Pair, offset: number): Args {
-  return ['GETRANGE', pair.key, offset, offset + pair.chunkBytes - 1];
+function piece(pair: Pair, key: Buffer, offset: number): Args {
+  return ['GETRANGE', key, offset, offset + pair.chunkBytes - 1];
 }
 
 async function compareRegisters(pair: Pair, inBytes: Difference): Promise<Difference | null> {
-  const [[valueA], [valueB]] = await pair.both([['GETRANGE', pair.key, 0, HYPERLOGLOG_MAX_BYTES]]);
+  const [[valueA], [valueB]] = await pair.both((key) => [['GETRANGE', key, 0, HYPERLOGLOG_MAX_BYTES]]);
   const onA = hyperLogLogRegisters(bytes(valueA));
   const onB = hyperLogLogRegisters(bytes(valueB));
   if (onA === null || onB === null) return inBytes;

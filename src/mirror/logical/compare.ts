@@ -51,7 +51,7 @@ export async function compareKey(
 }
 
 async function keyStates(pair: Pair): Promise<[KeyState, KeyState]> {
-  const [onA, onB] = await pair.both([['TYPE', pair.key], ['PTTL', pair.key], ['TIME']]);
+  const [onA, onB] = await pair.both((key) => [['TYPE', key], ['PTTL', key], ['TIME']]);
   return [keyState(onA), keyState(onB)];
 }
 

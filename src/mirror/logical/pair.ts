@@ -29,6 +29,8 @@ export interface CompareOptions {
   chunkBytes: number;
   a?: CompareFeatures;
   b?: CompareFeatures;
+  /** The key's name on side b, where it is another one. */
+  keyOnB?: Buffer;
   /** How the two sides are called in `detail`. */
   names?: readonly [string, string];
   ttlToleranceMs?: number;
@@ -43,6 +45,8 @@ const REDIS_7_0: CompareFeatures = { hashFieldTtl: false, smismember: true };
 const TOLERANCE_MS = 1000;
 
 export class Pair {
+  /** The key as each side calls it. */
+  readonly keys: readonly [Buffer, Buffer];
   readonly chunkElements: number;
   readonly chunkBytes: number;
   readonly firstElements: number | undefined;
@@ -55,9 +59,10 @@ export class Pair {
   constructor(
     readonly a: Caller,
     readonly b: Caller,
-    readonly key: Buffer,
+    key: Buffer,
     options: CompareOptions,
   ) {
+    this.keys = [key, options.keyOnB ?? key];
     this.chunkElements = Math.max(1, options.chunkElements);
     this.chunkBytes = Math.max(1, options.chunkBytes);
     this.firstElements =
@@ -70,8 +75,9 @@ export class Pair {
     this.deliveryToleranceMs = (options.deliveryToleranceMs ?? TOLERANCE_MS) + Math.abs(this.clockDifferenceMs);
   }
 
-  both(commands: Args[]): Promise<[Reply[], Reply[]]> {
-    return Promise.all([this.a(commands), this.b(commands)]);
+  /** The same commands on both sides, each about its own key. */
+  both(commandsFor: (key: Buffer) => Args[]): Promise<[Reply[], Reply[]]> {
+    return Promise.all([this.a(commandsFor(this.keys[0])), this.b(commandsFor(this.keys[1]))]);
   }
 
   /** "length 3 on source, 4 on target" */

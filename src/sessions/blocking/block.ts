@@ -18,6 +18,8 @@ import { READERS } from '../../routing/waiters.js';
 import { noteCrossing } from '../crossing.js';
 import { CROSSSLOT } from '../fan-out/plan.js';
 import { stall } from '../forward.js';
+import { namesBackFor, namesBackInExec } from '../prefixed/names-back.js';
+import { prefixRefusal } from '../prefixed/refusals.js';
 import { streamProbesOf } from '../probes.js';
 import { refuse } from '../refusal.js';
 import type { Session } from '../session.js';
@@ -85,13 +87,28 @@ export function block(session: Session, command: Command, scanner: RequestScanne
       args.read(frame, 0, frame.length);
       return placeOn(board.authority, command, session.db, args);
     },
+    refusal(at) {
+      if (at === ACROSS) return CROSSSLOT;
+      if (!board.hasPrefixes) return null;
+      args.read(frame, 0, frame.length);
+      return prefixRefusal(session, command, args);
+    },
     form(key) {
       const own = key === null ? list : narrowed(list, waited, key);
       const bytes = own === list ? frame : encodeCommand(own);
       args.read(bytes, 0, bytes.length);
-      const probes = board.rules.mirrored && command.name === 'xreadgroup' ? streamProbesOf(command, args) : null;
-      const wire = wireFor(board.authority, command, args);
-      return { frame: bytes, wire: right ? wire : withShortestWait(command.name, wire ?? bytes), probes };
+      const probes =
+        board.rules.mirrored && command.name === 'xreadgroup'
+          ? streamProbesOf(board.authority, command, session.db, args)
+          : null;
+      const wire = wireFor(board.authority, command, session.db, args);
+      const namesBack = namesBackFor(board.authority, command.name, session.db);
+      return {
+        frame: bytes,
+        wire: right ? wire : withShortestWait(command.name, wire ?? bytes),
+        probes,
+        namesBack: right ? namesBackInExec([namesBack]) : namesBack,
+      };
     },
   }).begin();
   return true;
@@ -146,8 +163,8 @@ function resolve(session: Session, scanner: RequestScanner): void {
   const streams = findStreamOption(frame, argc, starts, ends, STREAMS) + 1;
   const count = (argc - streams) / 2;
   const keysAsked = list.slice(streams, streams + count);
-  const asking = keysAsked.map((key) => ['XINFO', 'STREAM', key]);
   const side = session.board.authority;
+  const asking = keysAsked.map((key) => ['XINFO', 'STREAM', side.keyHere(session.db, key)]);
   session.busy = true;
   callLane(
     side.jobLane('blocking', session.db),

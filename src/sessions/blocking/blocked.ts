@@ -15,11 +15,10 @@ import type { Pin } from '../../lanes/pins.js';
 import { errorReply, nullArrayReply } from '../../resp/encode.js';
 import { ArgReader } from '../../resp/request.js';
 import { isError, isNull } from '../../resp/values.js';
-import { ACROSS } from '../../routing/placement.js';
 import { SlotList } from '../../routing/slots.js';
 import type { Waiter } from '../../routing/waiters.js';
 import { type Attempting, type ClientOp, PASS, WRITE } from '../client-op.js';
-import { CROSSSLOT } from '../fan-out/plan.js';
+import type { NamesBack } from '../prefixed/names-back.js';
 import type { Session } from '../session.js';
 import { NO_BUCKET } from '../slot-reads.js';
 
@@ -37,6 +36,8 @@ export interface AttemptForm {
   /** The bytes for the authority where they are others. */
   readonly wire: Buffer | null;
   readonly probes: Buffer[] | null;
+  /** What is to be done with its reply (prefixed/names-back.ts). */
+  readonly namesBack: NamesBack | null;
 }
 
 export interface BlockedCommand {
@@ -48,6 +49,8 @@ export interface BlockedCommand {
   readonly isBare: boolean;
   /** Where its keys are on the authority that there is now. */
   place(): number;
+  /** Why that one cannot be asked; another side may have been the authority when it began to wait. */
+  refusal(place: number): Buffer | null;
   /** Its bytes, with this one of its keys only; null: as the client sent it. */
   form(key: string | null): AttemptForm;
 }
@@ -97,16 +100,17 @@ export class Blocked implements Waiter, Attempting {
     const { session, op } = this;
     const { board } = session;
     this.isTrying = true;
-    const { frame, wire, probes } = this.command.form(key);
+    const { frame, wire, probes, namesBack } = this.command.form(key);
     op.probes = probes;
+    op.namesBack = namesBack;
     const element = op.elements?.[0] ?? op;
     element.take(frame, wire);
     let lane = session.lanes.shared();
     const place = this.command.place();
-    if (place === ACROSS) {
-      // another side has the authority since it began to wait, and that one keeps its keys apart
+    const refusal = this.command.refusal(place);
+    if (refusal !== null) {
       this.isTrying = false;
-      this.finish(CROSSSLOT, 0, CROSSSLOT.length);
+      this.finish(refusal, 0, refusal.length);
       return;
     }
     op.place = place;

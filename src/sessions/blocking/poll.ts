@@ -42,7 +42,7 @@ export class WaitedKeysPoll {
         const bytes = keys.map((key) => Buffer.from(key, 'latin1'));
         const replies = await callLane(
           side.jobLane('blocking', db),
-          bytes.map((key) => [exists, key]),
+          bytes.map((key) => [exists, side.keyHere(db, key)]),
           bytes.map((key) => side.slotOf(db, key, 0, key.length)),
         );
         for (const [i, reply] of replies.entries()) if (reply === 1) waiters.signal(db, keys[i]!);

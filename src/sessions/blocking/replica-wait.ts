@@ -123,7 +123,7 @@ export function waitForReplicas(session: Session, command: Command, scanner: Req
   const lane = pin?.lane ?? session.lanes.shared();
   op.lane = lane;
   op.place = session.writtenPlace < 0 ? ANY_NODE : session.writtenPlace;
-  const wire = wireFor(board.authority, command, scanner);
+  const wire = wireFor(board.authority, command, session.db, scanner);
   if (right) {
     op.command = board.table.byName('exec')!;
     op.elements = [new ElementEffect(op, command, session.db, frame, 0, frame.length, wire)];

@@ -12,6 +12,7 @@ import type { Command } from '../../commands/table.js';
 import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand, errorReply } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
+import { keySlot } from '../../topology/crc16.js';
 import type { ClientOp } from '../client-op.js';
 import { anyOne, countsByName, everywhere, first, joined, type Merge, placed, sum, union } from './merge.js';
 import { type PartPlan, Parts } from './parts.js';
@@ -72,22 +73,27 @@ export function splitBySlot(op: ClientOp, scanner: RequestScanner): Parts {
   const { frame, argc, starts, ends } = scanner;
   const side = op.session!.board.authority;
   findKeys(command, frame, argc, starts, ends, keys);
-  const bySlot = new Map<number, { args: Buffer[]; places: number[] }>();
+  const bySlot = new Map<number, { args: Buffer[]; here: Buffer[]; places: number[] }>();
   for (let i = 0; i < keys.count; i++) {
     const at = keys.index[i]!;
     const slot = side.slotOf(op.db, frame, starts[at]!, ends[at]!);
-    const part = bySlot.get(slot) ?? { args: [], places: [] };
-    for (let n = 0; n < command.keyStep; n++) part.args.push(frame.subarray(starts[at + n]!, ends[at + n]!));
+    const part = bySlot.get(slot) ?? { args: [], here: [], places: [] };
+    for (let n = 0; n < command.keyStep; n++) {
+      const arg = frame.subarray(starts[at + n]!, ends[at + n]!);
+      part.args.push(arg);
+      part.here.push(n === 0 ? side.keyHere(op.db, arg) : arg);
+    }
     part.places.push(i);
     bySlot.set(slot, part);
   }
   const name = side.wireName(command.name.toUpperCase());
   const writes = command.kind === 'write' && op.session!.board.rules.mirrored;
-  const plans: PartPlan[] = [...bySlot].map(([slot, { args }]) => {
-    const bytes = encodeCommand([name, ...args]);
-    const own = writes && name.toLowerCase() !== command.name ? encodeCommand([command.name, ...args]) : bytes;
+  const isRewritten = name.toLowerCase() !== command.name || side.prefixes?.has(op.db) === true;
+  const plans: PartPlan[] = [...bySlot].map(([slot, { args, here }]) => {
+    const bytes = encodeCommand([name, ...here]);
+    const own = writes && isRewritten ? encodeCommand([command.name, ...args]) : bytes;
     const effect = writes ? new ElementEffect(op, command, op.db, own, 0, own.length, null) : null;
-    if (effect !== null) effect.slot = slot;
+    if (effect !== null) effect.slot = keySlot(args[0]!, 0, args[0]!.length);
     return { frame: bytes, place: slot, effect };
   });
   const how = SPLIT.get(command.name)!;

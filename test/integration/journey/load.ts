@@ -98,7 +98,8 @@ export class Load {
         return false;
       }
       this.replies++;
-      if (!check(reply)) this.complaints.push(`${args.join(' ')} was answered ${text(reply)} (round ${own.round}, at least ${floor})`);
+      if (!check(reply))
+        this.complaints.push(`${args.join(' ')} was answered ${text(reply)} (round ${own.round}, at least ${floor})`);
     }
     own.isUncertain = false;
     return true;

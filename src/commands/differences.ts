@@ -75,8 +75,18 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     commands: list('monitor'),
-    what: "shows what the authority executes, with Ferry's addresses and its own commands among it",
+    what: "shows what the authority executes, with Ferry's addresses and its own commands among it; of a Cluster the streams of all masters",
     why: "it is the server's stream",
+  },
+  {
+    commands: list('ssubscribe sunsubscribe'),
+    what: 'on a Cluster, one client may subscribe to channels of several slots, also in one command, and stays subscribed when a slot moves (a node would say CROSSSLOT, MOVED, or `sunsubscribe`)',
+    why: 'Ferry has all slots, as one server does',
+  },
+  {
+    commands: list('subscribe psubscribe'),
+    what: 'on a Cluster, keyspace events of every master are heard (of a node one would hear its own)',
+    why: 'as those of one server would be',
   },
   {
     commands: list('client|tracking'),

@@ -123,6 +123,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** Ferry's account here. */
   readonly own: OwnAccount;
   events: UpstreamEvents | null = null;
+  /** Told when other nodes are masters, or serve other slots. */
+  readonly mapFollowers = new Set<() => void>();
   private readonly nodes: ServerNode[] = [];
   private readonly byAddress = new Map<string, ServerNode>();
   /** Those that serve something now, or may. */
@@ -417,6 +419,7 @@ export class Upstream implements Routes, DiscoveredSide {
     const from = before === NOBODY ? null : this.nodes[before]!;
     this.events?.onSlotsMoved(this, from, to, [slot], this.mayBePromoted(to));
     this.doubt();
+    for (const changed of [...this.mapFollowers]) changed();
   }
 
   private serves(node: ServerNode): void {
@@ -471,6 +474,9 @@ export class Upstream implements Routes, DiscoveredSide {
     this.replicasOf = new Map(
       shards.map(({ replicas }, i) => [masters[i]!, replicas.map(({ host, port }) => this.node(host, port))]),
     );
+    if (map.epoch !== epoch || this.current.some((node) => !before.includes(node))) {
+      for (const changed of [...this.mapFollowers]) changed();
+    }
     if (map.epoch === epoch) return;
     for (const lane of [...this.routedLanes]) lane.mapChanged();
     for (const [lane, { node, events }] of [...this.listeners]) {
@@ -568,7 +574,8 @@ export class Upstream implements Routes, DiscoveredSide {
         onCut();
       },
     });
-    if (this.isRouted) this.listeners.set(lane, { node, events });
+    // on a Cluster a message reaches every node, and whoever listens follows them by itself
+    if (this.isRouted && !this.hasSlots) this.listeners.set(lane, { node, events });
     return lane;
   }
 

@@ -3,6 +3,7 @@ import type { Switchboard } from '../routing/switchboard.js';
 import { WaitedKeysPoll } from './blocking/poll.js';
 import { ReplicaWatch } from './blocking/replica-wait.js';
 import type { Session } from './session.js';
+import { mayMatchKeyspace } from './subscriptions/keyspace.js';
 
 export class Clients {
   /** In the order in which they came. */
@@ -55,6 +56,15 @@ export class Clients {
     let count = 0;
     for (const session of this.byId.values()) if (session.subscriptions !== null) count++;
     return count;
+  }
+
+  /** How many different patterns of theirs every node of a Cluster knows (subscriptions/hearing.ts). */
+  eventPatterns(): number {
+    const found = new Set<string>();
+    for (const { subscriptions } of this.byId.values()) {
+      for (const pattern of subscriptions?.names.psubscribe ?? []) if (mayMatchKeyspace(pattern)) found.add(pattern);
+    }
+    return found.size;
   }
 
   /** Why subscriptions cannot be taken over by the follower, one sentence for each reason. */

@@ -1,6 +1,8 @@
 /** How the replies of several nodes become one. None of them is an error: the first of those is the reply. */
+
 import { arrayReply, integerReplyBytes } from '../../resp/encode.js';
 import { elementSpans, integerReply, isNull } from '../../resp/values.js';
+import { isKeyspaceChannel } from '../subscriptions/keyspace.js';
 
 export type Merge = (replies: readonly Buffer[]) => Buffer;
 
@@ -45,6 +47,31 @@ export const countsByName: Merge = (replies) => {
     ),
   );
 };
+
+/**
+ * Of PUBSUB NUMSUB: the clients of each channel. Whoever listens to keyspace events does so at every node, so that the
+ * greatest of their counts is that of all clients.
+ */
+export const subscribersByName: Merge = (replies) => {
+  const lists = replies.map(elementsOf);
+  return arrayReply(
+    lists[0]!.map((own, i) => {
+      if (i % 2 === 0) return own;
+      const counts = lists.map((list) => integerReply(list[i]!, 0, list[i]!.length));
+      const name = lists[0]![i - 1]!.toString('latin1');
+      const isEvent = isKeyspaceChannel(name.slice(name.indexOf('\n') + 1));
+      return integerReplyBytes(isEvent ? Math.max(...counts) : counts.reduce((total, count) => total + count, 0));
+    }),
+  );
+};
+
+/** Of PUBSUB NUMPAT: `everywhere` patterns are counted by every node. */
+export function patterns(everywhere: number): Merge {
+  return (replies) => {
+    const total = replies.reduce((sum, reply) => sum + integerReply(reply, 0, reply.length), 0);
+    return integerReplyBytes(Math.max(0, total - everywhere * (replies.length - 1)));
+  };
+}
 
 /** Lists whose elements belong at given places of one list. */
 export function placed(places: readonly (readonly number[])[]): Merge {

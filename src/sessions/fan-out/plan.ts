@@ -14,7 +14,19 @@ import { encodeCommand, errorReply } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
 import { keySlot } from '../../topology/crc16.js';
 import type { ClientOp } from '../client-op.js';
-import { anyOne, countsByName, everywhere, first, joined, type Merge, placed, sum, union } from './merge.js';
+import {
+  anyOne,
+  countsByName,
+  everywhere,
+  first,
+  joined,
+  type Merge,
+  patterns,
+  placed,
+  subscribersByName,
+  sum,
+  union,
+} from './merge.js';
 import { type PartPlan, Parts } from './parts.js';
 
 /** As a Cluster's node says it. */
@@ -36,9 +48,9 @@ const BY_NODE: ReadonlyMap<string, Merge> = new Map<string, Merge>([
   ['script|exists', everywhere],
   ['pubsub|channels', union],
   ['pubsub|shardchannels', union],
-  ['pubsub|numsub', countsByName],
+  ['pubsub|numsub', subscribersByName],
   ['pubsub|shardnumsub', countsByName],
-  ['pubsub|numpat', sum],
+  ['pubsub|numpat', sum], // see toEveryNode
   ['flushall', first],
   ['flushdb', first],
   ['script|load', first],
@@ -105,5 +117,7 @@ export function toEveryNode(op: ClientOp): Parts {
   const { frame, frameStart, frameEnd, wire } = op;
   const bytes = wire ?? Buffer.from(frame.subarray(frameStart, frameEnd));
   const plans = op.session!.board.authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
-  return new Parts(op, plans, true, BY_NODE.get(op.command!.name)!);
+  const { name } = op.command!;
+  const merge = name === 'pubsub|numpat' ? patterns(op.session!.clients.eventPatterns()) : BY_NODE.get(name)!;
+  return new Parts(op, plans, true, merge);
 }

@@ -8,8 +8,9 @@ import type { Command } from '../../commands/table.js';
 import { arrayReply, bulkReply, errorReply } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
 import type { Session } from '../session.js';
+import { notSubscribed } from './confirmation.js';
 import { Monitor } from './monitor.js';
-import { notSubscribed, Subscriptions } from './subscriptions.js';
+import { Subscriptions } from './subscriptions.js';
 
 const ALLOWED = /^(p|s)?(un)?subscribe$|^(ping|quit|reset)$/;
 

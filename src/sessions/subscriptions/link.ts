@@ -1,12 +1,13 @@
 /**
- * One connection of a subscribed client to one side, under the client's own identity.
+ * One connection to one server on which it speaks by itself, under a client's own identity.
  *
  *   server ──► confirmation, message, pong ──► LinkListener
  *
- * It subscribes again by itself when it had to be made anew. Whether what it hears reaches the client is decided by its
- * owner: only the authority's messages do. https://redis.io/docs/interact/pubsub
+ * What it was subscribed to has to be subscribed to again when it had to be made anew (`connected`).
+ * https://redis.io/docs/interact/pubsub
  */
 import type { Lane } from '../../lanes/lane.js';
+import type { ServerNode } from '../../lanes/server-node.js';
 import type { Upstream } from '../../lanes/upstream.js';
 import { encodeCommand } from '../../resp/encode.js';
 import { isError } from '../../resp/values.js';
@@ -21,9 +22,11 @@ const PING = encodeCommand(['PING']);
 const BULK_START = 0x24;
 
 export interface LinkListener {
-  /** A confirmation, or an error in its place. */
-  confirmed(link: Link, buf: Buffer, start: number, end: number): void;
-  message(link: Link, buf: Buffer, start: number, end: number): void;
+  /** A confirmation, or an error in its place. `kind` is its first word, 'error' for an error. */
+  confirmed(link: Link, kind: string, buf: Buffer, start: number, end: number): void;
+  message(link: Link, kind: string, buf: Buffer, start: number, end: number): void;
+  /** It was made anew: the server knows nothing of it. */
+  connected(link: Link): void;
   cut(link: Link): void;
   /** Another server has the place of the one that it is connected to; it hears nothing any more. */
   moved(link: Link): void;
@@ -31,69 +34,74 @@ export interface LinkListener {
 
 export class Link {
   readonly lane: Lane;
-  /** The server's refusal, when it does not let this client subscribe there. */
-  refusal = '';
   private pongs: (() => void)[] = [];
   /** What was sent may be lost: everything is subscribed to again. */
   private wasCut = false;
 
   constructor(
-    readonly side: Upstream,
+    side: Upstream,
+    readonly node: ServerNode,
     session: Session,
-    private readonly names: Names,
     private readonly listener: LinkListener,
   ) {
-    this.lane = side.listenFor(session.identity, session.resp, {
-      onStream: (buf, start, end) => this.received(buf, start, end),
-      onUp: () => this.connected(),
-      onCut: () => {
-        this.pongs = [];
-        this.wasCut = true;
-        this.listener.cut(this);
+    this.lane = side.listenFor(
+      session.identity,
+      session.resp,
+      {
+        onStream: (buf, start, end) => this.received(buf, start, end),
+        onUp: () => this.connected(),
+        onCut: () => {
+          this.wasCut = true;
+          this.listener.cut(this);
+        },
+        onMoved: () => this.listener.moved(this),
       },
-      onMoved: () => this.listener.moved(this),
-    });
+      node,
+    );
   }
 
   send(frame: Buffer, start: number, end: number): void {
     this.lane.sendPart(frame, start, end);
   }
 
-  /** Calls back when everything that the server had sent before was received. */
+  /** Calls back when everything that the server had sent before was received; over a new connection, if need be. */
   settle(done: () => void): void {
     this.pongs.push(done);
     this.send(PING, 0, PING.length);
   }
 
-  /** Subscribes to everything that the client is subscribed to. */
-  subscribe(): void {
-    for (const kind of KINDS) {
-      const names = this.names[kind];
-      if (names.size === 0) continue;
-      const frame = encodeCommand([kind, ...[...names].map((name) => Buffer.from(name, 'latin1'))]);
+  /** Subscribes to all these names. */
+  subscribe(kinds: readonly SubscriptionKind[], names: Names): void {
+    for (const kind of kinds) {
+      if (names[kind].size === 0) continue;
+      const frame = encodeCommand([kind, ...[...names[kind]].map((name) => Buffer.from(name, 'latin1'))]);
       this.send(frame, 0, frame.length);
     }
   }
 
   close(): void {
     this.lane.close();
+    const { pongs } = this;
+    this.pongs = [];
+    for (const done of pongs) done();
   }
 
   private connected(): void {
-    if (this.wasCut) this.subscribe();
+    if (!this.wasCut) return;
     this.wasCut = false;
+    this.listener.connected(this);
+    for (const _ of this.pongs) this.send(PING, 0, PING.length);
   }
 
   private received(buf: Buffer, start: number, end: number): void {
     if (isError(buf, start)) {
-      this.refusal = buf.toString('latin1', start + 1, end - 2);
-      this.listener.confirmed(this, buf, start, end);
+      this.listener.confirmed(this, 'error', buf, start, end);
       return;
     }
     const kind = kindOf(buf, start);
-    if (kind.endsWith('message')) this.listener.message(this, buf, start, end);
+    if (kind.endsWith('message')) this.listener.message(this, kind, buf, start, end);
     else if (kind === 'pong') this.pongs.shift()?.();
-    else this.listener.confirmed(this, buf, start, end);
+    else this.listener.confirmed(this, kind, buf, start, end);
   }
 }
 
@@ -101,7 +109,16 @@ export class Link {
 function kindOf(buf: Buffer, start: number): string {
   const lineEnd = buf.indexOf('\r\n', start);
   if (buf[lineEnd + 2] !== BULK_START) return buf.toString('latin1', start + 1, lineEnd).toLowerCase();
-  const wordStart = buf.indexOf('\r\n', lineEnd + 2) + 2;
-  const bytes = Number(buf.toString('latin1', lineEnd + 3, wordStart - 2));
-  return buf.toString('latin1', wordStart, wordStart + bytes);
+  return wordAt(buf, start, 0);
+}
+
+/** The `index`-th word of a push or array of bulk strings, one character per byte. */
+export function wordAt(buf: Buffer, start: number, index: number): string {
+  let at = buf.indexOf('\r\n', start) + 2;
+  for (let i = 0; ; i++) {
+    const wordStart = buf.indexOf('\r\n', at) + 2;
+    const bytes = Number(buf.toString('latin1', at + 1, wordStart - 2));
+    if (i === index) return buf.toString('latin1', wordStart, wordStart + bytes);
+    at = wordStart + bytes + 2;
+  }
 }

@@ -57,6 +57,7 @@ export interface FerryCounters {
   readonly repairs: number;
   readonly chunkedCopies: number;
   readonly targetReads: number;
+  readonly replicaReads: number;
   readonly selfCheckMismatches: number;
 }
 
@@ -199,6 +200,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         repairs: c.repairs,
         chunkedCopies: c.chunkedCopies,
         targetReads: c.targetReads,
+        replicaReads: c.replicaReads,
         selfCheckMismatches: c.selfCheckMismatches,
       };
     },

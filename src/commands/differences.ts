@@ -35,6 +35,11 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'clients must come to Ferry and not to the servers, and which side has the authority must not show',
   },
   {
+    commands: list('readonly'),
+    what: 'with `replica-reads`, and while a Cluster has the authority (but not in `target-read`), reads of one slot may be answered by a replica, behind its master; scripts, cursors, transactions and reads of several slots are not. Without the option READONLY changes nothing',
+    why: 'that is what READONLY asks for; a client may miss what it has just written itself',
+  },
+  {
     commands: list('info hello'),
     what: 'while either side is a Cluster, INFO (not inside MULTI) says `cluster_enabled:1` and `redis_mode:cluster`, and HELLO says mode `cluster`, also of a standalone authority',
     why: 'clients look there whether they speak to a Cluster',

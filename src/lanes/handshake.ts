@@ -20,6 +20,8 @@ export interface HandshakeOptions {
   readonly connectionName: string;
   /** SELECTed in this order; the last one stays. Empty: database 0. */
   readonly dbs: readonly number[];
+  /** READONLY: a Cluster's replica answers reads of its master's slots. */
+  readonly readsReplica?: boolean;
   /** Told the run id whenever it could be read, before the lane counts as up. */
   onRunId?(runId: string): void;
   /** A database was selected without an error. */
@@ -48,6 +50,15 @@ export function handshakeSteps(lane: Lane, options: HandshakeOptions): Handshake
       accept(reply) {
         const runId = Buffer.isBuffer(reply) ? infoField(reply.toString('latin1'), 'run_id') : '';
         if (runId !== '') told(runId);
+        return undefined;
+      },
+    });
+  }
+  if (options.readsReplica === true) {
+    steps.push({
+      command: encodeCommand(['READONLY']),
+      accept(reply) {
+        if (reply instanceof ReplyFault) throw refusal(reply);
         return undefined;
       },
     });

@@ -278,14 +278,17 @@ export class ServerNode {
 
   // ── connections
 
-  /** A connection to this node; `onCut` is called before anybody else hears of the loss. */
-  open(options: Omit<LaneOptions, 'address' | 'tls'>): Lane {
+  /**
+   * A connection to this node; `onCut` is called before anybody else hears of the loss. One that only reads leaves nothing
+   * behind that could run later, and is not fenced.
+   */
+  open(options: Omit<LaneOptions, 'address' | 'tls'>, onlyReads = false): Lane {
     return new Lane({
       ...options,
       address: this.options.address,
       tls: this.options.tls,
       onCut: (lane) => {
-        this.laneCut(lane);
+        if (!onlyReads) this.laneCut(lane);
         options.onCut?.(lane);
       },
     });

@@ -83,6 +83,8 @@ interface Login {
   readonly onCut?: (() => void) | null;
   readonly onStream?: LaneOptions['onStream'];
   readonly onUp?: () => void;
+  /** The connection is to a replica, for reads. */
+  readonly readsReplica?: boolean;
 }
 
 export interface UpstreamOptions {
@@ -474,6 +476,7 @@ export class Upstream implements Routes, DiscoveredSide {
     this.replicasOf = new Map(
       shards.map(({ replicas }, i) => [masters[i]!, replicas.map(({ host, port }) => this.node(host, port))]),
     );
+    this.leaveReplicas();
     if (map.epoch !== epoch || this.current.some((node) => !before.includes(node))) {
       for (const changed of [...this.mapFollowers]) changed();
     }
@@ -502,6 +505,16 @@ export class Upstream implements Routes, DiscoveredSide {
   /** The replicas of the node that serves a slot, as known. */
   replicasFor(slot: number): readonly ServerNode[] {
     return this.replicasOf.get(this.nodeOf(slot)) ?? [];
+  }
+
+  /** A connection to a replica is for as long as it is one. */
+  private leaveReplicas(): void {
+    const replicas = new Set([...this.replicasOf.values()].flat());
+    for (const [key, lane] of this.lanes) {
+      if (!key.startsWith('replica\n') || replicas.has(this.nodeOfLane(lane as Lane))) continue;
+      this.lanes.delete(key);
+      lane.closeWhenAnswered();
+    }
   }
 
   // ── logins
@@ -584,6 +597,26 @@ export class Upstream implements Routes, DiscoveredSide {
     const lane = this.lanes.get(this.clientKey(identity, db, resp));
     if (lane?.state === 'closed' && performance.now() - lane.closedAtMs < REFUSED_RETRY_MS) return lane;
     return this.lane(identity, db, resp);
+  }
+
+  /**
+   * The lane of a client's identity to one of the replicas of the node that serves the slot, null while none is up; they
+   * are connected to when they are first asked for. `turn` says which of several.
+   */
+  replicaLane(identity: Identity, db: number, resp: Resp, slot: number, turn: number): Lane | null {
+    const replicas = this.replicasFor(slot);
+    for (let i = 0; i < replicas.length; i++) {
+      const node = replicas[(turn + i) % replicas.length]!;
+      const key = `replica\n${node.index}\n${this.clientKey(identity, db, resp)}`;
+      let lane = this.lanes.get(key) as Lane | undefined;
+      if (lane?.state === 'up') return lane;
+      if (lane === undefined || (lane.state === 'closed' && performance.now() - lane.closedAtMs > REFUSED_RETRY_MS)) {
+        const credentials = this.accounts.of(identity, this.side);
+        lane = this.openOn(node, 'client', db, { credentials, giveUpOnRefusal: true, resp, readsReplica: true });
+        this.lanes.set(key, lane);
+      }
+    }
+    return null;
   }
 
   /** A lane for a job under Ferry's own identity. */
@@ -689,7 +722,7 @@ export class Upstream implements Routes, DiscoveredSide {
     login: Login,
     hooks: NodeLaneHooks | null = null,
   ): Lane {
-    const lane = node.open({
+    const options: Parameters<ServerNode['open']>[0] = {
       name: `${this.side}:${purpose}:${db}`,
       giveUpOnRefusal: login.giveUpOnRefusal ?? false,
       handshake: (which) =>
@@ -698,6 +731,7 @@ export class Upstream implements Routes, DiscoveredSide {
           resp: login.resp,
           connectionName: this.nameFor(purpose),
           dbs: [this.dbHere(db)],
+          readsReplica: login.readsReplica,
           onRunId: (runId) => node.sawRunId(runId),
         }),
       ...(login.onStream === undefined ? {} : { onStream: login.onStream }),
@@ -710,7 +744,8 @@ export class Upstream implements Routes, DiscoveredSide {
         else hooks.onCut(which);
       },
       onDown: (which, reason) => this.events?.onLaneDown(this, which, reason),
-    });
+    };
+    const lane = node.open(options, login.readsReplica);
     if (login.credentials === null) this.ownLanes.add(lane);
     return lane;
   }

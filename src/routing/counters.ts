@@ -12,6 +12,8 @@ export class Counters implements MirrorCounters {
   /** Errors that Ferry itself answered. */
   errors = 0;
   targetReads = 0;
+  /** Reads that were sent to a replica first. */
+  replicaReads = 0;
   /** Reads of the target that looked like a miss and were asked again on the source. */
   fallbacks = 0;
   /** Later target reads of a session that fell back only because an earlier one did. */

@@ -27,7 +27,7 @@ import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
-import { decodeReply, type Reply } from '../resp/values.js';
+import { decodeReply, isError, type Reply } from '../resp/values.js';
 import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
 import type { Parts, PartsOwner } from './fan-out/parts.js';
@@ -67,6 +67,9 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   /** CLIENT REPLY OFF or SKIP: its reply is not sent. */
   isSilent = false;
   settledDone = true;
+  /** A replica was asked first; counted as a target read, so that the session's writes on the slot wait for it. */
+  isReplicaRead = false;
+  isAtReplica = false;
   /** An earlier target read of the session fell back on the slot, so this one must too. */
   fallsBack = false;
   /** The read's bucket in the session's counters (slot-reads.ts). */
@@ -206,20 +209,36 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     this.passing = !last;
     session.writePiece(buf, start, end, last);
     if (last) {
-      session.reads.sourceOver(this.bucket);
+      this.readOver();
       session.finishFront(this);
     }
   }
 
   private readAnswered(buf: Buffer, start: number, end: number): void {
     const session = this.session!;
-    session.reads.sourceOver(this.bucket);
+    if (this.isAtReplica && isError(buf, start)) {
+      this.askMaster();
+      return;
+    }
+    this.readOver();
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
     if (session.board.waiters.count > 0) signalWritten(this);
     if (this.transform !== null) {
       const changed = this.transform(copyOf(buf, start, end));
       session.deliver(this, changed, 0, changed.length);
     } else this.release(buf, start, end);
+  }
+
+  private readOver(): void {
+    if (this.isReplicaRead) this.session!.targetReadOver(this.bucket);
+    else this.session!.reads.sourceOver(this.bucket);
+  }
+
+  /** A replica does not answer it. */
+  private askMaster(): void {
+    this.isAtReplica = false;
+    this.lane = this.session!.lanes.shared();
+    this.transmit(this.lane);
   }
 
   /** Its reply goes to the client, or to whoever decides whether the client goes on waiting. */
@@ -389,6 +408,10 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       this.fallBack(false);
       return;
     }
+    if (this.isAtReplica && !this.passing && !session.isClosed) {
+      this.askMaster();
+      return;
+    }
     const lane = this.lane!;
     if (this.probes !== null) {
       const answered = this.stash === null ? 0 : 1 + this.probed.length;
@@ -412,7 +435,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     if (this.passing) {
       this.passing = false;
       session.close('the server went away in the middle of a reply');
-      session.reads.sourceOver(this.bucket);
+      this.readOver();
       session.finishFront(this);
       return;
     }
@@ -443,7 +466,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       board.ledger.replied(this);
       if (this.settledDone) board.ledger.finish(this);
       else this.partSettled(); // some of its parts were answered, and are on their way to the mirror
-    } else if (this.route === PASS) session.reads.sourceOver(this.bucket);
+    } else if (this.route === PASS) this.readOver();
     if (isLost && board.config.onUncertain === 'close') session.close('the server went away');
     this.release(reply, 0, reply.length);
   }
@@ -478,6 +501,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     this.isSilent = false;
     this.settledDone = true;
     this.fallsBack = false;
+    this.isReplicaRead = this.isAtReplica = false;
     this.bucket = NO_BUCKET;
     this.keyStart = this.keyEnd = 0;
     this.attempts = 0;

@@ -6,6 +6,7 @@ import { type ClientOp, PASS } from './client-op.js';
 import { isScan, sendCursor } from './cursors.js';
 import { CROSSSLOT, canSplit, isForEveryNode, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { namesBackFor } from './prefixed/names-back.js';
+import { replicaLaneFor } from './replica-reads.js';
 import type { Session } from './session.js';
 import { wireFor } from './wire.js';
 
@@ -25,7 +26,8 @@ export function pass(
     session.replyNow(CROSSSLOT);
     return true;
   }
-  const lane = session.lanes.authority();
+  const replica = session.readsReplicas && transform === null ? replicaLaneFor(session, command, place) : null;
+  const lane = replica ?? session.lanes.authority();
   const op = begin(session, command, scanner);
   op.route = PASS;
   op.bucket = bucket;
@@ -35,7 +37,12 @@ export function pass(
   if (place === ACROSS) op.parts = splitBySlot(op, scanner);
   else if (authority.hasSlots && isForEveryNode(command)) op.parts = toEveryNode(op);
   else if (command.miss === 'never' && isScan(command)) sendCursor(op);
-  session.reads.sourceBegins(bucket);
+  if (replica !== null) {
+    op.isReplicaRead = op.isAtReplica = true;
+    op.bucket = session.reads.bucketOf(place);
+    session.reads.targetBegins(op.bucket);
+    session.board.counters.replicaReads++;
+  } else session.reads.sourceBegins(bucket);
   op.transmit(lane);
   return true;
 }

@@ -16,15 +16,14 @@ export interface CommandLane {
   readonly state: LaneState;
   readonly lastError: string;
   readonly closedAtMs: number;
-  /** A redirected transaction is answered nil instead of sent again: what it watched is on the connection it was on. */
-  breaks: boolean;
   /** Sends frame bytes (never overwritten by their owner) and expects one reply for `entry`. */
   send(entry: LaneEntry, frame: Buffer, start: number, end: number, slot?: number): void;
   /**
    * What is sent until `endGroup` stays together on one connection. The first `atomic` commands are a transaction, from
    * MULTI to EXEC: none of their replies is handed on before EXEC's, and if any was redirected all of them are sent again.
+   * One that `breaks` is answered nil instead: what it watched is on the connection it was on.
    */
-  beginGroup(slot: number, atomic: number): void;
+  beginGroup(slot: number, atomic: number, breaks?: boolean): void;
   endGroup(): void;
   /** Could a command of that slot be answered now? */
   isUp(slot: number): boolean;

@@ -103,8 +103,6 @@ export class Lane implements CommandLane {
   /** When it was closed for good, by performance.now(). */
   closedAtMs = 0;
   flushQueued = false;
-  /** Nothing is ever redirected here. */
-  breaks = false;
   /** For whoever has it alone: the connection took everything that it was given. */
   onRoom: (() => void) | null = null;
 

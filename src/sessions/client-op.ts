@@ -147,7 +147,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     }
     const { place } = this;
     if (this.elements !== null) {
-      lane.beginGroup(place, this.elements.length + MULTI_AND_EXEC);
+      lane.beginGroup(place, this.elements.length + MULTI_AND_EXEC, this.watch !== null);
       const nowMs = performance.now();
       const queued = this.blocked === null ? IGNORED : (this.queuedReply ??= new QueuedReply(this));
       this.queueError = null;

@@ -154,6 +154,8 @@ function execute(session: Session, transaction: Transaction): boolean {
     return false;
   }
   if (session.lanes.own !== null && session.hasInFlight) return false;
+  // a WATCH that is being redirected watches nothing where the transaction would run
+  if (watch !== null && session.board.authority.isRouted && session.hasInFlight) return false;
   const lane = session.lanes.authority();
   session.transaction = null;
   if (watch?.isBroken === true) {

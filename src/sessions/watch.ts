@@ -41,7 +41,6 @@ export class Watch {
     pin.onCut = () => {
       this.isBroken = true;
     };
-    pin.lane.breaks = true;
   }
 
   get lane(): CommandLane {
@@ -72,7 +71,6 @@ export class Watch {
   }
 
   release(): void {
-    this.pin.lane.breaks = false;
     if (this.isBroken) this.side.pins.discard(this.pin);
     else this.side.pins.giveBack(this.pin);
   }

@@ -238,8 +238,10 @@ class Migrating {
         else await this.backfill();
       } else if (phase === 'dual-write') await this.step(back && random.oneIn(3) ? 'source-only' : 'target-read');
       else if (phase === 'target-read') await this.fromTargetRead(back);
-      else if (!random.oneIn(3)) await this.step('target-read');
-      else await this.verify(this.repairs);
+      else {
+        await this.verify(this.repairs);
+        if (!random.oneIn(3)) await this.step('target-read');
+      }
     }
   }
 

@@ -34,8 +34,6 @@ export interface RequestOwner {
   overtook(request: Request): void;
   /** The connection went before it was sent. False: it counts as lost. */
   unsent(request: Request): boolean;
-  /** A redirected transaction is not sent again: something else that belonged to it is on the old connection. */
-  readonly breaks: boolean;
   /** Counts what no request may be moved across (FLUSHALL). */
   readonly barriers: number;
 }
@@ -162,6 +160,8 @@ export class Group implements Request {
     readonly slot: number,
     /** How many of the first parts are one transaction. */
     private readonly atomic: number,
+    /** A redirected transaction is not sent again: something else that belonged to it is on the old connection. */
+    private readonly breaks: boolean,
   ) {
     this.barriers = owner.barriers;
   }
@@ -190,7 +190,7 @@ export class Group implements Request {
     if (redirectionIn(buf, start, end) !== NO_REDIRECTION && !this.isRedirected) {
       this.isRedirected = true;
       if (i >= this.atomic) this.from = i;
-      if (this.owner.breaks && i < this.atomic) this.resends = false;
+      if (this.breaks && i < this.atomic) this.resends = false;
       else this.resends = this.owner.redirected(this, buf, start, end);
     } else if (i === 0 && this.owner.isDemoted && this.parts.at(-1)!.entry!.canRepeat === true) {
       this.isRedirected = true;
@@ -211,7 +211,7 @@ export class Group implements Request {
 
   /** EXEC's reply is there. */
   private executed(part: Routed, buf: Buffer, start: number, end: number): void {
-    if (this.isRedirected && !this.owner.breaks) return;
+    if (this.isRedirected && !this.breaks) return;
     const { kept } = this;
     this.kept = [];
     for (const [i, reply] of kept.entries()) this.deliver(this.parts[i]!, reply, 0, reply.length);

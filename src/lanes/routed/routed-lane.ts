@@ -70,8 +70,6 @@ export class RoutedLane implements CommandLane, RequestOwner {
   state: LaneState = 'up';
   lastError = '';
   closedAtMs = 0;
-  /** A redirected transaction is answered nil: what it watched is on the old connection. */
-  breaks = false;
   barriers = 0;
   /** The one server refused a write, being a replica now; until everything that was sent to it is answered. */
   isDemoted = false;
@@ -124,8 +122,8 @@ export class RoutedLane implements CommandLane, RequestOwner {
     else this.route(request);
   }
 
-  beginGroup(slot: number, atomic: number): void {
-    this.group = new Group(this, this.place(slot), atomic);
+  beginGroup(slot: number, atomic: number, breaks = false): void {
+    this.group = new Group(this, this.place(slot), atomic, breaks);
   }
 
   endGroup(): void {

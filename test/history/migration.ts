@@ -157,7 +157,9 @@ class Migrating {
       aborts: seed % 4 === 0,
       databases: two ? 2 : 1,
       // what is forced because of crossings would be forced whatever else stands against it
-      ...(this.cluster === null ? {} : { cluster: { crossings: !this.faulty, ruled: this.ruled } }),
+      ...(this.cluster === null
+        ? {}
+        : { cluster: { crossings: !this.faulty, isTarget: this.cluster === this.pair.target, ruled: this.ruled } }),
     } as const;
     // the listener's port is known only later, when the values that both servers begin with are there
     const planned = new Workload({ ...options, ...flags });

@@ -12,7 +12,7 @@
 import type { Operation } from './checker.js';
 import { ClientComplaint, Clock, type Exchange, type Identity, RawClient } from './client.js';
 import { isLogPush, judgeLog, logKeys, pushToLog, writeOnBoard } from './logs.js';
-import type { Args, Call, State } from './model.js';
+import { type Args, type Call, redisModel, type State } from './model.js';
 import {
   deniedWrite,
   fillObject,
@@ -54,6 +54,8 @@ export interface WorkloadOptions {
   readonly cluster?: {
     /** commands and transactions over several slots are sent */
     readonly crossings: boolean;
+    /** it is the target's side, else the source's */
+    readonly isTarget: boolean;
     /** Between two moments of `clock`: may the Cluster have been the authority? */
     ruled(from: number, to: number): boolean;
   };
@@ -92,6 +94,9 @@ export interface Drawn {
   readonly crossSlots: number;
 }
 
+/** Greater than any session's number. */
+const ORDERS_OF_KEYS = 1_000_000;
+
 type History = Operation<Call, Reply>[];
 
 /** 'db:tag', e.g. '0:a' */
@@ -127,6 +132,8 @@ export class Workload {
   private pairs = 0;
   /** by number: when it was sent */
   private readonly pairSentAt = new Map<number, number>();
+  /** by session and key; see `orderOf` */
+  private readonly orders = new Map<string, number>();
   /** what a Cluster refused because of its slots */
   private refusals = 0;
   private burstsDone = 0;
@@ -409,7 +416,9 @@ export class Workload {
     const last = exchanges.at(-1)!;
     const add = (object: ObjectName, call: Call, reply: Reply | undefined): void => {
       const invokedAt = exchanges[0]!.sentAt;
-      histories.get(object)!.push({ session, invokedAt, repliedAt: last.answeredAt, call, reply });
+      const repliedAt = last.answeredAt;
+      const order = this.orderOf(session, call, invokedAt, repliedAt);
+      histories.get(object)!.push({ session: order, invokedAt, repliedAt, call, reply });
     };
     const refused = this.isRefused(one);
     if (item.kind === 'unchecked' || (refused && item.kind === 'checked')) return;
@@ -430,7 +439,9 @@ export class Workload {
       const [, read] = exchanges;
       const call: Call = { kind: 'command', args: read!.args };
       const history = histories.get(`${one.db}:${watched}`)!;
-      history.push({ session, invokedAt: read!.sentAt, repliedAt: read!.answeredAt, call, reply: read!.reply });
+      const [invokedAt, repliedAt] = [read!.sentAt, read!.answeredAt];
+      const order = this.orderOf(session, call, invokedAt, repliedAt);
+      history.push({ session: order, invokedAt, repliedAt, call, reply: read!.reply });
       // a watched key was changed, or its WATCH did not survive a cutover: nothing happened
       if (last.reply === null) return;
     }
@@ -464,6 +475,22 @@ export class Workload {
       this.found.push(`${args.join(' ').slice(0, 200)} was answered ${show(reply)}`);
     }
     return true;
+  }
+
+  /**
+   * Which operations it keeps an order with: those of its session. A node that gives a slot away redirects what it lacks
+   * a key for, and runs what is pipelined behind: there, only what concerns one key has an order.
+   */
+  private orderOf(session: number, call: Call, from: number, to: number): number {
+    const { cluster } = this.options;
+    if (cluster === undefined || call.kind === 'observed') return session;
+    const isTargetRead = cluster.isTarget && redisModel.isRead(call);
+    if (!isTargetRead && !cluster.ruled(from, to)) return session;
+    const keys = new Set(redisModel.touches(call));
+    const name = keys.size === 1 ? `${session} ${[...keys][0]}` : `${session} ${this.orders.size}th`;
+    let order = this.orders.get(name);
+    if (order === undefined) this.orders.set(name, (order = ORDERS_OF_KEYS + this.orders.size));
+    return order;
   }
 
   private objectsOf(db: number, args: Args): ObjectName[] {

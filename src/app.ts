@@ -296,7 +296,7 @@ async function openState(
     throw new StartError(2, `The state directory ${directory.path} cannot be read: ${(error as Error).message}.`);
   }
   if (found === null) {
-    const state = newState(source, target, config.phase);
+    const state = { ...newState(source, target, config.phase), dbPrefix: prefixesIn(config) };
     try {
       await directory.save({ ...state, clean: false });
     } catch (error) {
@@ -310,7 +310,27 @@ async function openState(
       `The state directory ${directory.path} belongs to the migration ${found.source} → ${found.target}, not to ${source} → ${target}: use another --state-dir.`,
     );
   }
+  const { dbPrefix = {} } = found;
+  const asked = prefixesIn(config);
+  // nothing is on the Cluster yet; later the same keys would have other names
+  if (found.phase === 'source-only') return { state: { ...found, dbPrefix: asked }, isFirstStart: false };
+  if (textOf(dbPrefix) !== textOf(asked)) {
+    throw new StartError(
+      2,
+      `Keys went to the Cluster with ${textOf(dbPrefix)}, and ${textOf(asked)} would look for them under other names: go back to source-only first, or give the same --db-prefix.`,
+    );
+  }
   return { state: found, isFirstStart: false };
+}
+
+/** They mean something for a Cluster only. */
+function prefixesIn({ source, target, dbPrefix }: Config): Readonly<Record<string, string>> {
+  return source.kind === 'cluster' || target.kind === 'cluster' ? dbPrefix : {};
+}
+
+function textOf(dbPrefix: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(dbPrefix).map(([db, prefix]) => `${db}=${prefix}`);
+  return pairs.length === 0 ? 'no --db-prefix' : `--db-prefix ${pairs.join(',')}`;
 }
 
 /**

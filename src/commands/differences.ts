@@ -50,6 +50,26 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'such a server does not keep its keys by slot',
   },
   {
+    commands: list('select move copy'),
+    what: 'while a Cluster is a side of a mirrored phase, databases that it cannot hold are refused; those with a `db-prefix` are held',
+    why: 'a Cluster has one database',
+  },
+  {
+    commands: list('dbsize randomkey flushdb cluster|countkeysinslot cluster|getkeysinslot move copy'),
+    what: 'refused in every database while a Cluster with `db-prefix` has the authority (COPY only to another database)',
+    why: 'several databases share the Cluster, and it cannot tell their keys apart; KEYS and SCAN can, and show those of one',
+  },
+  {
+    commands: list('sort sort_ro eval evalsha eval_ro evalsha_ro fcall fcall_ro acl|dryrun swapdb'),
+    what: "in a database behind a `db-prefix`, while the Cluster has the authority, refused: SORT with patterns, scripts without keys, ACL DRYRUN, SWAPDB, modules' commands; scripts get their KEYS with the prefix; while it is either side, replayed scripts are refused",
+    why: 'only what is known to be a key can be given its prefix',
+  },
+  {
+    commands: list('info slowlog|get monitor'),
+    what: 'show keys with their `db-prefix`, and all of them in database 0, while the Cluster has the authority; so do keyspace notifications',
+    why: "it is the server's own view",
+  },
+  {
     commands: list('scan hscan sscan zscan'),
     what: 'while the target has the authority, cursors have bit 47 set (not inside MULTI)',
     why: 'a scan that spans a cutover must begin anew on the other server',

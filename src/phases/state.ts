@@ -33,6 +33,8 @@ export interface MigrationState {
   /** host:port of both sides: a state directory belongs to one pair. */
   readonly source: string;
   readonly target: string;
+  /** What keys begin with on a Cluster, by database (topology/key-prefixes.ts); not there in files of before. */
+  readonly dbPrefix?: Readonly<Record<string, string>>;
   readonly phase: Phase;
   readonly epoch: number;
   /** Reads may go to the target for what concerns stale values: it was empty, or both sides were swept. */

@@ -6,59 +6,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { startFerry } from '../../../src/app.js';
-import { type ConfigOverrides, defaultConfig } from '../../../src/config/config.js';
-import { startCluster } from '../../support/cluster.js';
-import { startRedis } from '../../support/redis.js';
-import { text, Wire } from '../journey/wire.js';
+import { type Ferry, startFerry } from '../../../src/app.js';
+import { defaultConfig } from '../../../src/config/config.js';
+import { text } from '../journey/wire.js';
 import type { Deployment } from './deployment.js';
-import { Voyage } from './voyage.js';
+import { cluster, Harbour, standalone } from './prefixes.js';
 
-const opened: { close(): Promise<void> | void }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-/** Three masters, no replicas: nothing fails over here. */
-async function cluster(): Promise<Deployment> {
-  const started = await startCluster({ replicasPerMaster: 0 });
-  return {
-    kind: 'cluster',
-    url: started.url,
-    ports: async () => started.nodes.map(({ port }) => port),
-    cluster: started,
-    sentinels: null,
-    stop: () => started.stop(),
-  };
-}
-
-async function standalone(db = 0, args: string[] = []): Promise<Deployment> {
-  const server = await startRedis({ args });
-  return {
-    kind: 'standalone',
-    url: `redis://127.0.0.1:${server.port}/${db}`,
-    ports: async () => [server.port],
-    cluster: null,
-    sentinels: null,
-    stop: () => server.stop(),
-  };
-}
-
-async function between(source: Deployment, target: Deployment, config: ConfigOverrides = {}): Promise<Voyage> {
-  const voyage = await Voyage.between(source, target, config);
-  opened.push(voyage);
-  return voyage;
-}
-
-async function wireTo(port: number, db = 0): Promise<Wire> {
-  const wire = await Wire.open(port);
-  opened.push(wire);
-  if (db !== 0) expect(text(await wire.send('SELECT', db))).toBe('OK');
-  return wire;
-}
+const harbour = new Harbour();
+afterEach(() => harbour.close());
 
 async function fill(deployment: Deployment, sizes: Record<number, number>): Promise<void> {
-  const wire = await wireTo((await deployment.ports())[0]!);
+  const wire = await harbour.wire((await deployment.ports())[0]!);
   for (const [db, keys] of Object.entries(sizes)) {
     await wire.send('SELECT', db);
     await wire.send('EVAL', `for i = 1, ${keys} do redis.call('SET', 'k' .. i, 'in ${db}') end`, 0);
@@ -69,8 +27,8 @@ describe('without a prefix', () => {
   test('the step is refused once, with every database that has no place and its number of keys', async () => {
     const [source, target] = await Promise.all([standalone(), cluster()]);
     await fill(source, { 0: 10, 1: 1204, 3: 1, 7: 2 });
-    const voyage = await between(source, target);
-    const client = await wireTo(voyage.ferry.port, 1);
+    const voyage = await harbour.between(source, target);
+    const client = await harbour.wire(voyage.ferry.port, 1);
     const refused = await voyage.phase('dual-write');
     expect(refused).toMatchObject({ ok: false, blockers: [{ code: 'database-unusable' }] });
     if (refused.ok) return;
@@ -113,10 +71,11 @@ describe('without a prefix', () => {
 
   test('a Ferry that is to begin in such a phase does not start, however often it is tried', async () => {
     const [source, target] = await Promise.all([standalone(), cluster()]);
-    opened.push({ close: () => source.stop() }, { close: () => target.stop() });
+    harbour.keep({ close: () => source.stop() });
+    harbour.keep({ close: () => target.stop() });
     await fill(source, { 0: 1, 2: 3 });
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-databases-'));
-    opened.push({ close: () => rmSync(stateDir, { recursive: true, force: true }) });
+    harbour.keep({ close: () => rmSync(stateDir, { recursive: true, force: true }) });
     const config = defaultConfig({
       source: source.url,
       target: target.url,
@@ -131,16 +90,16 @@ describe('without a prefix', () => {
         message: expect.stringContaining('db2: 3 keys.'),
       });
     }
-    await (await wireTo((await source.ports())[0]!, 2)).send('FLUSHDB');
+    await (await harbour.wire((await source.ports())[0]!, 2)).send('FLUSHDB');
     const ferry = await startFerry(config);
-    opened.push({ close: () => ferry.stop() });
+    harbour.keep({ close: () => ferry.stop() });
     expect(ferry.control.status().phase).toBe('dual-write');
   }, 60_000);
 
   test('what a standalone target has in other databases has no place on a Cluster that is the source', async () => {
     const [source, target] = await Promise.all([cluster(), standalone()]);
     await fill(target, { 4: 5 });
-    const voyage = await between(source, target);
+    const voyage = await harbour.between(source, target);
     expect(await voyage.phase('dual-write')).toMatchObject({
       ok: false,
       blockers: [{ code: 'database-unusable', message: expect.stringMatching(/source is a Cluster.*db4: 5 keys\./) }],
@@ -150,14 +109,14 @@ describe('without a prefix', () => {
   test("the database of the source's URL is the Cluster's only one, in every phase", async () => {
     const [source, target] = await Promise.all([standalone(3), cluster()]);
     await fill(source, { 0: 2, 3: 50 });
-    const voyage = await between(source, target);
-    const client = await wireTo(voyage.ferry.port);
+    const voyage = await harbour.between(source, target);
+    const client = await harbour.wire(voyage.ferry.port);
     expect(text(await client.send('GET', 'k50'))).toBe('in 3');
     expect(await voyage.phase('dual-write')).toMatchObject({
       ok: false,
       blockers: [{ code: 'database-unusable', message: expect.stringMatching(/database 3 here.* db0: 2 keys\./) }],
     });
-    await (await wireTo((await source.ports())[0]!)).send('FLUSHDB');
+    await (await harbour.wire((await source.ports())[0]!)).send('FLUSHDB');
     await voyage.readyForCutover();
     await client.send('SET', 'live', 'in target-read');
     expect(text(await client.send('GET', 'live'))).toBe('in target-read');
@@ -168,9 +127,48 @@ describe('without a prefix', () => {
     expect(await voyage.verify()).toEqual([]);
     await voyage.goTo('target-read');
     await voyage.settled();
-    const onSource = await wireTo((await source.ports())[0]!, 3);
+    const onSource = await harbour.wire((await source.ports())[0]!, 3);
     expect(text(await onSource.send('GET', 'live'))).toBe('in target-first');
     expect(await target.cluster!.dbsize()).toBe(51);
     expect(text(await onSource.send('DBSIZE'))).toBe('51');
+  }, 60_000);
+});
+
+describe('with a prefix', () => {
+  test('a step that was refused is taken after a start with it; later it cannot change', async () => {
+    const [source, target] = await Promise.all([standalone(), cluster()]);
+    harbour.keep({ close: () => source.stop() });
+    harbour.keep({ close: () => target.stop() });
+    await fill(source, { 0: 3, 1: 5 });
+    const stateDir = mkdtempSync(join(tmpdir(), 'ferry-databases-'));
+    harbour.keep({ close: () => rmSync(stateDir, { recursive: true, force: true }) });
+    const start = (dbPrefix: Record<number, string>): Promise<Ferry> =>
+      startFerry(
+        defaultConfig({
+          source: source.url,
+          target: target.url,
+          listen: { host: '127.0.0.1', port: 0 },
+          admin: { port: 0 },
+          stateDir,
+          dbPrefix,
+        }),
+      );
+    let ferry = await start({});
+    harbour.keep({ close: () => ferry.stop() });
+    expect(await ferry.control.changePhase({ to: 'dual-write' })).toMatchObject({ ok: false });
+    await ferry.stop();
+    ferry = await start({ 1: 'one:' });
+    expect(await ferry.control.changePhase({ to: 'dual-write' })).toMatchObject({ ok: true });
+    const client = await harbour.wire(ferry.port, 1);
+    await client.send('SET', 'live', 'in 1');
+    await ferry.stop();
+    await expect(start({ 1: 'db1:' })).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining('--db-prefix 1=one:, and --db-prefix 1=db1:'),
+    });
+    await expect(start({})).rejects.toMatchObject({ message: expect.stringContaining('and no --db-prefix') });
+    ferry = await start({ 1: 'one:' });
+    expect(ferry.control.status().phase).toBe('dual-write');
+    expect(await target.cluster!.keys()).toContain('one:live');
   }, 60_000);
 });

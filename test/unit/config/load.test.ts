@@ -158,6 +158,7 @@ describe('loadConfig', () => {
     [{ ...SIDES, 'db-prefix': '1=a}' }, {}, '--db-prefix: expected'],
     [{ ...SIDES, 'db-prefix': '1=a,1=b' }, {}, '--db-prefix: expected'],
     [{ ...SIDES, 'db-prefix': '1=a,2=a' }, {}, '--db-prefix: expected'],
+    [{ ...SIDES, 'db-prefix': '1=__fe' }, {}, '--db-prefix: expected'],
     [{ ...SIDES, 'db-prefix': '1=ab,2=a' }, {}, '--db-prefix: expected'],
     [{ ...SIDES, 'replica-reads': 'some' }, {}, '--replica-reads: expected true or false'],
     [{ ...SIDES, announce: '6380' }, {}, '--announce: expected an address with its port'],

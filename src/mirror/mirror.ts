@@ -33,7 +33,7 @@ import { CopyEngine, type CopyOptions } from './copy.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
 import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
-import type { Effect, ElementEffect } from './effect.js';
+import { type Effect, ElementEffect } from './effect.js';
 import { type MirrorOp, MirrorOpPool } from './operation.js';
 import { GivenScripts, type ScriptBook } from './scripts.js';
 import { WriteLane } from './write-lane.js';
@@ -318,8 +318,12 @@ export class Mirror implements DerivationOutput {
   }
 
   private deriveKeyless(e: Effect): void {
-    const { known } = this.context;
+    const { known, authority, mirror } = this.context;
     this.slot = EVERY_NODE;
+    if (authority.hasSlots && e instanceof ElementEffect) {
+      this.markDirty(e); // of a transaction: only the node that ran it did it
+      return;
+    }
     if (!this.lane.canTakeOnAll(e.db, e.frameEnd - e.frameStart)) {
       this.markDirty(e);
       return;
@@ -337,6 +341,8 @@ export class Mirror implements DerivationOutput {
     if (/^flush/.test(e.command!.name)) {
       this.copies.pending.markAllChanged();
       if (!known.allKnown) known.forget();
+      // keys that were on their way from one node to another may have passed it by, on either side
+      if (authority.hasSlots || mirror.hasSlots) this.markDirty(e);
     }
     // the library may be there already, from a copy of all functions
     if (e.command!.name === 'function|load') this.d.send(['FUNCTION', 'LOAD', 'REPLACE', this.d.arg(this.d.argc - 1)]);
@@ -464,6 +470,7 @@ export class Mirror implements DerivationOutput {
       return;
     }
     const op = this.take(e);
+    op.mayHaveMissed = this.context.mirror.hasSlots && /^flush/.test(e.command!.name);
     op.expectedError = this.expectedError;
     if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;

@@ -49,6 +49,8 @@ export class Parts {
     readonly plans: readonly PartPlan[],
     private readonly toNodes: boolean,
     private readonly merge: Merge,
+    /** How often it is sent, each time when all have answered: what passed one node by is met at the next one. */
+    private rounds = 1,
   ) {
     this.replies = plans.map(() => null);
     this.left = plans.length;
@@ -56,6 +58,7 @@ export class Parts {
 
   transmit(lane: CommandLane): void {
     this.lane = lane;
+    this.left = this.plans.length;
     for (const i of this.plans.keys()) this.send(i);
   }
 
@@ -99,6 +102,10 @@ export class Parts {
     }
     const replies = this.replies as Buffer[];
     const errors = replies.filter((reply) => isError(reply, 0));
+    if (errors.length === 0 && --this.rounds > 0) {
+      this.transmit(this.lane!);
+      return;
+    }
     const reply = errors[0] ?? this.merge(replies);
     this.owner.partsAnswered(reply, errors.length > 0 && errors.length < replies.length);
   }

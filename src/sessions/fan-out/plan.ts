@@ -119,5 +119,7 @@ export function toEveryNode(op: ClientOp): Parts {
   const plans = op.session!.board.authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
   const { name } = op.command!;
   const merge = name === 'pubsub|numpat' ? patterns(op.session!.clients.eventPatterns()) : BY_NODE.get(name)!;
-  return new Parts(op, plans, true, merge);
+  // keys that travel between two nodes meanwhile are on the second one when the first has answered
+  const rounds = name === 'flushall' || name === 'flushdb' ? 2 : 1;
+  return new Parts(op, plans, true, merge, rounds);
 }

@@ -201,6 +201,11 @@ export class Upstream implements Routes, DiscoveredSide {
     return this.nodes[this.map.owner[slot]!] ?? this.home;
   }
 
+  /** The number of the node that serves a slot now, NOBODY while none is known. */
+  ownerOf(slot: number): number {
+    return this.map.owner[!this.hasSlots || slot < 0 ? HOME : slot]!;
+  }
+
   nodeAtIndex(index: number): ServerNode | undefined {
     return this.nodes[index];
   }

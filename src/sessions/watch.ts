@@ -4,8 +4,8 @@
  * session's own commands.
  *
  * No slot is held meanwhile: they are acquired when EXEC is flushed (transaction.ts). A WATCH is broken when the
- * connection was lost or another side became the authority: what was watched is then not watched any more, and EXEC
- * answers nil as if a key had changed, which is what clients retry. https://redis.io/commands/watch
+ * connection was lost, the slot moved, or another side became the authority: what was watched is then not watched any
+ * more, and EXEC answers nil as if a key had changed, which is what clients retry. https://redis.io/commands/watch
  */
 import type { Command } from '../commands/table.js';
 import { ANY_NODE, type CommandLane } from '../lanes/command-lane.js';
@@ -24,7 +24,9 @@ import { ANY_BUCKET } from './slot-reads.js';
 const UNWATCH = encodeCommand(['UNWATCH']);
 
 export class Watch {
-  isBroken = false;
+  private isCut = false;
+  /** The node that served the slot when it was watched, as far as known. */
+  private readonly node: number;
   /** The session goes on without the connection. */
   private isLeft = false;
   /** EXEC, DISCARD or UNWATCH was sent: the connection is given back when everything on it was answered. */
@@ -38,9 +40,15 @@ export class Watch {
     /** The same on a target that is a Cluster (routing/placement.ts). */
     public placeOnTarget: number,
   ) {
+    this.node = side.ownerOf(place);
     pin.onCut = () => {
-      this.isBroken = true;
+      this.isCut = true;
     };
+  }
+
+  /** When the slot is another node's now, nothing is watched there, and nobody need have told this connection. */
+  get isBroken(): boolean {
+    return this.isCut || this.side.ownerOf(this.place) !== this.node;
   }
 
   get lane(): CommandLane {
@@ -48,7 +56,7 @@ export class Watch {
   }
 
   checkAuthority(authority: Upstream): void {
-    if (authority !== this.side) this.isBroken = this.isLeft = true;
+    if (authority !== this.side) this.isCut = this.isLeft = true;
   }
 
   /** Could the node that watches not decide about what is at `place`? Once another side has the authority none does. */

@@ -279,10 +279,14 @@ export class Relay {
     return relay;
   }
 
-  get url(): string {
+  get port(): number {
     const address = this.listener.address();
     if (address === null || typeof address === 'string') throw new Error('the relay is closed');
-    return `redis://127.0.0.1:${address.port}`;
+    return address.port;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
   }
 
   /** From the first command (or reply to a command) for which `when` holds. */

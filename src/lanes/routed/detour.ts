@@ -66,6 +66,16 @@ export class Detour {
     else this.again.push(request);
   }
 
+  /** Is it the one that was sent with nothing beside it? */
+  isNext(request: Request): boolean {
+    return request === this.alone;
+  }
+
+  /** Was nothing redirected that comes first? */
+  get hasNoneAgain(): boolean {
+    return this.again.length === 0 && this.returned === null;
+  }
+
   /** A request of the slot was executed that was sent behind all that were redirected so far. */
   executed(): void {
     if (this.alone === null) this.overtaken = this.taken + this.again.length;

@@ -32,6 +32,8 @@ export interface RequestOwner {
   readonly isDemoted: boolean;
   /** A read that was answered behind such a write: it is sent again behind it, and its reply counts for nothing. */
   overtook(request: Request): void;
+  /** A redirection that ends what was redirected: only what it tells of the slot matters. */
+  learns(request: Request, buf: Buffer, start: number, end: number): void;
   /** The connection went before it was sent. False: it counts as lost. */
   unsent(request: Request): boolean;
   /** Counts what no request may be moved across (FLUSHALL). */
@@ -190,8 +192,10 @@ export class Group implements Request {
     if (redirectionIn(buf, start, end) !== NO_REDIRECTION && !this.isRedirected) {
       this.isRedirected = true;
       if (i >= this.atomic) this.from = i;
-      if (this.breaks && i < this.atomic) this.resends = false;
-      else this.resends = this.owner.redirected(this, buf, start, end);
+      if (this.breaks && i < this.atomic) {
+        this.resends = false;
+        this.owner.learns(this, buf, start, end);
+      } else this.resends = this.owner.redirected(this, buf, start, end);
     } else if (i === 0 && this.owner.isDemoted && this.parts.at(-1)!.entry!.canRepeat === true) {
       this.isRedirected = true;
       this.resends = true;

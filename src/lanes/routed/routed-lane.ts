@@ -14,7 +14,15 @@
  * Per command: one pooled record, three typed-array look-ups.
  */
 
-import { ASK, MOVED, READONLY, redirectedTo, redirectionIn, TRYAGAIN } from '../../topology/redirection.js';
+import {
+  ASK,
+  MOVED,
+  READONLY,
+  type RedirectedTo,
+  redirectedTo,
+  redirectionIn,
+  TRYAGAIN,
+} from '../../topology/redirection.js';
 import { HOME, NOBODY, type SlotMap } from '../../topology/slot-map.js';
 import { ANY_NODE, type CommandLane } from '../command-lane.js';
 import { type Lane, type LaneEntry, type LaneState, takeLaneId } from '../lane.js';
@@ -77,6 +85,8 @@ export class RoutedLane implements CommandLane, RequestOwner {
   private readonly at = new Int16Array(SLOTS).fill(NOBODY);
   private readonly lanes: (Lane | null)[] = [];
   private readonly detours = new Map<number, Detour>();
+  private knownTargets: ReadonlySet<number> = new Set();
+  private targetsEpoch = -1;
   private group: Group | null = null;
   private inFlight = 0;
   private closing = false;
@@ -97,17 +107,22 @@ export class RoutedLane implements CommandLane, RequestOwner {
   }
 
   /** The nodes that serve something. */
-  private targets(): Set<number> {
-    const { owner } = this.routes.map;
-    const nodes = new Set(this.routes.hasSlots ? this.routes.map.owners() : []);
-    if (owner[HOME] !== NOBODY) nodes.add(owner[HOME]!);
-    return nodes;
+  private targets(): ReadonlySet<number> {
+    const { map } = this.routes;
+    if (map.epoch !== this.targetsEpoch) {
+      const nodes = new Set(this.routes.hasSlots ? map.owners() : []);
+      if (map.owner[HOME] !== NOBODY) nodes.add(map.owner[HOME]!);
+      this.knownTargets = nodes;
+      this.targetsEpoch = map.epoch;
+    }
+    return this.knownTargets;
   }
 
   /** Is every node connected that serves something? */
   get isWhole(): boolean {
     const nodes = this.targets();
-    return nodes.size > 0 && [...nodes].every((node) => this.lanes[node]?.state === 'up');
+    for (const node of nodes) if (this.lanes[node]?.state !== 'up') return false;
+    return nodes.size > 0;
   }
 
   // ── sending
@@ -221,14 +236,15 @@ export class RoutedLane implements CommandLane, RequestOwner {
     const detour = this.detourOf(slot);
     const kind = redirectionIn(buf, start, end);
     const to = kind === MOVED || kind === ASK ? redirectedTo(buf, start, end) : null;
-    const teller = request.askNode === NO_NODE ? this.routes.map.owner[slot]! : request.askNode;
+    const node = to === null ? NO_NODE : this.nodeAt(request, to);
     request.askNode = NO_NODE;
-    if (to !== null && kind === MOVED) {
+    if (node !== NO_NODE && kind === MOVED) {
       // two nodes that send it each other's way: one of them has not heard of the move yet
       if (request.redirections > 0) detour.wait();
-      this.routes.moved(slot, this.routes.nodeAt(to.host, to.port, teller));
-    } else if (to !== null) {
-      request.askNode = this.routes.nodeAt(to.host, to.port, teller);
+      this.routes.moved(slot, node);
+    } else if (node !== NO_NODE) {
+      // for one that has others before it the owner is asked again in its turn: by then the keys may be on another way
+      if (detour.isNext(request) || (detour.hasNoneAgain && this.pending[slot] === 1)) request.askNode = node;
       detour.goesSerial(turn.nowMs);
       this.routes.sawAsk(slot);
     } else {
@@ -248,6 +264,17 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   overtook(request: Request): void {
     this.keep(this.detourOf(request.slot), request);
+  }
+
+  learns(request: Request, buf: Buffer, start: number, end: number): void {
+    if (this.state === 'closed' || redirectionIn(buf, start, end) !== MOVED) return;
+    const to = redirectedTo(buf, start, end);
+    if (to !== null) this.routes.moved(request.slot, this.nodeAt(request, to));
+  }
+
+  private nodeAt(request: Request, { host, port }: RedirectedTo): number {
+    const teller = request.askNode === NO_NODE ? this.routes.map.owner[request.slot]! : request.askNode;
+    return this.routes.nodeAt(host, port, teller);
   }
 
   unsent(request: Request): boolean {
@@ -291,14 +318,17 @@ export class RoutedLane implements CommandLane, RequestOwner {
       }
       if (first.waitsSinceMs === 0) first.waitsSinceMs = nowMs;
       if (detour.isFrontOvertaken && this.giveUp(detour, first)) continue;
-      const goesTo = first.askNode === NO_NODE ? node : first.askNode;
+      const asks = first.askNode !== NO_NODE;
+      const goesTo = asks ? first.askNode : node;
       const lane = goesTo === NOBODY ? null : this.laneTo(goesTo);
-      if (lane === null || lane.state === 'down') detour.wait();
+      if (lane === null || lane.state === 'down' || (asks && lane.state !== 'up')) detour.wait();
       const waitMs = detour.takeWaitMs(first);
       if (waitMs === 0) {
         this.leave(detour, first, lane!, node);
         return;
       }
+      // an ASK counts for this moment: after the next move but one the node would take the command for a key elsewhere
+      first.askNode = NO_NODE;
       this.routes.doubt('a slot waits for its node');
       if (nowMs - first.waitsSinceMs <= this.routes.redirectWaitMs) {
         detour.timer = setTimeout(() => this.tryAgain(detour), waitMs);

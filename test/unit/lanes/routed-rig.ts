@@ -116,8 +116,8 @@ export class Rig {
     this.lane.send(this.entry(command), frame, 0, frame.length, slot);
   }
 
-  group(commands: readonly string[], atomic: number, slot = SLOT): void {
-    this.lane.beginGroup(slot, atomic);
+  group(commands: readonly string[], atomic: number, breaks = false, slot = SLOT): void {
+    this.lane.beginGroup(slot, atomic, breaks);
     for (const command of commands) this.send(command, slot);
     this.lane.endGroup();
   }

@@ -418,7 +418,7 @@ describe('connections', () => {
     rig.send('SET a waits');
     routes.map.assign(SLOT + 2, NOBODY);
     rig.send('SET d waits', SLOT + 2);
-    rig.group(['MULTI', 'SET e waits', 'EXEC'], 3, SLOT + 2);
+    rig.group(['MULTI', 'SET e waits', 'EXEC'], 3, false, SLOT + 2);
     rig.lane.close();
     rig.lane.close();
     expect([...rig.heard].sort()).toEqual(
@@ -450,6 +450,7 @@ describe('connections', () => {
     rig.send('SET a 1');
     await rig.received(0, 1);
     routes.map.owner.fill(1);
+    routes.map.epoch++;
     rig.lane.mapChanged();
     await rig.until('the other connection', () => rig.lane.isWhole);
     rig.send('SET b 1', SLOT + 1);

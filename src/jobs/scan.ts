@@ -82,11 +82,21 @@ export async function* scanNode(
       if (!side.masters.includes(node)) return;
       continue;
     }
+    if (reply instanceof ReplyFault && isNotServing(reply)) {
+      await sleep(RETRY_MS);
+      if (!side.masters.includes(node)) return;
+      continue;
+    }
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
     yield batchOf(side, db, keys, at);
   } while (at !== '0');
+}
+
+/** The server is there and will answer later: it starts, or follows another one that it has not got the data of. */
+function isNotServing(fault: ReplyFault): boolean {
+  return /^(LOADING|MASTERDOWN) /.test(fault.message);
 }
 
 function laneTo(side: Upstream, node: ServerNode, purpose: string, db: number): Lane {

@@ -13,7 +13,7 @@
  * Bytes read are in a buffer that the next read overwrites: `onReply` and `onPiece` must copy what they keep.
  * Anything the reply scanner does not understand closes the connection; it never guesses.
  */
-import { connect, type Socket } from 'node:net';
+import { connect, type LookupFunction, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyScanner } from '../resp/reply.js';
@@ -60,6 +60,8 @@ export interface LaneOptions {
   readonly address: LaneAddress;
   /** Null or missing: a plain connection. */
   readonly tls?: ConnectionOptions | null;
+  /** Who resolves the host's name; the system, if nobody is given. */
+  readonly lookup?: LookupFunction;
   /** Called at each attempt: the steps from connect to usable. */
   handshake(lane: Lane): readonly HandshakeStep[];
   /** Every time the handshake succeeded, before what waits is sent. */
@@ -218,11 +220,11 @@ export class Lane implements CommandLane {
         return true;
       },
     };
-    const { tls } = this.options;
+    const { tls, lookup } = this.options;
     const isTls = tls !== undefined && tls !== null;
     const socket: Socket = isTls
-      ? connectTls({ host, port, ...tls })
-      : connect(path !== undefined ? { path, onread } : { host, port, onread });
+      ? connectTls({ host, port, lookup, ...tls })
+      : connect(path !== undefined ? { path, onread } : { host, port, lookup, onread });
     // a TLS socket has buffers of its own
     if (isTls) socket.on('data', (chunk: Buffer) => onread.callback(chunk.length, chunk));
     this.socket = socket;

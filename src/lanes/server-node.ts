@@ -9,6 +9,8 @@
  * `replication` keeps how far the node's replication stream was, and when: what a replica that took its place lacks
  * (topology/replication.ts).
  */
+
+import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
@@ -16,6 +18,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { ReplicationHistory } from '../topology/replication.js';
 import type { OwnAccount } from './accounts.js';
+import { connectorWith } from './control-connector.js';
 import { infoField } from './info.js';
 import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
 
@@ -42,6 +45,8 @@ export interface NodeEvents {
 export interface NodeOptions {
   readonly address: LaneAddress;
   readonly tls: ConnectionOptions | null;
+  /** Who resolves the host's name. */
+  readonly lookup: LookupFunction;
   readonly own: OwnAccount;
   readonly connectionName: string;
   /** The name under which the side has a command. */
@@ -75,10 +80,11 @@ export class ServerNode {
     private readonly options: NodeOptions,
     private readonly events: NodeEvents,
   ) {
-    const { address, tls, own, connectionName } = options;
+    const { address, tls, lookup, own, connectionName } = options;
     this.control = new Redis({
       ...(address.path !== undefined ? { path: address.path } : { host: address.host, port: address.port }),
       ...(tls === null ? {} : { tls }),
+      Connector: connectorWith(lookup),
       username: own.username ?? undefined,
       password: own.password ?? undefined,
       connectionName: `${connectionName}:control`,
@@ -247,6 +253,7 @@ export class ServerNode {
         name: 'login',
         address: this.options.address,
         tls: this.options.tls,
+        lookup: this.options.lookup,
         giveUpOnRefusal: true,
         handshake: () => [
           {
@@ -282,11 +289,12 @@ export class ServerNode {
    * A connection to this node; `onCut` is called before anybody else hears of the loss. One that only reads leaves nothing
    * behind that could run later, and is not fenced.
    */
-  open(options: Omit<LaneOptions, 'address' | 'tls'>, onlyReads = false): Lane {
+  open(options: Omit<LaneOptions, 'address' | 'tls' | 'lookup'>, onlyReads = false): Lane {
     return new Lane({
       ...options,
       address: this.options.address,
       tls: this.options.tls,
+      lookup: this.options.lookup,
       onCut: (lane) => {
         if (!onlyReads) this.laneCut(lane);
         options.onCut?.(lane);

@@ -1,12 +1,13 @@
 /**
  * TLS towards a server: what a `rediss://` connection string says, as Node wants it. TLS 1.2 at least.
  *
- * The name that is verified is the one given (`servername`), else the host's. Where discovery gives an address instead of
- * a name, the name of the connection string is verified: it is the only one that somebody vouched for.
+ *   servername given    that name is verified, on every server
+ *   else                the certificate must be for the host that the connection goes to, or for one of the hosts of the
+ *                       connection string: where discovery gives addresses, those are the names that somebody vouched for
  */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
 
 /** What a connection string says of TLS. */
 export interface TlsFiles {
@@ -17,17 +18,33 @@ export interface TlsFiles {
 }
 
 /**
- * `named`: the host of the connection string; `host`: where the connection goes. Null: the connection is plain.
+ * `named`: the hosts of the connection string; `host`: where the connection goes. Null: the connection is plain.
  * @throws when a file cannot be read, with its name
  */
-export function tlsOptionsOf(tls: TlsFiles | undefined, named: string, host = named): ConnectionOptions | null {
+export function tlsOptionsOf(
+  tls: TlsFiles | undefined,
+  named: readonly string[],
+  host: string,
+): ConnectionOptions | null {
   if (tls === undefined) return null;
-  const servername = tls.servername ?? [host, named].find((name) => isIP(name) === 0);
+  const accepted = tls.servername === undefined ? [...new Set([host, ...named])] : [tls.servername];
+  // an address cannot be asked for by name (SNI)
+  const servername = accepted.find((name) => isIP(name) === 0);
   return {
     minVersion: 'TLSv1.2',
     ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }),
     ...(tls.cert === undefined ? {} : { cert: readFileSync(tls.cert) }),
     ...(tls.key === undefined ? {} : { key: readFileSync(tls.key) }),
     ...(servername === undefined ? {} : { servername }),
+    checkServerIdentity: (_asked, certificate) => mismatch(accepted, certificate),
   };
+}
+
+/** Undefined: the certificate is for one of the names. */
+function mismatch(accepted: readonly string[], certificate: PeerCertificate): Error | undefined {
+  if (accepted.some((name) => checkServerIdentity(name, certificate) === undefined)) return undefined;
+  const names = certificate.subjectaltname ?? `CN=${certificate.subject?.CN ?? ''}`;
+  return new Error(
+    `Hostname/IP does not match the certificate, which is for ${names} and not for ${accepted.join(' or ')}: say which name is right with ?servername=`,
+  );
 }

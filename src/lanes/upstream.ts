@@ -10,6 +10,7 @@
  * questions (server-node.ts).
  */
 
+import type { LookupFunction } from 'node:net';
 import { addressText } from '../config/addresses.js';
 import type { Topology } from '../config/config.js';
 import type { Endpoint } from '../config/url.js';
@@ -26,7 +27,7 @@ import { ANY_NODE, type CommandLane } from './command-lane.js';
 import { ClusterDiscovery } from './discovery/cluster.js';
 import type { DiscoveredSide, Discovery } from './discovery/discovery.js';
 import { NamedServer } from './discovery/one-server.js';
-import { isMovingName, type NameResolver, resolverOf } from './discovery/resolver.js';
+import { isMovingName, lookupBy, type NameResolver, resolverOf } from './discovery/resolver.js';
 import { SentinelDiscovery } from './discovery/sentinel.js';
 import { handshakeSteps } from './handshake.js';
 import type { Credentials, Identity } from './identity.js';
@@ -114,6 +115,7 @@ export class Upstream implements Routes, DiscoveredSide {
   readonly redirectWaitMs: number;
   /** Databases whose keys are behind a prefix here; null: none. */
   readonly prefixes: KeyPrefixes | null;
+  isHeld = false;
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -142,6 +144,8 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly listeners = new Map<Lane, Listening>();
   /** Lanes that log in with Ferry's account. */
   private readonly ownLanes = new Set<Lane>();
+  private readonly resolver: NameResolver;
+  private readonly lookup: LookupFunction;
   private readonly discovery: Discovery | null;
   private readonly hasRenames: boolean;
   private readonly replicationTimer: NodeJS.Timeout | null;
@@ -157,23 +161,24 @@ export class Upstream implements Routes, DiscoveredSide {
     this.hasSlots = endpoint.kind === 'cluster';
     this.prefixes = this.hasSlots ? options.prefixes : null;
     this.redirectWaitMs = topology.redirectWaitMs;
+    this.resolver = options.resolver ?? resolverOf(topology.dnsServers);
+    this.lookup = lookupBy(this.resolver);
     this.discovery = this.discoveryOf(topology);
     this.isRouted = this.discovery !== null;
     this.replicationTimer = this.isRouted ? setInterval(() => this.lookAtReplication(), REPLICATION_EVERY_MS) : null;
     this.replicationTimer?.unref();
     if (this.discovery === null) {
       this.apply([{ master: endpoint, replicas: [], ranges: [] }]);
-    } else tlsOptionsOf(endpoint.tls, endpoint.host); // a file that cannot be read is said at once
+    } else tlsOptionsOf(endpoint.tls, [], endpoint.host); // a file that cannot be read is said at once
   }
 
   private discoveryOf(topology: Topology): Discovery | null {
-    const { endpoint } = this;
-    const resolver = this.options.resolver ?? resolverOf(topology.dnsServers);
+    const { endpoint, resolver } = this;
     switch (endpoint.kind) {
       case 'cluster':
         return new ClusterDiscovery(this, endpoint.addresses, resolver, topology.refreshMs);
       case 'sentinel':
-        return new SentinelDiscovery(this, endpoint, topology.refreshMs);
+        return new SentinelDiscovery(this, endpoint, this.lookup, topology.refreshMs);
       case 'standalone':
         if (endpoint.path !== undefined || !isMovingName(endpoint.host)) return null;
         return new NamedServer(this, endpoint, resolver, topology.dnsRefreshMs);
@@ -364,7 +369,8 @@ export class Upstream implements Routes, DiscoveredSide {
         this.nodes.length,
         {
           address: isFixed && endpoint.path !== undefined ? { host, port, path: endpoint.path } : { host, port },
-          tls: tlsOptionsOf(endpoint.tls, endpoint.host, host),
+          tls: tlsOptionsOf(endpoint.tls, this.namedHosts, host),
+          lookup: this.lookup,
           own: this.own,
           connectionName: this.options.connectionName,
           wireName: (name) => this.wireName(name),
@@ -387,6 +393,11 @@ export class Upstream implements Routes, DiscoveredSide {
     return node;
   }
 
+  /** Those of the connection string that stand for data nodes; of a Sentinel's data nodes it names none. */
+  private get namedHosts(): string[] {
+    return this.endpoint.kind === 'sentinel' ? [] : this.endpoint.addresses.map(({ host }) => host);
+  }
+
   liveNodes(): ServerNode[] {
     return this.current.filter((node) => node.state === 'up');
   }
@@ -398,6 +409,13 @@ export class Upstream implements Routes, DiscoveredSide {
 
   doubt(): void {
     this.discovery?.doubt('');
+  }
+
+  hold(isHeld: boolean): void {
+    if (this.isHeld === isHeld) return;
+    this.isHeld = isHeld;
+    for (const lane of [...this.routedLanes]) if (isHeld) lane.hold();
+    if (!isHeld) for (const lane of [...this.routedLanes]) lane.release();
   }
 
   /** Finds out who serves what, now. */

@@ -8,7 +8,7 @@
  * A killed data node that is started again is what it was at first (the first one: an empty master), until the
  * Sentinels make it a replica, which takes them some 10 seconds.
  */
-
+import { fileURLToPath } from 'node:url';
 import { freeClusterPort } from '../../src/cli/demo/cluster-ports.js';
 import { list, text } from '../integration/journey/wire.js';
 import { eventually } from './eventually.js';
@@ -22,6 +22,8 @@ export interface SentinelOptions {
   readonly password?: string;
   /** of the default user of the Sentinels, which they tell each other */
   readonly sentinelPassword?: string;
+  /** data nodes and Sentinels reach each other over TLS and ask everybody for a certificate; they answer plain questions too */
+  readonly tls?: boolean;
   /** extra arguments of every data node */
   readonly args?: readonly string[];
   /** silence after which a Sentinel takes a node for down; default 800 */
@@ -29,6 +31,12 @@ export interface SentinelOptions {
   /** default 3000; after a failed failover the next one waits twice as long */
   readonly failoverTimeoutMs?: number;
 }
+
+const tlsFile = (name: string): string => fileURLToPath(new URL(`./tls/${name}`, import.meta.url));
+const TLS_ARGS: readonly string[] = [
+  ...['--tls-cert-file', tlsFile('server.crt'), '--tls-key-file', tlsFile('server.key')],
+  ...['--tls-ca-cert-file', tlsFile('ca.crt'), '--tls-replication', 'yes'],
+];
 
 export const MASTER_NAME = 'mymaster';
 
@@ -43,17 +51,23 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Sen
   const args = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--shutdown-timeout', '0'];
   args.push(...login, ...(options.args ?? []));
   const started: RedisServer[] = [];
+  const tlsPorts = new Map<RedisServer, number>();
+  const portOf = (server: RedisServer): number => tlsPorts.get(server) ?? server.port;
   const start = async (more: Parameters<typeof startRedis>[0]): Promise<RedisServer> => {
     // not one that an outgoing connection may have taken by the time a killed node is started again
-    const server = await startRedis({ port: await freeClusterPort(), ...more });
+    const port = await freeClusterPort();
+    const tlsPort = options.tls === true ? await freeClusterPort() : null;
+    const secured = tlsPort === null ? [] : [...TLS_ARGS, '--tls-port', String(tlsPort)];
+    const server = await startRedis({ port, ...more, args: [...(more?.args ?? []), ...secured] });
     started.push(server);
+    if (tlsPort !== null) tlsPorts.set(server, tlsPort);
     return server;
   };
   try {
     const master = await start({ args });
     const replicas: RedisServer[] = [];
     for (let i = 0; i < (options.replicas ?? 1); i++) {
-      replicas.push(await start({ args: [...args, '--replicaof', '127.0.0.1', String(master.port)] }));
+      replicas.push(await start({ args: [...args, '--replicaof', '127.0.0.1', String(portOf(master))] }));
     }
     const data = new NodeWires(options.password);
     // a Sentinel that finds no replica at first asks for them again only after 10 seconds
@@ -62,10 +76,10 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Sen
       return (info.match(/^slave\d+:.*state=online/gm) ?? []).length === replicas.length ? '' : 'links';
     });
     const sentinels: RedisServer[] = [];
-    const config = sentinelConfig(master.port, options);
+    const config = sentinelConfig(portOf(master), options);
     for (let i = 0; i < SENTINELS; i++) sentinels.push(await start({ config, args: ['--sentinel'] }));
     const wires = { data, sentinels: new NodeWires(options.sentinelPassword) };
-    const deployment = new SentinelDeployment([master, ...replicas], sentinels, wires, options.password);
+    const deployment = new SentinelDeployment([master, ...replicas], sentinels, wires, options.password, portOf);
     await deployment.acquainted();
     return deployment;
   } catch (error) {
@@ -96,18 +110,25 @@ export class SentinelDeployment {
     readonly sentinels: readonly RedisServer[],
     private readonly wires: { readonly data: NodeWires; readonly sentinels: NodeWires },
     private readonly password: string | undefined,
+    /** the port by which a server is known to the others, and to clients */
+    private readonly portOf: (server: RedisServer) => number,
   ) {}
+
+  /** Of the Sentinels, for clients. */
+  get addresses(): string {
+    return this.sentinels.map((sentinel) => `127.0.0.1:${this.portOf(sentinel)}`).join();
+  }
 
   /** redis+sentinel://, with the password of the data nodes if there is one */
   get url(): string {
     const login = this.password === undefined ? '' : `:${encodeURIComponent(this.password)}@`;
-    return `redis+sentinel://${login}${this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${MASTER_NAME}`;
+    return `redis+sentinel://${login}${this.addresses}/${MASTER_NAME}`;
   }
 
   /** The node that the first Sentinel names. */
   async master(): Promise<RedisServer> {
     const port = await this.namedBy(this.sentinels[0]!);
-    const found = this.nodes.find((node) => node.port === port);
+    const found = this.nodes.find((node) => this.portOf(node) === port);
     if (found === undefined) throw new Error(`the Sentinels name port ${port}, which is none of ours`);
     return found;
   }
@@ -119,15 +140,16 @@ export class SentinelDeployment {
     return master;
   }
 
-  /** A failover without need (SENTINEL FAILOVER): the new master, once all know. */
+  /** A failover without need (SENTINEL FAILOVER): the new master, once all know. It begins when its replicas are one. */
   async failover(): Promise<RedisServer> {
-    const { port } = await this.master();
+    await this.replicated();
+    const port = this.portOf(await this.master());
     await this.wires.sentinels.ask(this.sentinels[0]!.port, 'SENTINEL', 'FAILOVER', MASTER_NAME);
     return this.promoted(port);
   }
 
   /**
-   * Resolves to the new master when all Sentinels name the same one, not `oldPort`, it is a master itself, and the
+   * Resolves to the new master when all Sentinels name the same one, not `oldPort` (as clients know it), it is a master itself, and the
    * failover is over: until then, which is later than clients hear of the new master, there can be no other.
    */
   async promoted(oldPort: number): Promise<RedisServer> {
@@ -138,10 +160,21 @@ export class SentinelDeployment {
         const flags = (await this.watched(sentinel))('flags');
         if (flags !== 'master') return `the end of ${flags}`;
       }
-      const [role] = list(await this.wires.data.ask(ports[0]!, 'ROLE'));
+      const [role] = list(await this.wires.data.ask((await this.master()).port, 'ROLE'));
       return text(role) === 'master' ? '' : `the mastership of ${ports[0]}, which is a ${text(role)}`;
     });
     return this.master();
+  }
+
+  /** Every node but the master follows: a Sentinel also promotes one that has not got the data yet. */
+  private async replicated(): Promise<void> {
+    await eventually('the replication', FAILOVER_MS, async () => {
+      const links = this.nodes.map(async ({ port }) =>
+        infoField(await this.wires.data.askText(port, 'INFO', 'replication'), 'master_link_status'),
+      );
+      const up = (await Promise.all(links)).filter((link) => link === 'up').length;
+      return up === this.nodes.length - 1 ? '' : 'a link';
+    });
   }
 
   /** Once, by startSentinels: they know each other and the replicas. */

@@ -23,4 +23,6 @@ export interface DiscoveredSide {
   liveNodes(): ServerNode[];
   /** From now on these serve the side. */
   apply(shards: readonly Shard[]): void;
+  /** True: another server is about to take over, so nothing more is sent until false. What was sent is answered. */
+  hold(isHeld: boolean): void;
 }

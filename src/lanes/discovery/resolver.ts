@@ -3,8 +3,9 @@
  *
  * Addresses come as they are. https://nodejs.org/api/dns.html
  */
+import { lookup as lookupOfSystem } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 
 export interface NameResolver {
   /** At least one address, in the order in which they were given. Throws when there is none. */
@@ -31,6 +32,24 @@ export function resolverOf(servers: readonly string[]): NameResolver {
       if (v6.length > 0) return v6;
       throw v4 instanceof Error ? v4 : new Error(`${host} has no address`);
     },
+  };
+}
+
+/** The same for a connection to one of the addresses, whenever it is made. */
+export function lookupBy(resolver: NameResolver): LookupFunction {
+  return (host, options, callback) => {
+    if (!isMovingName(host)) {
+      lookupOfSystem(host, options, callback);
+      return;
+    }
+    resolver.resolve(host).then(
+      (found) => {
+        const all = found.map((address) => ({ address, family: isIP(address) }));
+        if (options.all === true) callback(null, all);
+        else callback(null, all[0]!.address, all[0]!.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, ''),
+    );
   };
 }
 

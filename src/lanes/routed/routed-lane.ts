@@ -43,6 +43,8 @@ export interface Routes {
   /** Slots matter; else the side is one server, and everything goes to HOME's. */
   readonly hasSlots: boolean;
   readonly redirectWaitMs: number;
+  /** Nothing is sent now: another server is about to take over. */
+  readonly isHeld: boolean;
   /** The node at that address; `teller` said so, and its own host is meant where none is given. */
   nodeAt(host: string, port: number, teller: number): number;
   /** The slot is served by that node now. */
@@ -99,6 +101,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
   ) {
     this.hooks = { onUp: (lane) => this.nodeUp(lane), onCut: (lane) => this.nodeCut(lane) };
     routes.attach(this);
+    if (routes.isHeld) this.hold();
     this.connectAll();
   }
 
@@ -308,7 +311,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
     const detour = this.detours.get(slot)!;
     detour.drained();
     for (;;) {
-      if (detour.timer !== null || this.at[slot] !== DETOUR) return;
+      if (detour.timer !== null || this.at[slot] !== DETOUR || this.routes.isHeld) return;
       const nowMs = performance.now();
       const node = this.routes.map.owner[slot]!;
       const first = detour.front();
@@ -371,6 +374,16 @@ export class RoutedLane implements CommandLane, RequestOwner {
     this.closeIfDone(); // those that waited may have been refused
   }
 
+  /** The one server is not sent anything more, until `release`. */
+  hold(): void {
+    if (this.state !== 'closed') this.detourOf(HOME);
+  }
+
+  release(): void {
+    for (const detour of [...this.detours.values()]) this.tryAgain(detour);
+    if (this.closing && this.inFlight === 0 && this.detours.size === 0) this.close();
+  }
+
   private endDetour(detour: Detour, node: number): void {
     this.detours.delete(detour.slot);
     this.at[detour.slot] = node;
@@ -417,7 +430,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
   // ── CommandLane
 
   isUp(slot: number): boolean {
-    if (this.state === 'closed') return false;
+    if (this.state === 'closed' || this.routes.isHeld) return false;
     const s = this.place(slot);
     const node = this.routes.map.owner[s]!;
     if (node === NOBODY || (this.at[s] === DETOUR && this.detours.get(s)!.isWaiting)) return false;

@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** Between the batches of one client. */
   readonly pauseMs?: number;
   readonly db?: number;
+  /** Of the default user. */
+  readonly password?: string;
 }
 
 type Args = readonly (string | number)[];
@@ -63,6 +65,7 @@ export class Load {
           await sleep(20);
           continue;
         }
+        if (this.options.password !== undefined) await pipe.ask('AUTH', this.options.password);
         if (this.options.db !== undefined) await pipe.ask('SELECT', this.options.db);
       }
       if (!(await this.batch(n, pipe, own))) pipe = null;

@@ -22,6 +22,8 @@ export interface Shard {
 
 export interface SeenNode extends NodeAddress {
   readonly id: string;
+  /** It said this itself. */
+  readonly isMyself: boolean;
   readonly isMaster: boolean;
   /** Nobody could connect to it for a while, or it is not yet part of the Cluster. */
   readonly isUsable: boolean;
@@ -46,6 +48,7 @@ export function nodesIn(text: string, asked: NodeAddress): SeenNode[] {
       id,
       host: at[1] === '' || isMyself ? asked.host : at[1]!,
       port: isMyself && asked.port !== 0 ? asked.port : Number(at[2]),
+      isMyself,
       isMaster: words.includes('master'),
       isUsable: !words.some((word) => word === 'handshake' || word === 'noaddr' || word === 'fail'),
       masterId,
@@ -111,8 +114,17 @@ export function shardsIn(views: readonly View[]): Shard[] {
     else own.push([slot, slot]);
     ranges.set(id, own);
   }
-  // a master without slots may be given some at any time: scripts go there as well
-  const masters = [...newest.values()].filter((node) => ranges.has(node.id) || (node.isMaster && node.isUsable));
+  // a master without slots may be given some at any time: scripts go there as well. But one that was removed from the
+  // Cluster only knows itself: nodes that serve slots must know it
+  const members = new Set(
+    views
+      .filter(({ nodes }) => nodes.some((node) => node.isMyself && ranges.has(node.id)))
+      .flatMap(({ nodes }) => nodes.map(({ id }) => id)),
+  );
+  const isMember = ({ id }: SeenNode): boolean => members.size === 0 || members.has(id);
+  const masters = [...newest.values()].filter(
+    (node) => ranges.has(node.id) || (node.isMaster && node.isUsable && isMember(node)),
+  );
   return masters.map((node) => ({
     master: places.get(node.id)!,
     replicas: [...newest.values()]

@@ -5,7 +5,7 @@
  * names are resolved anew. What they say together is judged in topology/cluster-views.ts.
  */
 import type { Address } from '../../config/url.js';
-import { addressesIn, nodesIn, shardsIn, type View } from '../../topology/cluster-views.js';
+import { addressesIn, nodesIn, type Shard, shardsIn, type View } from '../../topology/cluster-views.js';
 import type { ServerNode } from '../server-node.js';
 import type { DiscoveredSide, Discovery } from './discovery.js';
 import { Looking } from './look.js';
@@ -46,16 +46,22 @@ export class ClusterDiscovery implements Discovery {
   private async lookNow(): Promise<void> {
     const live = this.side.liveNodes();
     const from = live.length > VIEWS_MAX ? this.turn++ % live.length : 0;
-    let { views, problem } = await viewsOf([...live.slice(from), ...live.slice(0, from)].slice(0, VIEWS_MAX));
-    if (views.length === 0) {
-      ({ views, problem } = await viewsOf(await this.seedNodes()));
-    }
+    const known = await this.shardsBy([...live.slice(from), ...live.slice(0, from)].slice(0, VIEWS_MAX)).catch(
+      () => null,
+    );
+    // nobody who is known is there, or part of the Cluster, any more
+    const shards = known ?? (await this.shardsBy(await this.seedNodes()));
+    this.side.apply(shards);
+  }
+
+  private async shardsBy(nodes: readonly ServerNode[]): Promise<Shard[]> {
+    const { views, problem } = await viewsOf(nodes);
     if (views.length === 0) throw problem;
     const shards = shardsIn(views);
     if (shards.every(({ ranges }) => ranges.length === 0)) {
       throw new Error('it serves no slots: the Cluster is not set up');
     }
-    this.side.apply(shards);
+    return shards;
   }
 
   private async seedNodes(): Promise<ServerNode[]> {

@@ -492,7 +492,9 @@ export class Upstream implements Routes, DiscoveredSide {
     const isFirst = before.length === 0;
     if (!isFirst) {
       for (const { from, to, slots } of moved.values()) {
-        this.events?.onSlotsMoved(this, from, to, slots, this.mayBePromoted(to));
+        // slots move between masters; whoever was none may be a replica, and one that is gone moved nothing
+        const mayBePromoted = this.mayBePromoted(to) || (from !== null && !masters.includes(from));
+        this.events?.onSlotsMoved(this, from, to, slots, mayBePromoted);
       }
     }
     this.mastersSeen = new Set(masters);

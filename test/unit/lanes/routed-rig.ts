@@ -11,6 +11,7 @@ const PATIENCE_MS = 8_000;
 class TestRoutes implements Routes {
   readonly map = new SlotMap();
   readonly attached = new Set<RoutedLane>();
+  readonly isHeld = false;
   doubts: string[] = [];
   asks = 0;
 

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DnsServer } from '../../support/dns.js';
+import { HostedCluster } from '../../support/hosted-cluster.js';
 import { NamedPair } from '../../support/named-pair.js';
 import { Load } from '../journey/load.js';
 import { Pipe } from '../journey/pipe.js';
@@ -180,4 +181,70 @@ describe.each(SIDES)('the name of the %s', (side) => {
     listener.close();
     said.close();
   });
+});
+
+describe('a configuration endpoint', () => {
+  let cluster: HostedCluster;
+  const URL_HOST = 'cfg.example';
+
+  function endpoint(): Deployment {
+    return {
+      kind: 'cluster',
+      url: `redis+cluster://${URL_HOST}:${cluster.port}`,
+      ports: async () => [],
+      wires: () => cluster.wires(),
+      cluster: null,
+      sentinels: null,
+      stop: () => cluster.stop(),
+    };
+  }
+
+  async function sailCluster(side: SideName): Promise<Voyage> {
+    cluster = await HostedCluster.open(['127.0.0.2', '127.0.0.3', '127.0.0.4']);
+    dns.set(URL_HOST, cluster.hosts);
+    const other = await deploy('standalone');
+    const [a, b] = side === 'source' ? [endpoint(), other] : [other, endpoint()];
+    voyage = await Voyage.between(a, b, { topology: { dnsServers: [dns.address], refreshMs: 250 } });
+    return voyage;
+  }
+
+  test.each(SIDES)(
+    'on the %s stays right while all nodes are replaced under live traffic',
+    async (side) => {
+      const one = await sailCluster(side);
+      const load = new Load(one.ferry.port);
+      try {
+        await load.more(50);
+        await one.readyForCutover();
+        const old = await cluster.replaceAll(['127.0.0.5', '127.0.0.6', '127.0.0.7']);
+        await load.more(50);
+        dns.set(URL_HOST, cluster.hosts);
+        await old.end();
+        await load.more(100);
+      } finally {
+        await load.stop();
+      }
+      await isWell(one, load);
+      expect(load.closes).toBe(0);
+    },
+    120_000,
+  );
+
+  test('leads to the new nodes when those that were known are all gone', async () => {
+    const one = await sailCluster('target');
+    const load = new Load(one.ferry.port);
+    try {
+      await load.more(50);
+      await one.readyForCutover();
+      // another Cluster altogether, which has nothing: what was there must be copied again
+      await cluster.stop();
+      cluster = await HostedCluster.open(['127.0.0.5', '127.0.0.6', '127.0.0.7'], { port: cluster.port });
+      dns.set(URL_HOST, cluster.hosts);
+      await load.more(100);
+    } finally {
+      await load.stop();
+    }
+    await isWell(one, load);
+    expect(load.closes).toBe(0);
+  }, 120_000);
 });

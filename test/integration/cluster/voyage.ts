@@ -43,7 +43,10 @@ export class Voyage {
         ...config,
       }),
       { log: createLogger(logLevel) },
-    );
+    ).catch((error: Error) => {
+      rmSync(stateDir, { recursive: true, force: true });
+      throw error;
+    });
     return new Voyage(a, b, ferry, stateDir);
   }
 

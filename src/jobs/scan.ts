@@ -71,7 +71,7 @@ export async function* scanNode(
   let at = cursor;
   const pattern = match ?? (side.prefixes?.has(db) === true ? side.prefixes.pattern(db, '*') : null);
   const which = pattern === null ? [] : ['MATCH', pattern];
-  do {
+  for (;;) {
     let reply: Reply | undefined;
     try {
       [reply] = await callLane(laneTo(side, node, purpose, db), [
@@ -91,7 +91,8 @@ export async function* scanNode(
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
     yield batchOf(side, db, keys, at);
-  } while (at !== '0');
+    if (at === '0') return;
+  }
 }
 
 /** The server is there and will answer later: it starts, or follows another one that it has not got the data of. */

@@ -15,7 +15,7 @@ import { runFerry } from '../../support/cli.js';
 const FERRY = fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url));
 const FORGETFUL = fileURLToPath(new URL('./forgetful-ferry.js', import.meta.url));
 const SMALL = ['demo', '--keys', '1000', '--seconds', '2', '--json'];
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 300_000;
 
 let dir: string;
 

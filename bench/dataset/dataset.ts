@@ -14,8 +14,6 @@ export interface DatasetOptions {
   seed?: number;
   bigStringBytes?: number;
   bigFields?: number;
-  /** where one key in a hundred lives; default 1 and 5 */
-  otherDbs?: readonly number[];
 }
 
 export interface Entry {
@@ -26,7 +24,8 @@ export interface Entry {
 
 const MIB = 1024 * 1024;
 const BIG_HASHES = 5;
-const OTHER_DBS = [1, 5];
+/** beside 0 */
+export const OTHER_DBS = [1, 5];
 
 /** name, shape, share of the small keys in parts per thousand */
 const MIX: readonly [kind: string, shape: Shape, share: number][] = [
@@ -49,14 +48,13 @@ const MIX: readonly [kind: string, shape: Shape, share: number][] = [
 
 export function* dataset(options: DatasetOptions): Generator<Entry> {
   const random = seededRandom(options.seed ?? 1);
-  const otherDbs = options.otherDbs ?? OTHER_DBS;
   const big = bigKeys(options, random).slice(0, options.keys);
   yield* big;
   for (let i = 0; i < options.keys - big.length; i++) {
     const [kind, shape] = pick(random() * 1000);
     const name = `${kind}:${i}`;
     const key = i % 20 === 7 ? shapes.binaryKey(name, random) : name;
-    const db = i % 100 === 42 ? (otherDbs[Math.floor(i / 100) % otherDbs.length] ?? 0) : 0;
+    const db = i % 100 === 42 ? OTHER_DBS[Math.floor(i / 100) % OTHER_DBS.length]! : 0;
     yield { db, kind, commands: shape(key, random) };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Compares two sides key by key, both directions, every db: existence, type, value, TTL within one second. Either may be
- * a server or a Cluster, of which all masters are read.
+ * a server or a Cluster, of which all masters are read; the dbs that a Cluster lacks are behind prefixes there.
  *
  * It is the demo's own judge and shares nothing with Ferry's verification. Nobody may write meanwhile. A key that
  * differs is looked at again after a moment, up to three times, because keys may expire between the two readings.
@@ -27,6 +27,8 @@ export interface Comparison {
 export interface CompareOptions {
   /** keys that belong to Ferry itself */
   ignore?: (key: Buffer) => boolean;
+  /** db → what the names of its keys begin with in the target's db 0 */
+  targetPrefixes?: ReadonlyMap<number, string>;
   onProgress?: (compared: number) => void;
   /** before looking again at keys that differ */
   roundPauseMs?: number;
@@ -45,12 +47,14 @@ export async function compareServers(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const result: Comparison = { compared: 0, count: 0, differences: [] };
-  const dbs = new Set([...(await usedDbs(source)), ...(await usedDbs(target))]);
+  const prefixes = options.targetPrefixes ?? new Map<number, string>();
+  const dbs = new Set([...(await usedDbs(source)), ...(await usedDbs(target)), ...prefixes.keys()]);
   for (const db of [...dbs].sort((a, b) => a - b)) {
     const sides: Sides = {
       db,
       source: await openDirectly(source, db),
-      target: await openDirectly(target, db),
+      target: await openDirectly(target, prefixes.has(db) ? 0 : db),
+      names: new TargetNames(prefixes.get(db) ?? '', [...prefixes.values()]),
     };
     try {
       const found = await compareDb(sides, options, result);
@@ -68,6 +72,25 @@ interface Sides {
   db: number;
   source: Direct;
   target: Direct;
+  names: TargetNames;
+}
+
+/** How a key of one of the source's dbs is called on the target. */
+class TargetNames {
+  constructor(
+    private readonly prefix: string,
+    private readonly prefixes: readonly string[],
+  ) {}
+
+  there(key: Buffer): Buffer {
+    return this.prefix === '' ? key : Buffer.concat([Buffer.from(this.prefix), key]);
+  }
+
+  /** null: it is a key of another db */
+  here(key: Buffer): Buffer | null {
+    const prefix = this.prefixes.find((candidate) => key.indexOf(candidate) === 0) ?? '';
+    return prefix === this.prefix ? key.subarray(Buffer.byteLength(prefix)) : null;
+  }
 }
 
 async function compareDb(sides: Sides, options: CompareOptions, result: Comparison): Promise<Difference[]> {
@@ -80,7 +103,7 @@ async function compareDb(sides: Sides, options: CompareOptions, result: Comparis
     options.onProgress?.(result.compared);
   }
   for await (const page of scan(sides.target)) {
-    const keys = page.filter((key) => !ignore(key));
+    const keys = page.flatMap((key) => sides.names.here(key) ?? []).filter((key) => !ignore(key));
     const onSource = await pipelined(
       sides.source,
       keys.map((key) => ['EXISTS', key]),
@@ -106,12 +129,18 @@ async function compareDb(sides: Sides, options: CompareOptions, result: Comparis
 }
 
 /** The cheap look at all keys: equal DUMPs and deadlines need no second one. */
-async function unequalDumps({ source, target }: Sides, keys: readonly Buffer[]): Promise<Buffer[]> {
-  const commands = keys.flatMap((key): DirectCommand[] => [
+async function unequalDumps({ source, target, names }: Sides, keys: readonly Buffer[]): Promise<Buffer[]> {
+  const looksAt = (key: Buffer): DirectCommand[] => [
     ['PTTL', key],
     ['DUMP', key],
+  ];
+  const [a, b] = await Promise.all([
+    pipelined(source, keys.flatMap(looksAt)),
+    pipelined(
+      target,
+      keys.flatMap((key) => looksAt(names.there(key))),
+    ),
   ]);
-  const [a, b] = await Promise.all([pipelined(source, commands), pipelined(target, commands)]);
   return keys.filter((_, i) => {
     const [ttlA, dumpA, ttlB, dumpB] = [a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]];
     const sameDump = Buffer.isBuffer(dumpA) && Buffer.isBuffer(dumpB) ? dumpA.equals(dumpB) : dumpA === dumpB;
@@ -120,10 +149,11 @@ async function unequalDumps({ source, target }: Sides, keys: readonly Buffer[]):
 }
 
 /** The close look at a few keys, one side right after the other. */
-async function examine({ db, source, target }: Sides, keys: readonly Buffer[]): Promise<[Difference, Buffer][]> {
-  const ttls = keys.map((key): DirectCommand => ['PTTL', key]);
-  const [ttlsA, ttlsB] = await Promise.all([pipelined(source, ttls), pipelined(target, ttls)]);
-  const [a, b] = await Promise.all([readKeys(source, keys), readKeys(target, keys)]);
+async function examine({ db, source, target, names }: Sides, keys: readonly Buffer[]): Promise<[Difference, Buffer][]> {
+  const there = keys.map((key) => names.there(key));
+  const ttl = (key: Buffer): DirectCommand => ['PTTL', key];
+  const [ttlsA, ttlsB] = await Promise.all([pipelined(source, keys.map(ttl)), pipelined(target, there.map(ttl))]);
+  const [a, b] = await Promise.all([readKeys(source, keys), readKeys(target, there)]);
   return keys.flatMap((key, i): [Difference, Buffer][] => {
     const judged = judge(a[i]!, b[i]!, Number(ttlsA[i]), Number(ttlsB[i]));
     return judged === null ? [] : [[{ db, key: printable(key), ...judged }, key]];

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { OTHER_DBS } from '../../../bench/dataset/dataset.js';
 import { fillDataset } from '../../../bench/dataset/fill.js';
 import { Cleanup } from './cleanup.js';
 import { ClusterProcess } from './cluster.js';
@@ -74,14 +75,15 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
   scene.target = options.cluster
     ? await ClusterProcess.start(binary, join(dir, 'target'), cleanup)
     : await RedisProcess.start('the target', binary, join(dir, 'target'), cleanup);
-  const { source, target } = scene;
+  scene.targetPrefixes = new Map(options.cluster ? OTHER_DBS.map((db) => [db, `db${db}:`]) : []);
+  const { source, target, targetPrefixes } = scene;
   scene.report!.target = target.kind;
   shown.done(`Redis ${source.version}, source on ${source.place}, target on ${target.place}`);
 
   shown = view.begin('data of every type for the source');
-  // a Cluster has db 0 only
-  const dataset = options.cluster ? { keys: options.keys, otherDbs: [] } : { keys: options.keys };
-  const filled = await fillDataset(source.url, dataset, (keys) => shown.update(keys, options.keys, `${keys} keys`));
+  const filled = await fillDataset(source.url, { keys: options.keys }, (keys) =>
+    shown.update(keys, options.keys, `${keys} keys`),
+  );
   shown.done(`${filled.keys} keys by ${filled.commands} commands`);
 
   shown = view.begin('Ferry, the application, the load');
@@ -92,6 +94,7 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
     packageRoot,
     source: source.url,
     target: target.url,
+    args: prefixArgs(targetPrefixes),
     stateDir,
     logFile,
     cleanup,
@@ -110,6 +113,12 @@ async function playAll(options: DemoOptions, scene: Partial<Scene>, dir: string,
     load.child.ended,
     target.ended,
   ]);
+}
+
+/** A Cluster has no SELECT: there the keys of other dbs have a prefix. */
+function prefixArgs(prefixes: ReadonlyMap<number, string>): string[] {
+  if (prefixes.size === 0) return [];
+  return ['--db-prefix', [...prefixes].map(([db, prefix]) => `${db}=${prefix}`).join()];
 }
 
 function interruption(signal: AbortSignal): Promise<never> {

@@ -31,6 +31,8 @@ export class FerryProcess {
     packageRoot: string;
     source: string;
     target: string;
+    /** more of `ferry serve` */
+    args: readonly string[];
     stateDir: string;
     logFile: string;
     cleanup: Cleanup;
@@ -40,7 +42,15 @@ export class FerryProcess {
     // the demo's own tests put another program in Ferry's place, to see it convicted
     const script = process.env.FERRY_DEMO_SCRIPT ?? join(packageRoot, 'bin', 'ferry.js');
     const args = [script, 'serve', '--source', source, '--target', target];
-    args.push('--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`, '--state-dir', stateDir);
+    args.push(
+      '--listen',
+      `127.0.0.1:${port}`,
+      '--admin',
+      `127.0.0.1:${adminPort}`,
+      '--state-dir',
+      stateDir,
+      ...options.args,
+    );
     const child = new Child('Ferry', process.execPath, args, { env: withoutFerryVariables(), logFile }, cleanup);
     return new FerryProcess(child, `redis://127.0.0.1:${port}`, new AdminClient(`127.0.0.1:${adminPort}`));
   }

@@ -19,6 +19,8 @@ import { sleep, until } from './waiting.js';
 export interface Scene {
   source: RedisProcess;
   target: Target;
+  /** db → what its keys are called by on the target; empty for a target that has dbs */
+  targetPrefixes: ReadonlyMap<number, string>;
   ferry: FerryProcess;
   shop: ShopProcess;
   load: LoadProcess;
@@ -163,12 +165,13 @@ async function swap(scene: Scene, to: 'target-read' | 'target-first', name: stri
 }
 
 async function compare(scene: Scene): Promise<void> {
-  const { ferry, load, shop, source, target, report } = scene;
+  const { ferry, load, shop, source, target, targetPrefixes, report } = scene;
   const shown = scene.view.begin('the load rests; both sides, key by key');
   await load.pause();
   await shop.quiet();
   await ferry.settled();
   const comparison: Comparison = await compareServers(source.url, target.url, {
+    targetPrefixes,
     ignore: (key) => key.toString('latin1').startsWith(LEASE_KEY),
     onProgress: (compared) => shown.update(compared, report.keysCopied, `${compared} keys`),
   });

@@ -151,19 +151,28 @@ describe('the comparison', () => {
 
 describe('the comparison with a Cluster', () => {
   const SMALL_KEYS = 600;
+  const targetPrefixes = new Map([
+    [1, 'db1:'],
+    [5, 'db5:'],
+  ]);
 
-  it('reads every master, in both directions', async () => {
+  it('reads every master, in both directions, and finds other dbs behind their prefixes', async () => {
     const cluster = await startCluster({ replicasPerMaster: 0 });
     const all = new Cluster(cluster.nodes.map(({ url }) => url));
     try {
       await target.flushall();
-      const dataset = { keys: SMALL_KEYS, bigStringBytes: 1000, bigFields: 100, otherDbs: [] };
-      await fillDataset(servers[1].url, dataset);
-      for (const key of await target.keysBuffer('*')) {
-        const [deadlineMs, payload] = await Promise.all([target.pexpiretime(key), target.dumpBuffer(key)]);
-        if (deadlineMs !== -2) await all.restore(key, Math.max(0, deadlineMs), payload, 'ABSTTL');
+      await fillDataset(servers[1].url, { keys: SMALL_KEYS, bigStringBytes: 1000, bigFields: 100 });
+      for (const db of [0, ...targetPrefixes.keys()]) {
+        const from = target.duplicate({ db });
+        for (const key of await from.keysBuffer('*')) {
+          const [deadlineMs, payload] = await Promise.all([from.pexpiretime(key), from.dumpBuffer(key)]);
+          const name = Buffer.concat([Buffer.from(targetPrefixes.get(db) ?? ''), key]);
+          if (deadlineMs !== -2) await all.restore(name, Math.max(0, deadlineMs), payload, 'ABSTTL');
+        }
+        from.disconnect();
       }
-      const compareWithCluster = () => compareServers(servers[1].url, cluster.url, { roundPauseMs: 10 });
+      const compareWithCluster = () =>
+        compareServers(servers[1].url, cluster.url, { roundPauseMs: 10, targetPrefixes });
       const { compared, differences } = await compareWithCluster();
       expect(differences).toEqual([]);
       expect(compared).toBeGreaterThan(0.9 * SMALL_KEYS);
@@ -176,10 +185,11 @@ describe('the comparison with a Cluster', () => {
         await master.rename(owned[2]!, Buffer.concat([Buffer.from('{'), owned[2]!, Buffer.from('}')]));
         master.disconnect();
       }
-      const found = (await compareWithCluster()).differences.map(({ kind }) => kind);
+      await all.set('db5:nobody knows me', 1);
+      const found = (await compareWithCluster()).differences.map(({ db, kind }) => `${kind} in ${db}`);
       // a key that was renamed is missing here and extra there
-      const perMaster = ['extra', 'missing', 'missing', 'value'];
-      expect(found.sort()).toEqual([...perMaster, ...perMaster, ...perMaster].sort());
+      const perMaster = ['extra in 0', 'missing in 0', 'missing in 0', 'value in 0'];
+      expect(found.sort()).toEqual([...perMaster, ...perMaster, ...perMaster, 'extra in 5'].sort());
     } finally {
       all.disconnect();
       await cluster.stop();

@@ -2,8 +2,9 @@
  * A real Cluster whose nodes have one port and a loopback address each, so that one DNS name can stand for all of them, as
  * a configuration endpoint does. Masters only; `replaceAll` puts others in their place while it runs.
  */
+
+import { freeClusterPort } from '../../src/cli/demo/cluster-ports.js';
 import { text, Wire } from '../integration/journey/wire.js';
-import { freeClusterPort } from './cluster-ports.js';
 import { eventually } from './eventually.js';
 import { infoField } from './node-wires.js';
 import { type RedisServer, startRedis } from './redis.js';

@@ -172,6 +172,11 @@ export class Lane implements CommandLane {
     this.socket?.resume();
   }
 
+  /** Was something sent on the present connection, and not answered? Also while `onCut` hears of its end. */
+  get hasUnanswered(): boolean {
+    return this.head < this.sentTail;
+  }
+
   /** Bytes that the connection has not taken yet. */
   get unsentBytes(): number {
     return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);

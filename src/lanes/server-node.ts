@@ -304,7 +304,8 @@ export class ServerNode {
 
   /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */
   private laneCut(lane: Lane): void {
-    if (lane.state !== 'closed') this.fence(lane.clientId);
+    // also one that was closed here: what it was sent may be on its way
+    if (lane.state !== 'closed' || lane.hasUnanswered) this.fence(lane.clientId);
     lane.clientId = 0;
   }
 

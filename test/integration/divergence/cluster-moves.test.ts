@@ -31,18 +31,27 @@ afterEach(async () => {
 afterAll(() => stopClusterServers(servers));
 
 async function play(options: ClusterStageOptions): Promise<ClusterStage> {
+  tests++;
+  [movingKey, otherKey] = [own('key'), own('other')];
+  movingSlot = slotOf(movingKey);
   stage = await ClusterStage.start(servers, options);
   return stage;
 }
 
-/** Both keys are in one slot. */
-const KEY = '{moving}key';
-const OTHER = '{moving}other';
-const SLOT = slotOf(KEY);
+/** All keys of a test are in one slot, and each test has another one (see RelayedCluster.agree). */
+let tests = 0;
+let movingKey = '';
+let otherKey = '';
+let movingSlot = 0;
+
+function own(name: string): string {
+  return `{moving ${tests}}${name}`;
+}
+
 const PIPELINE = 8;
 
 function ends(): ReturnType<ClusterServers['cluster']['ends']> {
-  return servers.cluster.ends(SLOT);
+  return servers.cluster.ends(movingSlot);
 }
 
 describe('case 17: MOVED comes for the first of two writes, and a third is sent before it comes for the second', () => {
@@ -50,19 +59,19 @@ describe('case 17: MOVED comes for the first of two writes, and a third is sent 
     if (!isFrozen) restores.push(withoutFreezing());
     await play({ cluster: 'source' });
     const client = await stage.client();
-    await client.send('SET', KEY, '0');
+    await client.send('SET', movingKey, '0');
     const { from, to } = await ends();
     const relay = stage.relayOf(from);
-    const requests = relay.hold('client', 'requests', command('APPEND', KEY));
-    const written = [client.send('APPEND', KEY, '1'), client.send('APPEND', KEY, '2')];
+    const requests = relay.hold('client', 'requests', command('APPEND', movingKey));
+    const written = [client.send('APPEND', movingKey, '1'), client.send('APPEND', movingKey, '2')];
     await requests.reached(2);
-    await stage.cluster.cluster.moveSlot(SLOT, to);
-    const replies = relay.hold('client', 'replies', command('APPEND', KEY));
+    await stage.cluster.move(movingSlot, to);
+    const replies = relay.hold('client', 'replies', command('APPEND', movingKey));
     requests.release();
     await replies.reached(2);
     replies.pass(1);
-    await stage.until('Ferry to know', () => stage.knowsOwner(SLOT, to));
-    written.push(client.send('APPEND', KEY, '3'));
+    await stage.until('Ferry to know', () => stage.knowsOwner(movingSlot, to));
+    written.push(client.send('APPEND', movingKey, '3'));
     const isThere = (): boolean =>
       stage
         .relayOf(to)
@@ -72,7 +81,7 @@ describe('case 17: MOVED comes for the first of two writes, and a third is sent 
     else await stage.until('the third write', isThere);
     replies.release();
     const lengths = texts(await Promise.all(written));
-    const value = texts([await client.send('GET', KEY)])[0]!;
+    const value = texts([await client.send('GET', movingKey)])[0]!;
     if (isFrozen) expect(lengths).toEqual(['2', '3', '4']);
     return { value, differences: await stage.outcome() };
   }
@@ -88,21 +97,21 @@ describe('case 17: MOVED comes for the first of two writes, and a third is sent 
     if (!isFrozen) restores.push(withoutFreezing());
     await play({ cluster: 'target' });
     const client = await stage.client();
-    await client.send('SET', KEY, '0');
+    await client.send('SET', movingKey, '0');
     await stage.settled();
     const { from, to } = await ends();
     const relay = stage.relayOf(from);
-    const requests = relay.hold('mirror', 'requests', command('SET', KEY));
-    for (const value of ['1', '2']) await client.send('SET', KEY, value);
+    const requests = relay.hold('mirror', 'requests', command('SET', movingKey));
+    for (const value of ['1', '2']) await client.send('SET', movingKey, value);
     await requests.reached(2);
-    await stage.cluster.cluster.moveSlot(SLOT, to);
-    const replies = relay.hold('mirror', 'replies', command('SET', KEY));
+    await stage.cluster.move(movingSlot, to);
+    const replies = relay.hold('mirror', 'replies', command('SET', movingKey));
     requests.release();
     await replies.reached(2);
     replies.pass(1);
-    await stage.until('Ferry to know', () => stage.knowsOwner(SLOT, to));
+    await stage.until('Ferry to know', () => stage.knowsOwner(movingSlot, to));
     await stage.until('the connection to the new node', () => stage.relayOf(to).isConnected('mirror'));
-    await client.send('SET', KEY, '3');
+    await client.send('SET', movingKey, '3');
     const isThere = (): boolean =>
       stage
         .relayOf(to)
@@ -141,8 +150,8 @@ describe.each(['source', 'target'] as const)(
           const numbers = Array.from({ length: PIPELINE }, (_, n) => rounds[i]! * PIPELINE + n + 1);
           const replies = await Promise.all(
             numbers.flatMap((number) => [
-              client.send('INCR', `{moving}counter ${i}`),
-              client.send('APPEND', `{moving}list ${i}`, `${number},`),
+              client.send('INCR', own(`counter ${i}`)),
+              client.send('APPEND', own(`list ${i}`), `${number},`),
             ]),
           );
           const counted = texts(replies.filter((_, at) => at % 2 === 0));
@@ -154,18 +163,18 @@ describe.each(['source', 'target'] as const)(
         const client = await stage.client();
         for (; !isOver; rounds[3]!++) {
           const n = rounds[3]!;
-          const [a, b] = [`{moving}pair ${n % 7} a`, `{moving}pair ${n % 7} b`];
+          const [a, b] = [own(`pair ${n % 7} a`), own(`pair ${n % 7} b`)];
           expectThat('MSET', texts([await client.send('MSET', a, n, b, n)]), ['OK']);
           const script = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('APPEND', KEYS[2], ARGV[1])";
           expectThat('EVAL', texts([await client.send('EVAL', script, 2, a, b, n)]), [String(2 * String(n).length)]);
           const transaction = await Promise.all([
             client.send('MULTI'),
             client.send('SET', a, `${n} again`),
-            client.send('RPUSH', '{moving}pushed', n),
+            client.send('RPUSH', own('pushed'), n),
             client.send('EXEC'),
           ]);
           expectThat('EXEC', texts([transaction[3]!]), [`OK,${n + 1}`]);
-          const added = await client.send('XADD', '{moving}stream', 'MAXLEN', '~', 20, `${n + 1}-1`, 'n', n);
+          const added = await client.send('XADD', own('stream'), 'MAXLEN', '~', 20, `${n + 1}-1`, 'n', n);
           expectThat('XADD', texts([added]), [`${n + 1}-1`]);
           if (n % 3 === 0) expectThat('DEL', texts([await client.send('DEL', a, b)]), ['2']);
         }
@@ -174,7 +183,7 @@ describe.each(['source', 'target'] as const)(
       const maker = async (): Promise<void> => {
         const client = await stage.client();
         for (; !isOver; rounds[4]!++) {
-          const key = `{moving}fresh ${rounds[4]! % 50}`;
+          const key = own(`fresh ${rounds[4]! % 50}`);
           const replies = [client.send('SET', key, rounds[4]!), client.send('GET', key), client.send('DEL', key)];
           expectThat(key, texts(await Promise.all(replies)), ['OK', String(rounds[4]), '1']);
         }
@@ -184,10 +193,14 @@ describe.each(['source', 'target'] as const)(
         for (let i = 0; i < 6; i++) {
           const before = [...rounds];
           const { to } = await ends();
-          const move = await stage.cluster.cluster.beginMove(SLOT, to);
+          const move = await stage.cluster.cluster.beginMove(movingSlot, to);
           await pause(20);
           await move.finish({ stepKeys: 3, pauseMs: 10 });
-          await stage.until('everybody to get on', () => rounds.every((n, at) => n > before[at]!));
+          await stage.cluster.agree(movingSlot);
+          await stage.until('everybody to get on', async () => {
+            await stage.cluster.agree(movingSlot);
+            return rounds.every((n, at) => n > before[at]!);
+          });
         }
       } finally {
         isOver = true;
@@ -197,9 +210,9 @@ describe.each(['source', 'target'] as const)(
       const client = await stage.client();
       for (const i of [0, 1, 2]) {
         const numbers = Array.from({ length: rounds[i]! * PIPELINE }, (_, n) => `${n + 1},`).join('');
-        expect(texts([await client.send('GET', `{moving}list ${i}`)])).toEqual([numbers]);
+        expect(texts([await client.send('GET', own(`list ${i}`))])).toEqual([numbers]);
       }
-      await stage.cluster.cluster.settled();
+      await stage.cluster.agree(movingSlot);
       expect(await stage.outcome()).toEqual([]);
     }, 120_000);
   },
@@ -210,29 +223,35 @@ describe('case 17: the keys of one command are on two nodes', () => {
   async function halfMoved(cluster: 'source' | 'target') {
     await play({ cluster });
     const client = await stage.client();
-    await client.send('MSET', KEY, '0', OTHER, '0');
+    await client.send('MSET', movingKey, '0', otherKey, '0');
     await stage.settled();
     const { from, to } = await ends();
-    const move = await stage.cluster.cluster.beginMove(SLOT, to);
+    const move = await stage.cluster.cluster.beginMove(movingSlot, to);
     await move.step(1);
-    const [stays] = texts((await stage.cluster.ask(from, 'CLUSTER', 'GETKEYSINSLOT', SLOT, 1)) as Buffer[]);
+    const [stays] = texts((await stage.cluster.ask(from, 'CLUSTER', 'GETKEYSINSLOT', movingSlot, 1)) as Buffer[]);
     return { client, move, from, to, stays: stays! };
   }
 
-  const COMMANDS: readonly (readonly [name: string, args: readonly string[], reply: string])[] = [
-    ['MSET', ['MSET', KEY, '1', OTHER, '1'], 'OK'],
-    ['DEL', ['DEL', KEY, OTHER], '2'],
+  const COMMANDS: readonly (readonly [name: string, args: () => string[], reply: string])[] = [
+    ['MSET', () => ['MSET', movingKey, '1', otherKey, '1'], 'OK'],
+    ['DEL', () => ['DEL', movingKey, otherKey], '2'],
     [
       'EVAL',
-      ['EVAL', "redis.call('SET', KEYS[1], 'x') return redis.call('APPEND', KEYS[2], 'y')", '2', KEY, OTHER],
+      () => [
+        'EVAL',
+        "redis.call('SET', KEYS[1], 'x') return redis.call('APPEND', KEYS[2], 'y')",
+        '2',
+        movingKey,
+        otherKey,
+      ],
       '2',
     ],
-    ['RENAME', ['RENAME', KEY, OTHER], 'OK'],
+    ['RENAME', () => ['RENAME', movingKey, otherKey], 'OK'],
   ];
 
   test.each(COMMANDS)('case 17: %s waits until they are together (authority)', async (name, args, reply) => {
     const { client, move, from } = await halfMoved('source');
-    const answered = client.send(...args);
+    const answered = client.send(...args());
     const tries = (): number =>
       stage
         .relayOf(from)
@@ -241,20 +260,20 @@ describe('case 17: the keys of one command are on two nodes', () => {
     await stage.until('some tries', () => tries() >= 3);
     await move.finish();
     expect(texts([await answered])).toEqual([reply]);
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 
   test.each(COMMANDS)('case 17: %s on the mirror', async (_name, args, reply) => {
     const { client, move } = await halfMoved('target');
     const replies = await Promise.all([
-      client.send(...args),
-      client.send('SET', KEY, 'later'),
-      client.send('INCR', OTHER),
+      client.send(...args()),
+      client.send('SET', movingKey, 'later'),
+      client.send('INCR', otherKey),
     ]);
     expect(texts([replies[0]!])).toEqual([reply]);
     await move.finish();
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 
@@ -262,8 +281,8 @@ describe('case 17: the keys of one command are on two nodes', () => {
     const { client, move, from } = await halfMoved('source');
     const replies = [
       client.send('MULTI'),
-      client.send('SET', KEY, '1'),
-      client.send('APPEND', OTHER, '1'),
+      client.send('SET', movingKey, '1'),
+      client.send('APPEND', otherKey, '1'),
       client.send('EXEC'),
     ];
     await stage.until(
@@ -276,17 +295,20 @@ describe('case 17: the keys of one command are on two nodes', () => {
     );
     await move.finish();
     expect(texts(await Promise.all(replies))).toEqual(['OK', 'QUEUED', 'QUEUED', 'OK,2']);
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 
   test('case 17: a client’s later write was executed before: it is told so, and nothing is undone', async () => {
     const { client, move, stays } = await halfMoved('source');
-    const replies = await Promise.all([client.send('MSET', KEY, '1', OTHER, '1'), client.send('SET', stays, '2')]);
+    const replies = await Promise.all([
+      client.send('MSET', movingKey, '1', otherKey, '1'),
+      client.send('SET', stays, '2'),
+    ]);
     expect(texts(replies)).toEqual([expect.stringMatching(/^-TRYAGAIN /), 'OK']);
     expect(texts([await client.send('GET', stays)])).toEqual(['2']);
     await move.finish();
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 
@@ -294,12 +316,12 @@ describe('case 17: the keys of one command are on two nodes', () => {
     const { client, move, from, stays } = await halfMoved('target');
     // both reach the node together
     const requests = stage.relayOf(from).hold('mirror', 'requests', command('MSET'));
-    await client.send('MSET', KEY, '1', OTHER, '1');
+    await client.send('MSET', movingKey, '1', otherKey, '1');
     await client.send('SET', stays, '2');
     await requests.reached(2);
     requests.release();
     await move.finish();
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
     expect(texts([await client.send('GET', stays)])).toEqual(['2']);
   });
@@ -307,14 +329,16 @@ describe('case 17: the keys of one command are on two nodes', () => {
   test('case 17: longer than redirect-wait: the server’s own words', async () => {
     await play({ cluster: 'source', config: { topology: { redirectWaitMs: 200 } } });
     const client = await stage.client();
-    await client.send('MSET', KEY, '0', OTHER, '0');
+    await client.send('MSET', movingKey, '0', otherKey, '0');
     const { to } = await ends();
-    const move = await stage.cluster.cluster.beginMove(SLOT, to);
+    const move = await stage.cluster.cluster.beginMove(movingSlot, to);
     await move.step(1);
-    expect(texts([await client.send('MSET', KEY, '1', OTHER, '1')])).toEqual([expect.stringMatching(/^-TRYAGAIN /)]);
+    expect(texts([await client.send('MSET', movingKey, '1', otherKey, '1')])).toEqual([
+      expect.stringMatching(/^-TRYAGAIN /),
+    ]);
     await move.finish();
-    expect(texts([await client.send('MSET', KEY, '2', OTHER, '2')])).toEqual(['OK']);
-    await stage.cluster.cluster.settled();
+    expect(texts([await client.send('MSET', movingKey, '2', otherKey, '2')])).toEqual(['OK']);
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 });
@@ -325,16 +349,16 @@ describe('case 17: while keys are on their way (ASK)', () => {
     const client = await stage.client();
     const { to } = await ends();
     // no key of the slot: every command is told to ask the other node
-    const move = await stage.cluster.cluster.beginMove(SLOT, to);
+    const move = await stage.cluster.cluster.beginMove(movingSlot, to);
     const replies = [
       client.send('MULTI'),
-      client.send('SET', KEY, '1'),
-      client.send('APPEND', KEY, '2'),
+      client.send('SET', movingKey, '1'),
+      client.send('APPEND', movingKey, '2'),
       client.send('EXEC'),
-      client.send('XADD', '{moving}stream', 'MAXLEN', '~', '3', '1-1', 'f', 'v'),
-      client.send('XADD', '{moving}stream', 'MAXLEN', '~', '3', '1-2', 'f', 'v'),
-      client.send('INCR', '{moving}counter'),
-      client.send('INCR', '{moving}counter'),
+      client.send('XADD', own('stream'), 'MAXLEN', '~', '3', '1-1', 'f', 'v'),
+      client.send('XADD', own('stream'), 'MAXLEN', '~', '3', '1-2', 'f', 'v'),
+      client.send('INCR', own('counter')),
+      client.send('INCR', own('counter')),
     ];
     expect(texts(await Promise.all(replies))).toEqual(['OK', 'QUEUED', 'QUEUED', 'OK,2', '1-1', '1-2', '1', '2']);
     const sent = stage
@@ -344,7 +368,7 @@ describe('case 17: while keys are on their way (ASK)', () => {
     expect(sent.join(' ')).toContain('ASKING MULTI SET APPEND EXEC');
     expect(sent.filter((name, i) => name === 'XADD' && sent[i - 1] !== 'ASKING')).toEqual([]);
     await move.finish();
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
     expect(await stage.outcome()).toEqual([]);
   });
 });
@@ -354,16 +378,16 @@ describe('case 17: WATCH and a slot that moves', () => {
   async function watched(): Promise<string[]> {
     await play({ cluster: 'source' });
     const [client, other] = [await stage.client(), await stage.client()];
-    await client.send('SET', KEY, 'seen');
-    await client.send('WATCH', KEY);
+    await client.send('SET', movingKey, 'seen');
+    await client.send('WATCH', movingKey);
     const { to } = await ends();
-    await stage.cluster.cluster.moveSlot(SLOT, to);
+    await stage.cluster.move(movingSlot, to);
     // so that the watching connection need not be told
-    expect(texts([await other.send('SET', KEY, 'changed')])).toEqual(['OK']);
-    expect(stage.knowsOwner(SLOT, to)).toBe(true);
+    expect(texts([await other.send('SET', movingKey, 'changed')])).toEqual(['OK']);
+    expect(stage.knowsOwner(movingSlot, to)).toBe(true);
     await client.send('MULTI');
-    await client.send('SET', KEY, 'mine');
-    return texts([await client.send('EXEC'), await client.send('GET', KEY)]);
+    await client.send('SET', movingKey, 'mine');
+    return texts([await client.send('EXEC'), await client.send('GET', movingKey)]);
   }
 
   test('case 17: EXEC answers nil [broken when the slot has another owner]', async () => {
@@ -378,19 +402,19 @@ describe('case 17: WATCH and a slot that moves', () => {
   test('case 17: EXEC answers nil also when the node itself says that the slot moved', async () => {
     await play({ cluster: 'source', config: { topology: { refreshMs: 600_000 } } });
     const client = await stage.client();
-    await client.send('SET', KEY, 'seen');
-    await client.send('WATCH', KEY);
+    await client.send('SET', movingKey, 'seen');
+    await client.send('WATCH', movingKey);
     const { to } = await ends();
-    await stage.cluster.cluster.moveSlot(SLOT, to);
-    expect(stage.knowsOwner(SLOT, to)).toBe(false);
+    await stage.cluster.move(movingSlot, to);
+    expect(stage.knowsOwner(movingSlot, to)).toBe(false);
     await client.send('MULTI');
-    await client.send('SET', KEY, 'mine');
+    await client.send('SET', movingKey, 'mine');
     expect(texts([await client.send('EXEC')])).toEqual(['null']);
     // and is what clients try again
-    await client.send('WATCH', KEY);
+    await client.send('WATCH', movingKey);
     await client.send('MULTI');
-    await client.send('SET', KEY, 'mine');
-    expect(texts([await client.send('EXEC'), await client.send('GET', KEY)])).toEqual(['OK', 'mine']);
+    await client.send('SET', movingKey, 'mine');
+    expect(texts([await client.send('EXEC'), await client.send('GET', movingKey)])).toEqual(['OK', 'mine']);
     expect(await stage.outcome()).toEqual([]);
   });
 });
@@ -400,23 +424,27 @@ describe('case 17: a slot that nobody serves for a moment', () => {
     await play({ cluster: 'source', config: { topology: { redirectWaitMs } } });
     await stage.cluster.askAll('CONFIG', 'SET', 'cluster-require-full-coverage', 'no');
     const client = await stage.client();
-    await client.send('SET', KEY, '1');
+    await client.send('SET', movingKey, '1');
     const { from } = await ends();
-    await stage.cluster.askAll('CLUSTER', 'DELSLOTS', SLOT);
+    await stage.cluster.askAll('CLUSTER', 'DELSLOTS', movingSlot);
     // whoever hears of it first may still hear of the old owner from another one
-    const again = (): Promise<void> => stage.cluster.askAll('CLUSTER', 'DELSLOTS', SLOT).catch(() => {});
+    const again = (): Promise<void> => stage.cluster.askAll('CLUSTER', 'DELSLOTS', movingSlot).catch(() => {});
     return { client, from, again };
   }
 
   async function served(from: Awaited<ReturnType<typeof unserved>>['from']): Promise<void> {
-    await stage.cluster.ask(from, 'CLUSTER', 'ADDSLOTS', SLOT);
+    await stage.cluster.ask(from, 'CLUSTER', 'ADDSLOTS', movingSlot);
     await stage.cluster.ask(from, 'CLUSTER', 'BUMPEPOCH');
-    await stage.cluster.cluster.settled();
+    await stage.cluster.agree(movingSlot);
   }
 
   test('case 17: the commands wait, and are answered in their order', async () => {
     const { client, from } = await unserved(30_000);
-    const replies = [client.send('APPEND', KEY, '2'), client.send('APPEND', KEY, '3'), client.send('GET', KEY)];
+    const replies = [
+      client.send('APPEND', movingKey, '2'),
+      client.send('APPEND', movingKey, '3'),
+      client.send('GET', movingKey),
+    ];
     const tries = (): number =>
       stage
         .relayOf(from)
@@ -430,9 +458,9 @@ describe('case 17: a slot that nobody serves for a moment', () => {
 
   test('case 17: for too long: the server’s own words', async () => {
     const { client, from } = await unserved(200);
-    expect(texts([await client.send('APPEND', KEY, '2')])).toEqual(['-CLUSTERDOWN Hash slot not served']);
+    expect(texts([await client.send('APPEND', movingKey, '2')])).toEqual(['-CLUSTERDOWN Hash slot not served']);
     await served(from);
-    expect(texts([await client.send('APPEND', KEY, '2')])).toEqual(['2']);
+    expect(texts([await client.send('APPEND', movingKey, '2')])).toEqual(['2']);
     expect(await stage.outcome()).toEqual([]);
   });
 });

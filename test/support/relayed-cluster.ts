@@ -5,7 +5,7 @@
  */
 import { list, text } from '../integration/journey/wire.js';
 import { type Cluster, type ClusterNode, type ClusterOptions, startCluster } from './cluster.js';
-import { ownerOf, readView } from './cluster-view.js';
+import { ownerOf, readView } from '../../src/cli/demo/cluster-view.js';
 import { eventually } from './eventually.js';
 import { NodeWires } from './node-wires.js';
 import { Relay } from './relay.js';

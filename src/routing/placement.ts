@@ -22,7 +22,10 @@ export interface Spans {
 
 const keys = new KeyList();
 
-export function placeOn(side: Upstream, command: Command, db: number, spans: Spans): number {
+/** What of a side matters: an `Upstream`. */
+export type PlacingSide = Pick<Upstream, 'hasSlots' | 'slotOf'>;
+
+export function placeOn(side: PlacingSide, command: Command, db: number, spans: Spans): number {
   if (!side.hasSlots) return ANY_NODE;
   const { frame, argc, starts, ends } = spans;
   if (command.singleKey) return side.slotOf(db, frame, starts[command.firstKey]!, ends[command.firstKey]!);

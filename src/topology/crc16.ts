@@ -11,9 +11,11 @@ const POLYNOMIAL = 0x1021;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** What one byte does to the checksum, and what it does when a zero byte follows. */
+/** What one byte does to the checksum, and what it does when one, two or three zero bytes follow. */
 const TABLE = new Uint16Array(256);
-const TABLE_THEN_ZERO = new Uint16Array(256);
+const THEN_1_ZERO = new Uint16Array(256);
+const THEN_2_ZEROS = new Uint16Array(256);
+const THEN_3_ZEROS = new Uint16Array(256);
 fillTables();
 
 function fillTables(): void {
@@ -24,41 +26,60 @@ function fillTables(): void {
     }
     TABLE[byte] = crc & 0xffff;
   }
+  const withZero = (crc: number): number => ((crc << 8) & 0xffff) ^ (TABLE[crc >>> 8] as number);
   for (let byte = 0; byte < 256; byte++) {
-    const crc = TABLE[byte] as number;
-    TABLE_THEN_ZERO[byte] = ((crc << 8) & 0xffff) ^ (TABLE[crc >>> 8] as number);
+    THEN_1_ZERO[byte] = withZero(TABLE[byte] as number);
+    THEN_2_ZEROS[byte] = withZero(THEN_1_ZERO[byte] as number);
+    THEN_3_ZEROS[byte] = withZero(THEN_2_ZEROS[byte] as number);
   }
 }
 
 /** `before`: the checksum of what stands in front of it. */
 export function crc16(buf: Uint8Array, start: number, end: number, before = 0): number {
   let crc = before;
-  for (let i = start; i < end; i++) {
-    crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ (buf[i] as number)] as number);
+  let i = start;
+  for (const foursEnd = end - 3; i < foursEnd; i += 4) {
+    crc =
+      (THEN_3_ZEROS[(crc >>> 8) ^ (buf[i] as number)] as number) ^
+      (THEN_2_ZEROS[(crc & 0xff) ^ (buf[i + 1] as number)] as number) ^
+      (THEN_1_ZERO[buf[i + 2] as number] as number) ^
+      (TABLE[buf[i + 3] as number] as number);
   }
+  for (; i < end; i++) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ (buf[i] as number)] as number);
   return crc;
 }
 
 /**
- * The slot of the key in buf[start, end). Once per command and key, hence two bytes at a time: they replace all of a
- * 16-bit checksum, so that their table look-ups do not wait for each other (19 ns against 30 for 16 bytes).
+ * The slot of the key in buf[start, end). Once per command and key, hence four bytes at a time: the first two replace all
+ * of a 16-bit checksum, so that the table look-ups of the four do not wait for each other.
  */
 export function keySlot(buf: Uint8Array, start: number, end: number): number {
   let crc = 0;
   let i = start;
-  for (const pairsEnd = end - 1; i < pairsEnd; i += 2) {
-    const first = buf[i] as number;
-    const second = buf[i + 1] as number;
-    if (first === OPEN || second === OPEN) return taggedSlot(buf, start, end, first === OPEN ? i : i + 1);
-    crc = (TABLE_THEN_ZERO[(crc >>> 8) ^ first] as number) ^ (TABLE[(crc & 0xff) ^ second] as number);
+  for (const foursEnd = end - 3; i < foursEnd; i += 4) {
+    const a = buf[i] as number;
+    const b = buf[i + 1] as number;
+    const c = buf[i + 2] as number;
+    const d = buf[i + 3] as number;
+    if (a === OPEN || b === OPEN || c === OPEN || d === OPEN) return taggedSlot(buf, start, end, i);
+    crc =
+      (THEN_3_ZEROS[(crc >>> 8) ^ a] as number) ^
+      (THEN_2_ZEROS[(crc & 0xff) ^ b] as number) ^
+      (THEN_1_ZERO[c] as number) ^
+      (TABLE[d] as number);
   }
-  // A '{' as the very last byte begins no tag.
-  if (i < end) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ (buf[i] as number)] as number);
+  for (; i < end; i++) {
+    const byte = buf[i] as number;
+    if (byte === OPEN) return taggedSlot(buf, start, end, i);
+    crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ byte] as number);
+  }
   return crc & (SLOT_COUNT - 1);
 }
 
-/** The slot of a key whose first '{' is at `open`; "{}" is no tag, and only the first '{' could have begun one. */
-function taggedSlot(buf: Uint8Array, start: number, end: number, open: number): number {
+/** The slot of a key whose first '{' is at `from` or soon after; "{}" is no tag, and only the first '{' could begin one. */
+function taggedSlot(buf: Uint8Array, start: number, end: number, from: number): number {
+  let open = from;
+  while (buf[open] !== OPEN) open++;
   let close = open + 1;
   while (close < end && buf[close] !== CLOSE) close++;
   const hasTag = close < end && close > open + 1;

@@ -3,9 +3,10 @@
  * (CLUSTER SLOTS, MOVED, ASK) is sent to relays again. Between themselves, and with the tests that move their slots, they
  * speak directly. No replicas unless asked for.
  */
+
+import { ownerOf, readView } from '../../src/cli/demo/cluster-view.js';
 import { list, text } from '../integration/journey/wire.js';
 import { type Cluster, type ClusterNode, type ClusterOptions, startCluster } from './cluster.js';
-import { ownerOf, readView } from '../../src/cli/demo/cluster-view.js';
 import { eventually } from './eventually.js';
 import { NodeWires } from './node-wires.js';
 import { Relay } from './relay.js';

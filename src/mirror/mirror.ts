@@ -485,6 +485,15 @@ export class Mirror implements DerivationOutput {
     }
   }
 
+  /**
+   * A FLUSH was executed everywhere. In a Cluster that is no single moment: a key that went from a node that was not
+   * flushed yet to one that was is still there. So both sides are looked at again, which costs little while they are empty.
+   */
+  flushed(): void {
+    const { authority, mirror, dirty } = this.context;
+    if (authority.hasSlots || mirror.hasSlots) dirty.markAll();
+  }
+
   private appendFrame(op: MirrorOp, db: number, frame: Buffer, start: number, end: number): void {
     if (this.slot === EVERY_NODE) this.lane.appendToAll(op, db, frame, start, end);
     else this.lane.append(op, db, this.slot, frame, start, end);

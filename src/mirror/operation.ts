@@ -5,7 +5,7 @@
  * bytes); of longer ones the length and two 32-bit hashes. Of a RESP3 client's reply the leaves are compared. A difference makes the effect's keys dirty, and so does
  * an error or the loss of the connection.
  */
-
+import type { Command } from '../commands/table.js';
 import { hashHigh, hashKey, hashLow } from '../ledger/known.js';
 import { leavesOf } from '../resp/leaves.js';
 import type { Resp } from '../resp/values.js';
@@ -19,6 +19,8 @@ export interface OperationOwner {
   markDirty(e: Effect): void;
   /** The mirror answered otherwise than the authority. */
   mismatched(e: Effect): void;
+  /** A FLUSHALL or FLUSHDB was executed on the mirror. */
+  flushed(): void;
   /** Has the moment passed on the authority's clock, or is it about to? */
   isPast(deadlineMs: number): boolean;
   readonly context: { readonly counters: { mirrorErrors: number; selfCheckMismatches: number } };
@@ -66,6 +68,7 @@ export class MirrorOp implements MirrorAck {
     const isPast = this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs);
     if (isPast || this.mayHaveMissed) this.owner.markDirty(effect);
     else if (differs) this.owner.mismatched(effect);
+    if (effect.command!.kind === 'keyless-write' && isFlush(effect.command!)) this.owner.flushed();
     this.recycle();
     effect.partSettled();
   }
@@ -103,6 +106,10 @@ export class MirrorOp implements MirrorAck {
     this.expectedLeaves = null;
     if (this.pool.length < 4096) this.pool.push(this);
   }
+}
+
+export function isFlush({ name }: Command): boolean {
+  return name === 'flushall' || name === 'flushdb';
 }
 
 export class MirrorOpPool {

@@ -13,7 +13,7 @@ import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand, errorReply } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
 import { keySlot } from '../../topology/crc16.js';
-import type { ClientOp } from '../client-op.js';
+import { type ClientOp, WRITE } from '../client-op.js';
 import {
   anyOne,
   countsByName,
@@ -119,7 +119,8 @@ export function toEveryNode(op: ClientOp): Parts {
   const plans = op.session!.board.authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
   const { name } = op.command!;
   const merge = name === 'pubsub|numpat' ? patterns(op.session!.clients.eventPatterns()) : BY_NODE.get(name)!;
-  // keys that travel between two nodes meanwhile are on the second one when the first has answered
-  const rounds = name === 'flushall' || name === 'flushdb' ? 2 : 1;
-  return new Parts(op, plans, true, merge, rounds);
+  // keys that travel between two nodes meanwhile are on the second one when the first has answered; where the ledger
+  // holds nobody back, the second time would take what was written since the first
+  const isAlone = op.route === WRITE && (name === 'flushall' || name === 'flushdb');
+  return new Parts(op, plans, true, merge, isAlone ? 2 : 1);
 }

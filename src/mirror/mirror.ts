@@ -318,7 +318,7 @@ export class Mirror implements DerivationOutput {
   }
 
   private deriveKeyless(e: Effect): void {
-    const { known, authority, mirror } = this.context;
+    const { known, authority } = this.context;
     this.slot = EVERY_NODE;
     if (authority.hasSlots && e instanceof ElementEffect) {
       this.markDirty(e); // of a transaction: only the node that ran it did it
@@ -341,8 +341,6 @@ export class Mirror implements DerivationOutput {
     if (/^flush/.test(e.command!.name)) {
       this.copies.pending.markAllChanged();
       if (!known.allKnown) known.forget();
-      // keys that were on their way from one node to another may have passed it by, on either side
-      if (authority.hasSlots || mirror.hasSlots) this.markDirty(e);
     }
     // the library may be there already, from a copy of all functions
     if (e.command!.name === 'function|load') this.d.send(['FUNCTION', 'LOAD', 'REPLACE', this.d.arg(this.d.argc - 1)]);
@@ -470,7 +468,6 @@ export class Mirror implements DerivationOutput {
       return;
     }
     const op = this.take(e);
-    op.mayHaveMissed = this.context.mirror.hasSlots && /^flush/.test(e.command!.name);
     op.expectedError = this.expectedError;
     if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
     const name = e.command!.name;

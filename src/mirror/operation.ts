@@ -30,8 +30,6 @@ export class MirrorOp implements MirrorAck {
   effect: Effect | null = null;
   /** The earliest deadline among the keys it builds on (authority's clock), 0 when none has one. */
   deadlineMs = 0;
-  /** It was for every node of a Cluster, and keys that were on their way between two of them are still there. */
-  mayHaveMissed = false;
   /** A replayed script's error begins with this word on the authority; '' when it ended well. */
   expectedError = '';
   private expectedLength = -1;
@@ -65,8 +63,7 @@ export class MirrorOp implements MirrorAck {
     const differs = this.expectedLength >= 0 && !this.matches(buf, start, end);
     if (differs) this.owner.context.counters.selfCheckMismatches++;
     // it may have run on the mirror after the key had died there, and made another one (divergence 9)
-    const isPast = this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs);
-    if (isPast || this.mayHaveMissed) this.owner.markDirty(effect);
+    if (this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs)) this.owner.markDirty(effect);
     else if (differs) this.owner.mismatched(effect);
     if (effect.command!.kind === 'keyless-write' && isFlush(effect.command!)) this.owner.flushed();
     this.recycle();
@@ -101,7 +98,6 @@ export class MirrorOp implements MirrorAck {
     this.effect = null;
     this.deadlineMs = 0;
     this.expectedError = '';
-    this.mayHaveMissed = false;
     this.expectedLength = -1;
     this.expectedLeaves = null;
     if (this.pool.length < 4096) this.pool.push(this);

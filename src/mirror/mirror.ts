@@ -427,8 +427,10 @@ export class Mirror implements DerivationOutput {
     const sha = this.context.scripts.sawBody(body);
     const [db] = this.context.usedDbs;
     if (db === undefined || !this.given.isNew(sha)) return;
-    if (this.lane.canTakeOnAll(db, body.length)) this.appendArgs(null, db, EVERY_NODE, ['SCRIPT', 'LOAD', body]);
-    else this.given.clear(); // with the next connection
+    if (this.lane.canTakeOnAll(db, body.length)) {
+      const frame = this.frameOf(['SCRIPT', 'LOAD', body]);
+      this.lane.appendToAll(null, db, frame, 0, frame.length, false);
+    } else this.given.clear(); // with the next connection
   }
 
   private isReplayedScript(command: Command): boolean {

@@ -184,15 +184,15 @@ export class WriteLane {
     this.lane.send(this.take(ack, end - start), frame, start, end, slot);
   }
 
-  /** Appends one command for every node; `ack` hears one answer. */
-  appendToAll(ack: MirrorAck | null, db: number, frame: Buffer, start: number, end: number): void {
+  /** Appends one command for every node; `ack` hears one answer. `isBarrier`: what was appended before may not pass it. */
+  appendToAll(ack: MirrorAck | null, db: number, frame: Buffer, start: number, end: number, isBarrier = true): void {
     const { routed, upstream } = this;
     if (routed === null || !upstream.hasSlots) {
       this.append(ack, db, 0, frame, start, end);
       return;
     }
-    // what was appended before and is redirected later must not come behind it
-    routed.barrier();
+    // what is redirected later and cannot pass it counts as lost
+    if (isBarrier) routed.barrier();
     const nodes = upstream.masters;
     const all = new AllAcks(ack, nodes.length);
     for (const node of nodes) routed.sendTo(node.index, this.take(all, end - start), frame, start, end);

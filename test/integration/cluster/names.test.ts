@@ -2,7 +2,12 @@
  * DNS names that move under live traffic: to a promoted replica, to whoever of several answers is the master, to the new
  * nodes of a Cluster. Names are resolved by a DNS server of the test's own.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startFerry } from '../../../src/app.js';
+import { defaultConfig } from '../../../src/config/config.js';
 import { DnsServer } from '../../support/dns.js';
 import { HostedCluster } from '../../support/hosted-cluster.js';
 import { NamedPair } from '../../support/named-pair.js';
@@ -181,6 +186,32 @@ describe.each(SIDES)('the name of the %s', (side) => {
     listener.close();
     said.close();
   });
+});
+
+test('who embeds Ferry may resolve names himself', async () => {
+  pair = await NamedPair.open(dns, 'db.example', ['127.0.0.2', '127.0.0.3']);
+  const other = await deploy('standalone');
+  const stateDir = mkdtempSync(join(tmpdir(), 'ferry-names-'));
+  const resolver = { resolve: async () => [pair.primary.host] };
+  const anywhere = { listen: { host: '127.0.0.1', port: 0 }, admin: { port: 0 }, stateDir };
+  const config = defaultConfig({ source: pair.url, target: other.url, logLevel: 'silent', ...anywhere });
+  const ferry = await startFerry(config, { resolver });
+  try {
+    const load = new Load(ferry.port);
+    await load.more(50);
+    await pair.switchOver();
+    const seen = await sets(pair.primary);
+    await load.more(100);
+    expect(await sets(pair.primary)).toBeGreaterThan(seen);
+    await load.stop();
+    expect(load.complaints).toEqual([]);
+    expect(load.closes).toBe(0);
+    expect(dns.queries).toBe(0);
+  } finally {
+    await ferry.stop();
+    await Promise.all([pair.stop(), other.stop()]);
+    rmSync(stateDir, { recursive: true, force: true });
+  }
 });
 
 describe('a configuration endpoint', () => {

@@ -11,7 +11,7 @@
  * `missing`: the mirror lacks it; `extra`: only the mirror has it. Keys of Ferry's own do not count.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callLane } from '../lanes/call.js';
+import { callLane, LaneLost } from '../lanes/call.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
@@ -32,6 +32,8 @@ const BATCH = 250;
 const BATCHES_AT_ONCE = 4;
 const ROUNDS = 3;
 const BETWEEN_ROUNDS_MS = 20;
+const HELD_ATTEMPTS = 60;
+const HELD_RETRY_MS = 50;
 const TTL_TOLERANCE_MS = 1000;
 const KEPT_DIFFERENCES = 100_000;
 const CHUNK_ELEMENTS = 1000;
@@ -206,7 +208,7 @@ export class Verify {
     }
     for (const candidate of open) {
       this.check(run);
-      const difference = await this.compareHeld(candidate);
+      const difference = await this.compareAtLast(run, candidate);
       if (difference === null) continue;
       this.record(candidate, difference);
       if (repair) await window.copy(this.migration.board.mirror!, db, candidate.key);
@@ -327,6 +329,19 @@ export class Verify {
       }),
     );
     return candidates.filter((_, i) => still[i]);
+  }
+
+  /** What a lost connection, or a slot that moved meanwhile, kept from being answered is asked again. */
+  private async compareAtLast(run: number, c: Candidate): Promise<Found | null> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.compareHeld(c);
+      } catch (error) {
+        if (!(error instanceof LaneLost) || attempt === HELD_ATTEMPTS) throw error;
+      }
+      await sleep(HELD_RETRY_MS);
+      this.check(run);
+    }
   }
 
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */

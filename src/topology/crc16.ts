@@ -11,11 +11,12 @@ const POLYNOMIAL = 0x1021;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** What one byte does to the checksum, and what it does when one, two or three zero bytes follow. */
-const TABLE = new Uint16Array(256);
-const THEN_1_ZERO = new Uint16Array(256);
-const THEN_2_ZEROS = new Uint16Array(256);
-const THEN_3_ZEROS = new Uint16Array(256);
+/**
+ * TABLES[256 k + byte]: what a byte does to the checksum when k bytes follow it. With 8 of them, 8 bytes are one step whose
+ * look-ups do not wait for each other.
+ */
+const STEP = 8;
+const TABLES = new Uint16Array(256 * STEP);
 fillTables();
 
 function fillTables(): void {
@@ -24,13 +25,11 @@ function fillTables(): void {
     for (let bit = 0; bit < 8; bit++) {
       crc = (crc & 0x8000) !== 0 ? (crc << 1) ^ POLYNOMIAL : crc << 1;
     }
-    TABLE[byte] = crc & 0xffff;
+    TABLES[byte] = crc;
   }
-  const withZero = (crc: number): number => ((crc << 8) & 0xffff) ^ (TABLE[crc >>> 8] as number);
-  for (let byte = 0; byte < 256; byte++) {
-    THEN_1_ZERO[byte] = withZero(TABLE[byte] as number);
-    THEN_2_ZEROS[byte] = withZero(THEN_1_ZERO[byte] as number);
-    THEN_3_ZEROS[byte] = withZero(THEN_2_ZEROS[byte] as number);
+  for (let i = 256; i < TABLES.length; i++) {
+    const crc = TABLES[i - 256] as number;
+    TABLES[i] = (crc << 8) ^ (TABLES[crc >>> 8] as number);
   }
 }
 
@@ -38,45 +37,66 @@ function fillTables(): void {
 export function crc16(buf: Uint8Array, start: number, end: number, before = 0): number {
   let crc = before;
   let i = start;
-  for (const foursEnd = end - 3; i < foursEnd; i += 4) {
+  for (const last = end - STEP; i <= last; i += STEP) {
     crc =
-      (THEN_3_ZEROS[(crc >>> 8) ^ (buf[i] as number)] as number) ^
-      (THEN_2_ZEROS[(crc & 0xff) ^ (buf[i + 1] as number)] as number) ^
-      (THEN_1_ZERO[buf[i + 2] as number] as number) ^
-      (TABLE[buf[i + 3] as number] as number);
+      (TABLES[1792 + ((crc >>> 8) ^ (buf[i] as number))] as number) ^
+      (TABLES[1536 + ((crc & 0xff) ^ (buf[i + 1] as number))] as number) ^
+      (TABLES[1280 + (buf[i + 2] as number)] as number) ^
+      (TABLES[1024 + (buf[i + 3] as number)] as number) ^
+      (TABLES[768 + (buf[i + 4] as number)] as number) ^
+      (TABLES[512 + (buf[i + 5] as number)] as number) ^
+      (TABLES[256 + (buf[i + 6] as number)] as number) ^
+      (TABLES[buf[i + 7] as number] as number);
   }
-  for (; i < end; i++) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ (buf[i] as number)] as number);
+  for (; i < end; i++) crc = next(crc, buf[i] as number);
   return crc;
 }
 
+function next(crc: number, byte: number): number {
+  return ((crc << 8) & 0xffff) ^ (TABLES[(crc >>> 8) ^ byte] as number);
+}
+
 /**
- * The slot of the key in buf[start, end). Once per command and key, hence four bytes at a time: the first two replace all
- * of a 16-bit checksum, so that the table look-ups of the four do not wait for each other.
+ * The slot of the key in buf[start, end). Once per command and key, hence 8 bytes at a time (ns for 16, 32 and 64 bytes: 17,
+ * 28 and 50; two at a time 23, 41 and 80). It is crc16 with an eye on '{', which in its loop costs less than a look before.
  */
 export function keySlot(buf: Uint8Array, start: number, end: number): number {
   let crc = 0;
   let i = start;
-  for (const foursEnd = end - 3; i < foursEnd; i += 4) {
+  for (const last = end - STEP; i <= last; i += STEP) {
     const a = buf[i] as number;
     const b = buf[i + 1] as number;
     const c = buf[i + 2] as number;
     const d = buf[i + 3] as number;
-    if (a === OPEN || b === OPEN || c === OPEN || d === OPEN) return taggedSlot(buf, start, end, i);
+    const e = buf[i + 4] as number;
+    const f = buf[i + 5] as number;
+    const g = buf[i + 6] as number;
+    const h = buf[i + 7] as number;
+    const opens =
+      a === OPEN || b === OPEN || c === OPEN || d === OPEN || e === OPEN || f === OPEN || g === OPEN || h === OPEN;
+    if (opens) return taggedSlot(buf, start, end, i);
     crc =
-      (THEN_3_ZEROS[(crc >>> 8) ^ a] as number) ^
-      (THEN_2_ZEROS[(crc & 0xff) ^ b] as number) ^
-      (THEN_1_ZERO[c] as number) ^
-      (TABLE[d] as number);
+      (TABLES[1792 + ((crc >>> 8) ^ a)] as number) ^
+      (TABLES[1536 + ((crc & 0xff) ^ b)] as number) ^
+      (TABLES[1280 + c] as number) ^
+      (TABLES[1024 + d] as number) ^
+      (TABLES[768 + e] as number) ^
+      (TABLES[512 + f] as number) ^
+      (TABLES[256 + g] as number) ^
+      (TABLES[h] as number);
   }
   for (; i < end; i++) {
     const byte = buf[i] as number;
     if (byte === OPEN) return taggedSlot(buf, start, end, i);
-    crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ byte] as number);
+    crc = next(crc, byte);
   }
   return crc & (SLOT_COUNT - 1);
 }
 
-/** The slot of a key whose first '{' is at `from` or soon after; "{}" is no tag, and only the first '{' could begin one. */
+/**
+ * The slot of a key whose first '{' is at `from` or behind it; "{}" is no tag, and only the first '{' could have begun one.
+ * Without a '}' behind it, it is none either.
+ */
 function taggedSlot(buf: Uint8Array, start: number, end: number, from: number): number {
   let open = from;
   while (buf[open] !== OPEN) open++;

@@ -281,13 +281,16 @@ export function takeRouted(
   return routed;
 }
 
+/** Only what was written since it was taken; the chunk above all, which is big. */
 function giveBack(routed: Routed): void {
   routed.owner = null;
   routed.entry = null;
   routed.frame = EMPTY;
-  routed.askNode = NO_NODE;
-  routed.waitsSinceMs = 0;
-  routed.redirections = 0;
-  routed.redirection = NO_REDIRECTION;
+  if (routed.waitsSinceMs !== 0) {
+    routed.waitsSinceMs = 0;
+    routed.askNode = NO_NODE;
+    routed.redirections = 0;
+    routed.redirection = NO_REDIRECTION;
+  }
   if (pool.length < 16384) pool.push(routed);
 }

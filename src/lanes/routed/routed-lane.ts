@@ -220,7 +220,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
       if (isAnswered) this.detours.get(slot)?.executed();
       if (left === 0) this.goOn(slot);
     }
-    this.closeIfDone();
+    if (this.closing) this.closeIfDone();
   }
 
   private closeIfDone(): void {

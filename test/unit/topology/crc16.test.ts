@@ -30,6 +30,43 @@ describe('keySlot', () => {
   });
 });
 
+describe('eight bytes at a time', () => {
+  /** As the specification has it: bit by bit. */
+  function slowly(bytes: Uint8Array): number {
+    let crc = 0;
+    for (const byte of bytes) {
+      crc ^= byte << 8;
+      for (let bit = 0; bit < 8; bit++)
+        crc = (crc & 0x8000) !== 0 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
+    }
+    return crc;
+  }
+
+  it('is the same as bit by bit, for keys of any length', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        expect(crc16(bytes, 0, bytes.length)).toBe(slowly(bytes));
+        const plain = bytes.filter((byte) => byte !== 0x7b);
+        expect(slotOf(Buffer.from(plain))).toBe(slowly(plain) % SLOT_COUNT);
+      }),
+    );
+  });
+
+  it('sees a hash tag wherever it begins and ends', () => {
+    for (let length = 2; length <= 27; length++) {
+      for (let open = 0; open < length - 1; open++) {
+        for (let close = open + 1; close < length; close++) {
+          const key = Buffer.alloc(length, 'k');
+          key[open] = 0x7b;
+          key[close] = 0x7d;
+          const hashed = close > open + 1 ? key.subarray(open + 1, close) : key;
+          expect(slotOf(key)).toBe(slowly(hashed) % SLOT_COUNT);
+        }
+      }
+    }
+  });
+});
+
 describe('keySlot and the server', () => {
   let server: RedisServer;
   let redis: RawRedis;

@@ -91,11 +91,13 @@ describe('what is kept', () => {
     expect(successor(promoted(120)).continuesUntil(seen)).toBe(1000);
   });
 
-  it('no offset of a replica', () => {
+  it('nothing that a replica says: what it had as a master is the question', () => {
     const seen = new ReplicationHistory();
     seen.saw(master(OLD, 100).replace('role:master', 'role:slave'), 1000);
-    expect(seen.replId).toBe(OLD);
-    expect(successor(promoted(300)).continuesUntil(seen)).toBeNull();
+    expect(seen.replId).toBe('');
+    seen.saw(master(OLD, 100), 2000);
+    seen.saw(master(NEW, 200).replace('role:master', 'role:slave'), 3000);
+    expect(successor(promoted(300)).continuesUntil(seen)).toBe(2000);
   });
 
   it('the last 600 moments', () => {

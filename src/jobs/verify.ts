@@ -34,6 +34,8 @@ const ROUNDS = 3;
 const BETWEEN_ROUNDS_MS = 20;
 const HELD_ATTEMPTS = 60;
 const HELD_RETRY_MS = 50;
+/** How often a held key is compared while its slot is on the move; then the last word stands. */
+const STEADY_ATTEMPTS = 10;
 const TTL_TOLERANCE_MS = 1000;
 const KEPT_DIFFERENCES = 100_000;
 const CHUNK_ELEMENTS = 1000;
@@ -313,7 +315,9 @@ export class Verify {
     const still = await Promise.all(
       candidates.map(async (c) => {
         const version = board.ledger.version[c.slot];
-        const isQuiet = (): boolean => !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version;
+        const places = this.placesOf(c);
+        const isQuiet = (): boolean =>
+          !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version && this.placesOf(c) === places;
         if (!isQuiet()) return true;
         const mirror: Caller = (commands) =>
           callLane(board.follower.jobLane('verify', c.db), commands, slotOn(board.follower, c));
@@ -355,9 +359,8 @@ export class Verify {
     try {
       const { mirror } = board;
       if (mirror === null) throw new Error('there is no mirror to compare with');
-      const difference = await this.compare(c, (commands) =>
-        callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands),
-      );
+      const onMirror: Caller = (commands) => callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands);
+      const difference = await this.compareSteady(c, onMirror);
       if (difference === null) this.noteDeadline(c, await this.deadlineOf(c));
       // A copy that waits for the slot will replace what was seen, and makes the key dirty if it cannot.
       return mirror.copies.isPending(c.db, c.key) ? null : difference;
@@ -365,6 +368,22 @@ export class Verify {
       board.ledger.replied(hold);
       board.ledger.finish(hold);
     }
+  }
+
+  /** Cursors of a server are void on another one: again, for a while, when the key may have gone to one meanwhile. */
+  private async compareSteady(c: Candidate, mirror: Caller): Promise<Found | null> {
+    for (let attempt = 1; ; attempt++) {
+      const places = this.placesOf(c);
+      const difference = await this.compare(c, mirror);
+      if (attempt === STEADY_ATTEMPTS || this.placesOf(c) === places) return difference;
+      await sleep(BETWEEN_ROUNDS_MS);
+    }
+  }
+
+  /** Changes when the key may have gone to another server of either side. */
+  private placesOf(c: Candidate): number {
+    const { authority, follower } = this.migration.board;
+    return authority.versionOf(slotOn(authority, c)) + follower.versionOf(slotOn(follower, c));
   }
 
   private compare(c: Candidate, mirror: Caller): Promise<Found | null> {

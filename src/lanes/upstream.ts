@@ -211,6 +211,11 @@ export class Upstream implements Routes, DiscoveredSide {
     return this.map.owner[!this.hasSlots || slot < 0 ? HOME : slot]!;
   }
 
+  /** Changes when the keys of a slot may have gone to another server: a cursor that one of them gave is void then. */
+  versionOf(slot: number): number {
+    return this.map.version[this.hasSlots && slot >= 0 ? slot : HOME]!;
+  }
+
   nodeAtIndex(index: number): ServerNode | undefined {
     return this.nodes[index];
   }

@@ -5,6 +5,8 @@
  *   big key     read in chunks without holding anything; if nobody wrote to it meanwhile, hold the slot for the swap
  *               alone; else once more; after that while its slot is held, for a bounded time; else it stays dirty
  *
+ * A key that goes to another server while it is read in chunks is read again from its beginning.
+ *
  * "Holding the slot" is being admitted as a write (L4). A write on the key joins the copy and sets `changed`, so an
  * unheld reading that raced a write is never swapped in. All commands go through the one write lane, so the RENAME
  * stands in the authority's order. A staging key that a failure leaves behind is remembered and deleted when the mirror is
@@ -110,6 +112,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   );
   engine.staging.made(task.db, task.mirrorSlot, staging);
   task.changed = false;
+  const version = context.authority.versionOf(task.sourceSlot);
   task.mark = engine.markToClear(task);
 
   const failed = { error: null as string | null };
@@ -138,6 +141,11 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
       ? await callLane(source, reads, task.sourceSlot)
       : await readAtOnce(source, task.sourceSlot, reads, deadlineRead);
     if (!isBig) deadline = replies.pop();
+    else if (context.authority.versionOf(task.sourceSlot) !== version) {
+      // another server may have answered than the one that gave the cursor
+      if (held) engine.release(task);
+      return abandon(append, staging);
+    }
     for (const args of reader.take(replies)) append(args);
     if (isBig) await engine.roomOnMirror();
     if (task.changed && !held) return abandon(append, staging);

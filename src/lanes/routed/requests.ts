@@ -38,6 +38,8 @@ export interface RequestOwner {
   unsent(request: Request): boolean;
   /** Counts what no request may be moved across (FLUSHALL). */
   readonly barriers: number;
+  /** Counts how often what a server knew of the lane was lost. */
+  readonly breakages: number;
 }
 
 export interface Request {
@@ -52,6 +54,8 @@ export interface Request {
   redirection: Redirection;
   /** `barriers` of its lane when it was first sent. */
   readonly barriers: number;
+  /** What belonged to it is on a connection that is gone, or on another node: it must not be sent. */
+  readonly isBroken: boolean;
   transmit(lane: Lane): void;
   /** Its sender sent something after it that was executed, and would notice. */
   isOvertaken(): boolean;
@@ -73,6 +77,10 @@ export class Routed implements Request, LaneEntry {
   redirections = 0;
   redirection: Redirection = NO_REDIRECTION;
   barriers = 0;
+
+  get isBroken(): boolean {
+    return false;
+  }
 
   get streams(): boolean {
     return this.group === null && this.entry!.streams && !this.isOvertaking;
@@ -147,6 +155,7 @@ export class Group implements Request {
   redirections = 0;
   redirection: Redirection = NO_REDIRECTION;
   readonly barriers: number;
+  private readonly breakages: number;
   /** The first part that has no reply yet, among those that were sent. */
   private next = 0;
   /** The first part whose reply was not handed on: from here on it is sent again. */
@@ -166,6 +175,11 @@ export class Group implements Request {
     private readonly breaks: boolean,
   ) {
     this.barriers = owner.barriers;
+    this.breakages = owner.breakages;
+  }
+
+  get isBroken(): boolean {
+    return this.breaks && this.from < this.atomic && this.breakages !== this.owner.breakages;
   }
 
   add(part: Routed): void {
@@ -235,7 +249,7 @@ export class Group implements Request {
     // what was redirected is sent again anyway: behind the redirection nothing was executed, or only reads were
     if (!this.isLost && !this.isRedirected) {
       // the parts are sent at once: if this one was not, and none before it was answered, nothing of it was
-      this.resends = !sent && this.next === this.from && this.owner.unsent(this);
+      this.resends = !sent && !this.breaks && this.next === this.from && this.owner.unsent(this);
     }
     this.isLost = true;
     this.next++;

@@ -83,8 +83,11 @@ export class RoutedLane implements CommandLane, RequestOwner {
   barriers = 0;
   /** The one server refused a write, being a replica now; until everything that was sent to it is answered. */
   isDemoted = false;
+  breakages = 0;
   private readonly pending = new Uint32Array(SLOTS);
   private readonly at = new Int16Array(SLOTS).fill(NOBODY);
+  /** The node that a slot's last command went to; only where somebody wants to know that it is another one now. */
+  private readonly lastAt: Int16Array | null;
   private readonly lanes: (Lane | null)[] = [];
   private readonly detours = new Map<number, Detour>();
   private knownTargets: ReadonlySet<number> = new Set();
@@ -99,6 +102,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
     private readonly routes: Routes,
     private readonly options: RoutedLaneOptions,
   ) {
+    this.lastAt = (options.onBroken ?? null) === null ? null : new Int16Array(SLOTS).fill(NOBODY);
     this.hooks = { onUp: (lane) => this.nodeUp(lane), onCut: (lane) => this.nodeCut(lane) };
     routes.attach(this);
     if (routes.isHeld) this.hold();
@@ -185,6 +189,11 @@ export class RoutedLane implements CommandLane, RequestOwner {
         return;
       }
       this.at[slot] = node;
+      this.goesTo(slot, node);
+    }
+    if (request.isBroken) {
+      request.lose(false);
+      return;
     }
     const lane = this.lanes[node] ?? this.laneTo(node);
     if (lane.state !== 'down' || !this.options.keepsUnsent) request.transmit(lane);
@@ -194,6 +203,19 @@ export class RoutedLane implements CommandLane, RequestOwner {
       detour.waiting.push(request);
       if (this.pending[slot] === 0) this.goOn(slot);
     }
+  }
+
+  /** Where the map has changed nobody is redirected, and what the old node knew of this lane is lost all the same. */
+  private goesTo(slot: number, node: number): void {
+    const { lastAt } = this;
+    if (lastAt === null || lastAt[slot] === node) return;
+    if (lastAt[slot] !== NOBODY) this.broke();
+    lastAt[slot] = node;
+  }
+
+  private broke(): void {
+    this.breakages++;
+    this.options.onBroken?.();
   }
 
   private laneTo(node: number): Lane {
@@ -229,7 +251,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   redirected(request: Request, buf: Buffer, start: number, end: number): boolean {
     if (this.state === 'closed') return false;
-    this.options.onBroken?.();
+    this.broke();
     // one that is not to wait for another server belongs behind a SELECT that the other one never saw
     if (request.barriers !== this.barriers || (!this.options.keepsUnsent && !this.routes.hasSlots)) {
       this.routes.doubt('a node is a replica now');
@@ -327,6 +349,11 @@ export class RoutedLane implements CommandLane, RequestOwner {
       if (lane === null || lane.state === 'down' || (asks && lane.state !== 'up')) detour.wait();
       const waitMs = detour.takeWaitMs(first);
       if (waitMs === 0) {
+        this.goesTo(slot, goesTo);
+        if (first.isBroken) {
+          detour.shift().lose(false);
+          continue;
+        }
         this.leave(detour, first, lane!, node);
         return;
       }
@@ -418,7 +445,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   /** The connection is gone, its entries have not heard of it. */
   private nodeCut(lane: Lane): void {
-    this.options.onBroken?.();
+    this.broke();
     if (!this.lanes.includes(lane) || this.state === 'closed') return;
     if (lane.state === 'closed') {
       // refused by a node (a login): so it would be by the others

@@ -5,6 +5,10 @@
  * `slot` says which node: the command's hash slot, or ANY_NODE. Commands of one slot are executed in the order in which
  * they were sent, whatever happens to the slot meanwhile; those of different slots may be executed by different nodes.
  * A single connection does not look at it.
+ *
+ * One exception: a node that gives a slot away redirects a command that lacks a key there and executes what is pipelined
+ * behind it and has its keys. Until Ferry has heard of that, the order of what was in flight holds for the commands of one
+ * key only; one with several keys may be executed behind later ones.
  */
 import type { Lane, LaneEntry, LaneState } from './lane.js';
 

@@ -32,7 +32,7 @@ const ROUGH_SEEDS = 20;
 const BROKEN_SEEDS = 80;
 /** Below this a batch may miss one of the rare paths. */
 const SEEDS_FOR_ALL_PATHS = 50;
-const CLUSTER_SEEDS_FOR_ALL_PATHS = 20;
+const CLUSTER_SEEDS_FOR_ALL_PATHS = 100;
 
 describe('histories', () => {
   const tracks = new Tracks();

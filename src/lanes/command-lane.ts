@@ -3,7 +3,8 @@
  * side that is more than one server, or one that moves (routed/routed-lane.ts).
  *
  * `slot` says which node: the command's hash slot, or ANY_NODE. Commands of one slot are executed in the order in which
- * they were sent, whatever happens to the slot meanwhile; those of different slots may be executed by different nodes.
+ * they were sent, whatever happens to the slot meanwhile (one that a node refused while it executed a later one is told so,
+ * see routed/detour.ts); those of different slots may be executed by different nodes.
  * A single connection does not look at it.
  *
  * One exception: a node that gives a slot away redirects a command that lacks a key there and executes what is pipelined

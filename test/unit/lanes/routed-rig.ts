@@ -1,4 +1,5 @@
 /** A routed lane between some scripted nodes and nothing else: its side is a slot map that the test sets. */
+import { ANY_NODE } from '../../../src/lanes/command-lane.js';
 import { type HandshakeStep, Lane, type LaneEntry } from '../../../src/lanes/lane.js';
 import { RoutedLane, type RoutedLaneOptions, type Routes } from '../../../src/lanes/routed/routed-lane.js';
 import { encodeCommand } from '../../../src/resp/encode.js';
@@ -119,7 +120,8 @@ export class Rig {
 
   group(commands: readonly string[], atomic: number, breaks = false, slot = SLOT): void {
     this.lane.beginGroup(slot, atomic, breaks);
-    for (const command of commands) this.send(command, slot);
+    // the slot is the group's: MULTI and EXEC have no key of their own
+    for (const command of commands) this.send(command, ANY_NODE);
     this.lane.endGroup();
   }
 

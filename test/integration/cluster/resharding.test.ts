@@ -10,11 +10,13 @@ import { sleep } from '../journey/stage.js';
 import type { Kind } from './deployment.js';
 import { Voyage } from './voyage.js';
 
-const JOURNEYS: readonly (readonly [Kind, Kind])[] = [
-  ['standalone', 'cluster'],
+/** The first always; all of them in the long run (npm run test:long). */
+const ALL_JOURNEYS: readonly (readonly [Kind, Kind])[] = [
   ['cluster', 'cluster'],
+  ['standalone', 'cluster'],
   ['cluster', 'standalone'],
 ];
+const JOURNEYS = process.env.FERRY_TEST_LONG === undefined ? ALL_JOURNEYS.slice(0, 1) : ALL_JOURNEYS;
 
 let voyage: Voyage | null = null;
 afterEach(async () => {

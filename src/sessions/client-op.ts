@@ -393,11 +393,12 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
 
   // ── losses
 
-  /** A later command of the session in that slot has its reply already: the client must not see this one run after it. */
+  /** A later write of the session in that slot has its reply already: this one, run now, might undo it. */
   isOvertaken(slot: number): boolean {
+    if (this.elements !== null || !isWrite(this.command!)) return false;
     for (let later = this.next; later !== null; later = later.next) {
-      const isThere = later.place === slot || later.place === ACROSS;
-      if (isThere && later.lane === this.lane && (later.done || later.stash !== null)) return true;
+      if (later.lane !== this.lane || (later.place !== slot && later.place !== ACROSS)) continue;
+      if (later.mayChangeData && (later.done || later.stash !== null)) return true;
     }
     return false;
   }

@@ -37,7 +37,7 @@ const ANSWER_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Errors of Ferry's own, and those by which a Cluster's node sends a client elsewhere. */
-const FOR_NOBODY = new Set(['FERRY', 'UNCERTAIN', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'READONLY']);
+const FOR_NOBODY = new Set(['FERRY', 'UNCERTAIN', 'MOVED', 'ASK', 'CLUSTERDOWN', 'READONLY']);
 
 /** Also inside an EXEC's reply. */
 function isForNobody(reply: Reply): boolean {

@@ -66,6 +66,15 @@ export function isCrossSlot(reply: Reply | undefined): boolean {
   return reply instanceof ErrorReply && reply.word === 'CROSSSLOT';
 }
 
+/** A write of several keys that a later one of its client passed by while the slot was on its way: it did not run. */
+export function isTryAgain(reply: Reply | undefined): boolean {
+  return reply instanceof ErrorReply && reply.word === 'TRYAGAIN';
+}
+
+export function hasSeveralKeys(args: Args): boolean {
+  return tagsOf(args).length > 1;
+}
+
 /** To the letter, as a Cluster's node says it. */
 export function isExactCrossSlot(reply: Reply | undefined): boolean {
   return reply instanceof ErrorReply && reply.text === CROSSSLOT;

@@ -28,10 +28,12 @@ import { Random } from './random.js';
 import { ErrorReply, type Reply, show } from './resp.js';
 import {
   fillFar,
+  hasSeveralKeys,
   inOneSlot,
   isAcross,
   isCrossSlot,
   isExactCrossSlot,
+  isTryAgain,
   needsOtherDatabase,
   spread,
   withTag,
@@ -466,13 +468,24 @@ export class Workload {
   private isRefused({ item, exchanges }: Sent): boolean {
     const { cluster } = this.options;
     const refusals = exchanges.filter(({ reply }) => isCrossSlot(reply));
-    if (refusals.length === 0) return false;
+    if (refusals.length === 0) return this.isPassedBy({ item, exchanges });
     this.refusals++;
     const commands = item.kind === 'multi' ? [...item.calls, ['WATCH', item.watched]] : [item.args];
     const isDue = isAcross(commands) && refusals.every(({ reply }) => isExactCrossSlot(reply));
     if (!isDue || cluster?.ruled(exchanges[0]!.sentAt, exchanges.at(-1)!.answeredAt) !== true) {
       const [{ args, reply }] = refusals as [Exchange];
       this.found.push(`${args.join(' ').slice(0, 200)} was answered ${show(reply)}`);
+    }
+    return true;
+  }
+
+  /** The one redirection that a client may see, of a single write of several keys (see `isTryAgain`). */
+  private isPassedBy({ item, exchanges }: Pick<Sent, 'item' | 'exchanges'>): boolean {
+    const told = exchanges.find(({ reply }) => isTryAgain(reply));
+    if (told === undefined) return false;
+    const isDue = item.kind !== 'multi' && hasSeveralKeys(told.args);
+    if (!isDue || this.options.cluster?.ruled(told.sentAt, told.answeredAt) !== true) {
+      this.found.push(`${told.args.join(' ').slice(0, 200)} was answered ${show(told.reply)}`);
     }
     return true;
   }

@@ -34,7 +34,8 @@ const DETOUR = -2;
 const SLOTS = HOME + 1;
 /** How long a node that serves nothing any more may still answer. */
 const LAST_ANSWERS_MS = 1000;
-const TRYAGAIN_ERROR = Buffer.from('-TRYAGAIN the slot was moved and a later command of it was executed\r\n');
+/** As a node says it. */
+const TRYAGAIN_ERROR = Buffer.from('-TRYAGAIN Multiple keys request during rehashing of slot\r\n');
 const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
 
 /** What a routed lane needs of its side. */
@@ -374,10 +375,11 @@ export class RoutedLane implements CommandLane, RequestOwner {
    * server's, it is lost; else it matters only to whoever sent both, and is told the server's own error.
    */
   private giveUp(detour: Detour, first: Request): boolean {
-    if (this.options.keepsUnsent && !first.isOvertaken()) return false;
+    const isTold = first.redirection === TRYAGAIN && first.isOvertaken();
+    if (this.options.keepsUnsent && !isTold) return false;
     detour.shift();
     if (!this.options.keepsUnsent) first.lose(true);
-    else first.refuse(first.redirection === MOVED ? TRYAGAIN_ERROR : (detour.lastError ?? TRYAGAIN_ERROR));
+    else first.refuse(TRYAGAIN_ERROR);
     return true;
   }
 

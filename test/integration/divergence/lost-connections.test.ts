@@ -24,7 +24,7 @@ async function play(options: ScenarioOptions = {}): Promise<Scenario> {
 /** Lost connections are not killed on their servers. */
 function withoutFences(): void {
   const { source, target } = scenario.board;
-  for (const side of [source, target]) Object.assign(side, { fence: () => {} });
+  for (const side of [source, target]) Object.assign(side.home, { fence: () => {} });
 }
 
 function holdFence(relay: Relay): Hold {

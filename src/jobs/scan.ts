@@ -132,21 +132,25 @@ export class Moves {
       return;
     }
     let moving = await this.movingNow();
+    // asked for in the order of their way: until they have another owner nothing more of them can be missed, whatever
+    // ASKs are seen (those of whoever reads the keys that are found here, too)
+    const inOrder = new Map<number, number>();
     for (;;) {
       await side.look();
       const versions = side.map.version.slice();
       const slots: number[] = [];
       for (let slot = 0; slot < SLOT_COUNT; slot++) {
-        if (versions[slot] !== this.versions[slot] || moving.has(slot)) slots.push(slot);
+        const isOnItsWay = versions[slot] !== this.versions[slot] || moving.has(slot);
+        if (isOnItsWay && inOrder.get(slot) !== side.map.owner[slot]) slots.push(slot);
       }
       if (slots.length === 0) return;
       this.versions = versions;
+      for (const slot of slots) if (moving.has(slot)) inOrder.set(slot, side.map.owner[slot]!);
       for (let i = 0; i < slots.length; i += SLOTS_AT_ONCE) {
         yield* this.scanSlots(slots.slice(i, i + SLOTS_AT_ONCE), moving, purpose, db);
       }
-      // those that still move were asked for in the right order; others may have begun to move before they were asked for
-      const still = moving;
-      moving = new Map([...(await this.movingNow())].filter(([slot]) => !still.has(slot)));
+      // others may have begun to move before they were asked for
+      moving = await this.movingNow();
     }
   }
 

@@ -13,6 +13,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { SLOT_COUNT } from '../topology/crc16.js';
 import type { Migration } from './migration.js';
 
 const ATTEMPTS = 40;
@@ -86,4 +87,4 @@ async function hasEverythingUntil(from: ServerNode, to: ServerNode): Promise<num
   return null;
 }
 
-const EVERY_SLOT: readonly number[] = Array.from({ length: 16384 }, (_, slot) => slot);
+const EVERY_SLOT: readonly number[] = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);

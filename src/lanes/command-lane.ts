@@ -3,13 +3,13 @@
  * side that is more than one server, or one that moves (routed/routed-lane.ts).
  *
  * `slot` says which node: the command's hash slot, or ANY_NODE. Commands of one slot are executed in the order in which
- * they were sent, whatever happens to the slot meanwhile (one that a node refused while it executed a later one is told so,
- * see routed/detour.ts); those of different slots may be executed by different nodes.
- * A single connection does not look at it.
+ * they were sent, whatever happens to the slot meanwhile; those of different slots may be executed by different nodes. A
+ * single connection does not look at it.
  *
  * One exception: a node that gives a slot away redirects a command that lacks a key there and executes what is pipelined
  * behind it and has its keys. Until Ferry has heard of that, the order of what was in flight holds for the commands of one
- * key only; one with several keys may be executed behind later ones.
+ * key only; one with several keys may be executed behind later ones, or is refused where that could undo them
+ * (routed/detour.ts).
  */
 import type { Lane, LaneEntry, LaneState } from './lane.js';
 

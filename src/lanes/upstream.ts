@@ -216,10 +216,6 @@ export class Upstream implements Routes, DiscoveredSide {
     return this.map.version[this.hasSlots && slot >= 0 ? slot : HOME]!;
   }
 
-  nodeAtIndex(index: number): ServerNode | undefined {
-    return this.nodes[index];
-  }
-
   get state(): UpstreamState {
     const { current } = this;
     const up = current.filter((node) => node.state === 'up').length;

@@ -106,7 +106,8 @@ export class Repair {
     const { board } = this.migration;
     const { dirty } = board;
     const generations = dirty.slotGeneration.slice();
-    const hazards = this.migration.hazards;
+    const { hazards } = this.migration;
+    const { epoch } = board;
     const everything = dirty.dirtySlots === SLOTS;
     const dbs = await databasesToVisit(board);
     for (const side of [board.authority, board.follower]) {
@@ -125,7 +126,8 @@ export class Repair {
       }
     }
     await window.settled();
-    if (hazards !== this.migration.hazards) return; // another process now: once more
+    // another process now, or other roles: once more
+    if (hazards !== this.migration.hazards || epoch !== board.epoch) return;
     for (let slot = 0; slot < SLOTS; slot++) {
       if (generations[slot] !== 0) dirty.clearSlot(slot, generations[slot]!);
     }

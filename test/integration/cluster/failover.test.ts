@@ -7,6 +7,7 @@
  * nothing they read is older than what they wrote, except after a connection was closed under them.
  */
 import { afterEach, describe, expect, test } from 'vitest';
+import { casesOf } from '../../support/long-run.js';
 import { Load } from '../journey/load.js';
 import { sleep } from '../journey/stage.js';
 import type { Deployment, Kind } from './deployment.js';
@@ -40,7 +41,7 @@ const ALL_CASES: readonly (readonly [from: Kind, to: Kind, side: 'source' | 'tar
   ['cluster', 'sentinel', 'target'],
 ];
 
-const CASES = process.env.FERRY_TEST_LONG === undefined ? ALL_CASES.slice(0, 2) : ALL_CASES;
+const CASES = casesOf(ALL_CASES, 2);
 
 describe.each(CASES)('case 11: %s to %s, a master of the %s killed', (from, to, side) => {
   test('as the mirror and as the authority: both sides are equal again', async () => {

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PhaseName } from '../../../src/config/config.js';
+import { casesOf } from '../../support/long-run.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { Load } from '../journey/load.js';
 import { Pipe } from '../journey/pipe.js';
@@ -394,11 +395,13 @@ async function plant([deployment, prefixes]: Side, db: number, key: string, valu
   }
 }
 
-describe.each([
+const JOURNEYS = [
+  ['cluster', 'cluster'],
   ['standalone', 'cluster'],
   ['cluster', 'standalone'],
-  ['cluster', 'cluster'],
-] as const)('%s to %s', (from, to) => {
+] as const;
+
+describe.each(casesOf(JOURNEYS, 1))('%s to %s', (from, to) => {
   test('carries traffic in several databases there, back and there again', async () => {
     const [source, target] = await Promise.all(
       [from, to].map((kind) => (kind === 'cluster' ? cluster() : standalone())),

@@ -5,6 +5,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { keySlot } from '../../../src/topology/crc16.js';
 import type { Cluster } from '../../support/cluster.js';
+import { casesOf } from '../../support/long-run.js';
 import { Load } from '../journey/load.js';
 import { sleep } from '../journey/stage.js';
 import type { Kind } from './deployment.js';
@@ -16,7 +17,7 @@ const ALL_JOURNEYS: readonly (readonly [Kind, Kind])[] = [
   ['standalone', 'cluster'],
   ['cluster', 'standalone'],
 ];
-const JOURNEYS = process.env.FERRY_TEST_LONG === undefined ? ALL_JOURNEYS.slice(0, 1) : ALL_JOURNEYS;
+const JOURNEYS = casesOf(ALL_JOURNEYS, 1);
 
 let voyage: Voyage | null = null;
 afterEach(async () => {

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { casesOf } from '../../support/long-run.js';
 import { MASTER_NAME, type SentinelDeployment, type SentinelOptions, startSentinels } from '../../support/sentinel.js';
 import { Load } from '../journey/load.js';
 import { Pipe } from '../journey/pipe.js';
@@ -71,6 +72,12 @@ const sentinelLogin = `sentinel-password=${encodeURIComponent(SENTINEL_PASSWORD)
 
 const ACCESS: readonly (readonly [string, SentinelOptions, (one: SentinelDeployment) => string])[] = [
   [
+    'TLS everywhere, passwords and certificates',
+    { tls: true, password: PASSWORD, sentinelPassword: SENTINEL_PASSWORD },
+    ({ addresses }) =>
+      `rediss+sentinel://:${login}@${addresses}/${MASTER_NAME}?${CA}&${CERTIFICATE}&${sentinelLogin}&sentinel-${CA}`,
+  ],
+  [
     'passwords of their own',
     { password: PASSWORD, sentinelPassword: SENTINEL_PASSWORD },
     ({ addresses }) => `redis+sentinel://:${login}@${addresses}/${MASTER_NAME}?${sentinelLogin}`,
@@ -80,15 +87,9 @@ const ACCESS: readonly (readonly [string, SentinelOptions, (one: SentinelDeploym
     { sentinelPassword: SENTINEL_PASSWORD },
     ({ addresses }) => `redis+sentinel://${addresses}/${MASTER_NAME}?sentinel-username=default&${sentinelLogin}`,
   ],
-  [
-    'TLS everywhere, passwords and certificates',
-    { tls: true, password: PASSWORD, sentinelPassword: SENTINEL_PASSWORD },
-    ({ addresses }) =>
-      `rediss+sentinel://:${login}@${addresses}/${MASTER_NAME}?${CA}&${CERTIFICATE}&${sentinelLogin}&sentinel-${CA}`,
-  ],
 ];
 
-describe.each(ACCESS)('with %s', (_, options, urlOf) => {
+describe.each(casesOf(ACCESS, 1))('with %s', (_, options, urlOf) => {
   test.each(SIDES)(
     'the %s is found, left and found again',
     async (side) => {

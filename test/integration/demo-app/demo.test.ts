@@ -11,11 +11,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runFerry } from '../../support/cli.js';
+import { casesOf } from '../../support/long-run.js';
 
 const FERRY = fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url));
 const FORGETFUL = fileURLToPath(new URL('./forgetful-ferry.js', import.meta.url));
 const SMALL = ['demo', '--keys', '1000', '--seconds', '2', '--json'];
 const TIMEOUT_MS = 300_000;
+
+const DEMOS = casesOf(
+  [
+    { flags: [], target: 'standalone', told: /target on port/ },
+    { flags: ['--cluster', '--kill-target'], target: 'cluster', told: /is a master now/ },
+    { flags: ['--kill-target'], target: 'standalone', told: /the target is back, empty/ },
+    { flags: ['--cluster'], target: 'cluster', told: /target on a Cluster/ },
+  ],
+  2,
+);
 
 let dir: string;
 
@@ -27,12 +38,7 @@ afterEach(() => {
 });
 
 describe('ferry demo', () => {
-  it.each([
-    { flags: [], target: 'standalone', told: /target on port/ },
-    { flags: ['--kill-target'], target: 'standalone', told: /the target is back, empty/ },
-    { flags: ['--cluster'], target: 'cluster', told: /target on a Cluster/ },
-    { flags: ['--cluster', '--kill-target'], target: 'cluster', told: /is a master now/ },
-  ])('carries everything over, with $flags', { timeout: TIMEOUT_MS }, async ({ flags, target, told }) => {
+  it.each(DEMOS)('carries everything over, with $flags', { timeout: TIMEOUT_MS }, async ({ flags, target, told }) => {
     const { code, stdout, stderr } = await runFerry([...SMALL, ...flags], { TMPDIR: dir });
     const report = JSON.parse(stdout);
     expect(report, stderr).toMatchObject({ ok: true, target, non2xx: 0, errors: 0, lostWrites: 0, differences: 0 });
@@ -68,33 +74,34 @@ describe('ferry demo', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it.each([
-    [[], 2],
-    [['--cluster'], 7],
-  ])(
-    'stops and removes everything when it is interrupted, with %j',
-    { timeout: TIMEOUT_MS },
-    async (flags, servers) => {
-      const env = { ...process.env, TMPDIR: dir };
-      const child = spawn(process.execPath, [FERRY, ...SMALL, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-      let told = '';
-      child.stderr.on('data', (chunk) => {
-        const before = told.includes('dual-write');
-        told += chunk;
-        if (!before && told.includes('dual-write')) child.kill('SIGINT');
-      });
-      const [code] = await once(child, 'close');
-      expect(code).toBe(130);
-      expect(told).toContain('interrupted');
-      expect(readdirSync(dir)).toEqual([]);
-      const ports = [...(/source on .*/.exec(told)?.[0] ?? '').matchAll(/\d+/g)];
-      expect(ports).toHaveLength(servers);
-      for (const [port] of ports) {
-        const connected = once(connect(Number(port), '127.0.0.1'), 'connect');
-        await expect(connected).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-      }
-    },
-  );
+  it.each(
+    casesOf(
+      [
+        [['--cluster'], 7],
+        [[], 2],
+      ] as const,
+      1,
+    ),
+  )('stops and removes everything when it is interrupted, with %j', { timeout: TIMEOUT_MS }, async (flags, servers) => {
+    const env = { ...process.env, TMPDIR: dir };
+    const child = spawn(process.execPath, [FERRY, ...SMALL, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let told = '';
+    child.stderr.on('data', (chunk) => {
+      const before = told.includes('dual-write');
+      told += chunk;
+      if (!before && told.includes('dual-write')) child.kill('SIGINT');
+    });
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+    expect(told).toContain('interrupted');
+    expect(readdirSync(dir)).toEqual([]);
+    const ports = [...(/source on .*/.exec(told)?.[0] ?? '').matchAll(/\d+/g)];
+    expect(ports).toHaveLength(servers);
+    for (const [port] of ports) {
+      const connected = once(connect(Number(port), '127.0.0.1'), 'connect');
+      await expect(connected).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    }
+  });
 
   it('refuses what it cannot do, with exit code 2', async () => {
     expect(await runFerry(['demo', '--sentinel'])).toMatchObject({ code: 2, stdout: '' });

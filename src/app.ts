@@ -24,6 +24,8 @@ import type { NameResolver } from './lanes/discovery/resolver.js';
 import { turn } from './lanes/turn.js';
 import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
+import { WriteIntent } from './ledger/intent.js';
+import { IntentFile } from './ledger/intent-file.js';
 import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
 import { ScriptBook } from './mirror/scripts.js';
@@ -45,6 +47,7 @@ export interface FerryOptions {
 }
 
 const CLOCK_EVERY_MS = 5000;
+const SETTLE_INTENT_EVERY_MS = 1000;
 const STOP_DRAIN_MS = 5000;
 
 /** What tests and reports look at, gathered from the parts. */
@@ -99,6 +102,11 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const hooks = options.hooks ?? {};
   const ledger = new SlotLedger(turn);
   ledger.admissionOff = hooks.admission === false;
+  const intentFile = new IntentFile(config.stateDir, state.migrationId);
+  const intent = new WriteIntent(intentFile);
+  intent.onFailure = (error) => {
+    log.error({ reason: error.message }, 'the write-intent bitmap cannot be written: a crash now costs a full sweep');
+  };
   const board = new Switchboard(
     config,
     source,
@@ -106,6 +114,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     ledger,
     new KnownKeys(config.limits.knownKeys, config.limits.deadlines, seedA, seedB),
     new DirtyKeys(config.limits.dirtyKeys),
+    intent,
     new Databases([source, target], config.source.db),
     new Counters(),
     new ScriptBook(config.scripts),
@@ -120,13 +129,14 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const verify = new Verify(migration);
   const repair = new Repair(migration);
   repair.isBackfilling = () => backfill.isRunning;
-  const swap = new PhaseSwap(migration, backfill, verify, log);
+  const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
   const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
 
   const listener = openListener(board, config);
   const logins = new LoginWatch(board, listener.clients, log, config.reverifySeconds);
   const renewal = renewCredentials([source, target], config, log);
   swap.subscribers = listener.clients;
+  swap.whenRepaired = (then) => repair.whenClean(then);
   swap.users = () =>
     [...listener.clients.byId.values()].map((session) => ({ identity: session.identity, db: session.db }));
   let port = 0;
@@ -150,8 +160,10 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const clock = setInterval(() => {
     for (const side of [source, target]) if (side.state !== 'down') side.refresh().catch(() => {});
   }, CLOCK_EVERY_MS);
+  const intents = setInterval(() => intent.settle(board, config.limits.intentIdleMs), SETTLE_INTENT_EVERY_MS);
   const closeAll = async (): Promise<void> => {
     clearInterval(clock);
+    clearInterval(intents);
     clearInterval(renewal);
     logins.stop();
     control.stop();
@@ -162,6 +174,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     await admin?.stop();
     board.mirror?.close();
     stopSides();
+    await intent.committed();
+    await intentFile.close();
   };
   try {
     await swap.begin(isFirstStart);
@@ -212,6 +226,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         await repair.hold(STOP_DRAIN_MS);
         board.closeGate();
         const drained = await board.drained(STOP_DRAIN_MS);
+        await board.keepDirtyMarks();
         await migration.update({ clean: drained && board.dirty.isClean });
         await closeAll();
         log.info({ drained }, 'ferry has stopped');

@@ -115,6 +115,8 @@ export interface Limits {
   readonly copyBudgetBytes: number;
   /** keys over this size are copied in chunks */
   readonly bigKeyBytes: number;
+  /** how long a slot must be quiet before a crash may take it for unwritten, ms */
+  readonly intentIdleMs: number;
   /** commands of one client in flight before it is no longer read from */
   readonly sessionWindow: number;
 }
@@ -160,6 +162,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
     copyBudgetBytes: 64 * MIB,
     bigKeyBytes: 8 * MIB,
     sessionWindow: 1024,
+    intentIdleMs: 5000,
   },
   backfill: { rateKeysPerSecond: 0, scanCount: 500 },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },

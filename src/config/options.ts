@@ -368,6 +368,11 @@ export const OPTIONS = {
   deadlines: { ...count(0, BILLION), default: `${limits.deadlines}`, describe: 'expiry times remembered' },
   'copy-budget-bytes': { ...size(1 << 20), default: '64MiB', describe: 'copies in flight together' },
   'big-key-bytes': { ...size(1 << 10), default: '8MiB', describe: 'keys over it are copied in chunks' },
+  'intent-idle-ms': {
+    ...count(0, BILLION),
+    default: `${limits.intentIdleMs}`,
+    describe: 'slots written so lately are copied again after a crash',
+  },
   'session-window': {
     ...count(1, 1_000_000),
     default: `${limits.sessionWindow}`,
@@ -465,6 +470,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       copyBudgetBytes: given['copy-budget-bytes'] ?? limits.copyBudgetBytes,
       bigKeyBytes: given['big-key-bytes'] ?? limits.bigKeyBytes,
       sessionWindow: given['session-window'] ?? limits.sessionWindow,
+      intentIdleMs: given['intent-idle-ms'] ?? limits.intentIdleMs,
     },
     backfill: {
       rateKeysPerSecond: given['backfill-rate'] ?? backfill.rateKeysPerSecond,

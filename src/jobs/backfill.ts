@@ -191,6 +191,8 @@ export class Backfill {
       // cancelled while that was being written: what is left of this run must not pass for the next one's end
       if (run !== this.run) throw new Interrupted();
     }
+    await board.keepDirtyMarks();
+    if (run !== this.run) throw new Interrupted();
     this.state = 'done';
     this.endedMs = performance.now();
     await this.save();
@@ -213,6 +215,7 @@ export class Backfill {
       // a side of several nodes has no single place to go on from
       if (board.authority.isRouted || performance.now() - savedMs <= SAVE_EVERY_MS) continue;
       await window.settled(); // what the cursor passed is copied, or dirty
+      await board.keepDirtyMarks();
       if (run !== this.run) throw new Interrupted();
       savedMs = performance.now();
       await this.save(db, batch.cursor);

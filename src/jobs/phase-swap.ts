@@ -11,9 +11,12 @@ import { StartError } from '../config/errors.js';
 import type { Identity } from '../lanes/identity.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
+import type { IntentFile } from '../ledger/intent-file.js';
+import { SLOTS } from '../ledger/slots.js';
 import { Mirror } from '../mirror/mirror.js';
 import type { Logger } from '../observe/log.js';
 import { PHASE_RULES, type Phase } from '../phases/phase.js';
+import type { MigrationState } from '../phases/state.js';
 import type { Reply } from '../resp/values.js';
 import type { Backfill } from './backfill.js';
 import { Failovers } from './failover.js';
@@ -41,6 +44,8 @@ export interface Subscribers {
 export class PhaseSwap implements Swapping {
   /** Who is connected now; their lanes must work on the new authority. */
   users: () => User[] = () => [];
+  /** Calls back as soon as nothing is dirty; the app provides it. */
+  whenRepaired: (then: () => void) => void = () => {};
   /** The clients with subscriptions; the app provides them. */
   subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
@@ -51,6 +56,7 @@ export class PhaseSwap implements Swapping {
     private readonly migration: Migration,
     private readonly backfill: Backfill,
     private readonly verify: Verify,
+    private readonly intentFile: IntentFile,
     private readonly log: Logger,
   ) {
     this.failovers = new Failovers(migration);
@@ -96,17 +102,44 @@ export class PhaseSwap implements Swapping {
         () => false,
       );
       board.targetProven = empty;
-      await this.migration.update({ targetProven: empty, clean: false });
+      board.intent.enable(null);
+      await this.migration.update({ targetProven: empty, clean: false, processes: this.processes() });
       return;
     }
     // While no Ferry ran, somebody may have written to one side alone: nothing is taken over unseen.
     this.migration.hazard('Ferry was restarted');
     board.targetProven = false;
-    const { clean } = state;
-    await this.migration.update({ targetProven: false, clean: false });
-    if (!clean) board.dirty.markAll(); // writes may have been in flight
+    await this.recover(state);
     if (state.backfill.state === 'running') this.backfill.resume();
-    else if (clean && state.backfill.state === 'done') this.verify.start(true);
+    else if (state.backfill.state !== 'done') return;
+    else if (board.dirty.isClean) this.verify.start(true);
+    else this.whenRepaired(() => this.verify.start(true));
+  }
+
+  /** Makes dirty what may differ since the last process ended: nothing when it had drained, else what it was writing. */
+  private async recover(state: MigrationState): Promise<void> {
+    const { board } = this.migration;
+    const processes = this.processes();
+    const areSame = isKnown(processes) && isSame(processes, state.processes);
+    let marked: Uint8Array | null = null;
+    if (areSame) marked = state.clean ? new Uint8Array(SLOTS) : await this.intentFile.load();
+    marked ??= new Uint8Array(SLOTS).fill(1);
+    for (let slot = 0; slot < SLOTS; slot++) if (marked[slot] !== 0) board.dirty.markSlot(slot, true);
+    // their bits stay until they are copied: this process may be killed as well
+    board.intent.enable(marked);
+    await board.intent.committed();
+    const { dirtySlots } = board.dirty;
+    board.counters.recoveredSlots = dirtySlots;
+    const history = this.migration.note(
+      `restarted${state.clean ? '' : ' uncleanly'}: ${dirtySlots} slots to copy again`,
+    );
+    await this.migration.update({ targetProven: false, clean: false, processes, history });
+    if (dirtySlots > 0) this.log.warn({ slots: dirtySlots, of: SLOTS }, 'slots are copied again after an unclean end');
+  }
+
+  private processes(): Processes {
+    const { source, target } = this.migration.board;
+    return { source: source.processes, target: target.processes };
   }
 
   async prepare(to: Phase): Promise<Blocker[]> {
@@ -160,11 +193,13 @@ export class PhaseSwap implements Swapping {
     const old = board.mirror;
     board.setPhase(to, epoch);
     if (!board.rules.mirrored) {
+      board.intent.disable();
       board.mirror = null;
       board.known.forget();
       board.dirty.clearAll();
       old?.close();
     } else if (this.prepared !== null) {
+      if (old === null) board.intent.enable(null);
       board.mirror = this.prepared;
       this.prepared = null;
       old?.close();
@@ -244,6 +279,7 @@ export class PhaseSwap implements Swapping {
       counters: board.counters,
       scripts: board.scripts,
       onMirrored: board.hooks.onMirrored ?? null,
+      onCopyAppended: board.hooks.at === undefined ? null : () => board.hooks.at!('copy-appended'),
       copy: {
         budgetBytes: limits.copyBudgetBytes,
         bigKeyBytes: limits.bigKeyBytes,
@@ -300,6 +336,12 @@ export class PhaseSwap implements Swapping {
     return table;
   }
 
+  private async noteProcesses(): Promise<void> {
+    await this.migration.board.keepDirtyMarks();
+    if (this.migration.unsettled > 0) return; // what a promoted server lacks is not known yet
+    await this.migration.update({ processes: this.processes() });
+  }
+
   /** The two sides may differ anywhere, until a verification says otherwise. */
   private doubtMirror(why: string): void {
     const { board } = this.migration;
@@ -325,6 +367,8 @@ export class PhaseSwap implements Swapping {
     void this.giveScripts(upstream, node);
     if (!board.rules.mirrored) return;
     this.log.warn({ side: upstream.side, node: node.name }, 'another server process answers now');
+    // noted when what it means is on disk: a restart must not take the new one for the one that was the same
+    queueMicrotask(() => void this.noteProcesses());
     if (upstream.hasSlots) {
       // of several servers one is another now: what it serves may be anything
       this.migration.hazard(`${node.name} of the ${upstream.side} is another process`);
@@ -342,6 +386,19 @@ export class PhaseSwap implements Swapping {
     if (upstream === board.authority || board.phase === 'target-first') board.dirty.markAll();
     else this.backfill.restart(`the ${upstream.side} is another process`);
   }
+}
+
+interface Processes {
+  readonly source: string;
+  readonly target: string;
+}
+
+function isKnown({ source, target }: Processes): boolean {
+  return source !== '' && target !== '';
+}
+
+function isSame(a: Processes, b: Processes | undefined): boolean {
+  return b !== undefined && a.source === b.source && a.target === b.target;
 }
 
 /** SCRIPT EXISTS, of every master. */

@@ -24,6 +24,7 @@ export class Repair {
   private running: Promise<void>;
   private pausedBy = 0;
   private active = false;
+  private onceClean: (() => void)[] = [];
   /** Set by the app: a backfill will visit every key anyway, so slots need no sweep of their own meanwhile. */
   isBackfilling: () => boolean = () => false;
 
@@ -42,6 +43,11 @@ export class Repair {
     this.pausedBy--;
   }
 
+  /** Calls back once, as soon as nothing is dirty. */
+  whenClean(then: () => void): void {
+    this.onceClean.push(then);
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;
@@ -58,6 +64,8 @@ export class Repair {
     while (!this.stopped) {
       const { dirty } = this.migration.board;
       if (this.mayRun) this.migration.board.mirror!.copies.staging.deleteLeftovers(this.migration.board.mirror!.copies);
+      if (dirty.isClean && this.onceClean.length > 0 && this.mayRun)
+        for (const then of this.onceClean.splice(0)) then();
       if (dirty.isClean || !this.mayRun) {
         await sleep(IDLE_MS);
         continue;

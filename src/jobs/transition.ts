@@ -112,13 +112,16 @@ export class Transitions {
     );
     const pausedMs = performance.now();
     let cutover: CutoverRecord | null = null;
+    const at = board.hooks.at ?? (() => {});
     board.closeGate();
+    at('gate-closed');
     try {
       const changesAuthority = PHASE_RULES[request.to].authority !== board.rules.authority;
       if (!(await this.drained(limitMs)) || (changesAuthority && !(await this.swapping.settle(limitMs)))) {
         this.swapping.unprepare();
         return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
       }
+      at('drained');
       blockers = blocking();
       if (blockers.length > 0) {
         this.swapping.unprepare();
@@ -131,7 +134,7 @@ export class Transitions {
       }
       const epoch = board.epoch + 1;
       const from = board.phase;
-      const at = new Date().toISOString();
+      const now = new Date().toISOString();
       const swaps = step === 'cutover' || step === 'rollback';
       const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
       const leavesMirroring = !PHASE_RULES[request.to].mirrored;
@@ -140,19 +143,23 @@ export class Transitions {
         phase: request.to,
         epoch,
         share: request.share ?? 100,
+        ...(entersMirroring ? { processes: { source: board.source.processes, target: board.target.processes } } : {}),
         ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
         history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
       });
+      at('state-saved');
       board.share = request.share ?? 100;
       this.swapping.swap(request.to, epoch);
+      at('swapped');
       if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
       if (leavesMirroring) verify.forget();
       const pauseMs = round(performance.now() - pausedMs);
-      if (swaps) cutover = { at, from, to: request.to, pauseMs };
+      if (swaps) cutover = { at: now, from, to: request.to, pauseMs };
       log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
       return { ok: true, pauseMs };
     } finally {
       board.openGate();
+      at('gate-opened');
       if (cutover !== null) await migration.update({ lastCutover: cutover });
     }
   }

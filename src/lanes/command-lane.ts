@@ -11,6 +11,7 @@
  * key only; one with several keys may be executed behind later ones, or is refused where that could undo them
  * (routed/detour.ts).
  */
+import type { IntentCommit } from '../ledger/intent.js';
 import type { Lane, LaneEntry, LaneState } from './lane.js';
 
 /** The command has no key. */
@@ -30,6 +31,8 @@ export interface CommandLane {
    */
   beginGroup(slot: number, atomic: number, breaks?: boolean): void;
   endGroup(): void;
+  /** Nothing that is sent from here on leaves before the commit is over. */
+  holdFor(commit: IntentCommit): void;
   /** Could a command of that slot be answered now? */
   isUp(slot: number): boolean;
   /** The connection over which such a command goes now; null while there is none. */

@@ -15,6 +15,7 @@
  */
 import { connect, type LookupFunction, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Held, IntentCommit } from '../ledger/intent.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyScanner } from '../resp/reply.js';
 import type { Reply } from '../resp/values.js';
@@ -93,7 +94,7 @@ export function takeLaneId(): number {
   return nextLaneId++;
 }
 
-export class Lane implements CommandLane {
+export class Lane implements CommandLane, Held {
   readonly id = takeLaneId();
   readonly name: string;
   state: LaneState = 'connecting';
@@ -122,6 +123,8 @@ export class Lane implements CommandLane {
   private steps: HandshakeStep[] = [];
   private timer: NodeJS.Timeout | null = null;
   private closing = false;
+  /** What was sent since the last flush leaves when this is on disk. */
+  private heldBy: IntentCommit | null = null;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
@@ -182,8 +185,19 @@ export class Lane implements CommandLane {
     return this.outbox.pendingBytes + (this.socket?.writableLength ?? 0);
   }
 
+  holdFor(commit: IntentCommit): void {
+    if (commit.isDone || (this.heldBy !== null && this.heldBy.number >= commit.number)) return;
+    this.heldBy = commit;
+    commit.held.push(this);
+  }
+
+  committed(): void {
+    if (this.heldBy?.isDone === true) this.heldBy = null;
+    this.flush();
+  }
+
   flush(): void {
-    if (this.state !== 'up' || this.socket === null) return;
+    if (this.state !== 'up' || this.socket === null || this.heldBy !== null) return;
     this.sentTail = this.tail;
     this.outbox.flushTo(this.socket);
   }

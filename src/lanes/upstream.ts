@@ -227,6 +227,12 @@ export class Upstream implements Routes, DiscoveredSide {
     return this.nodes.length === 0 ? '' : this.home.version;
   }
 
+  /** The run ids of the servers that serve it, in no order of theirs; '' when one is not known. */
+  get processes(): string {
+    const ids = this.current.map((node) => node.runId);
+    return ids.includes('') ? '' : ids.sort().join(' ');
+  }
+
   get runId(): string {
     return this.current.map((node) => node.runId).join(' ');
   }

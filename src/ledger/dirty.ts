@@ -81,6 +81,12 @@ export class DirtyKeys {
     return true;
   }
 
+  /** Sets `marks[s]` for each slot that is dirty, or has a dirty key. */
+  markSlots(marks: Uint8Array): void {
+    if (this.dirtySlots > 0) for (let s = 0; s < SLOTS; s++) if (this.slotGeneration[s] !== 0) marks[s] = 1;
+    for (const { slot } of this.keys.values()) marks[slot] = 1;
+  }
+
   clearAll(): void {
     this.keys.clear();
     this.slotGeneration.fill(0);

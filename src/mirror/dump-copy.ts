@@ -117,6 +117,7 @@ export class DumpCopy {
           ]);
     this.engine.noteKnown(task, deadlineMs);
     lane.append(task, task.db, task.mirrorSlot, frame, 0, frame.length);
+    context.onCopyAppended?.();
   }
 }
 

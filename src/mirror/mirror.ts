@@ -60,6 +60,8 @@ export interface MirrorContext {
   readonly counters: MirrorCounters;
   /** Test hook: told which class each command was mirrored with. */
   readonly onMirrored: ((command: string, mirrorClass: MirrorClass) => void) | null;
+  /** Test hook: a copy was appended, and is not acknowledged. */
+  readonly onCopyAppended: (() => void) | null;
   /** What the mirror holds is not what it was given. */
   onMismatch(): void;
   /** Something happened that may have left a difference: only a verification can tell. */

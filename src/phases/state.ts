@@ -43,6 +43,8 @@ export interface MigrationState {
   readonly verifiedClean: boolean;
   readonly share: number;
   readonly clean: boolean;
+  /** The run ids of the servers of both sides, '' when unknown: what was equal on them, others need not have. */
+  readonly processes?: { readonly source: string; readonly target: string };
   readonly backfill: BackfillState;
   readonly lastCutover: CutoverRecord | null;
   readonly history: readonly { readonly at: string; readonly event: string }[];

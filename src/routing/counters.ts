@@ -22,6 +22,8 @@ export class Counters implements MirrorCounters {
   stalls = 0;
   readRepairs = 0;
   uncertainWrites = 0;
+  /** Slots that were dirty when this process began, because the last one may have been writing there. */
+  recoveredSlots = 0;
   repairs = 0;
   // mirror
   mirrorErrors = 0;

@@ -9,6 +9,7 @@ import { CommandTable } from '../commands/table.js';
 import type { Config } from '../config/config.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
+import type { IntentReasons, WriteIntent } from '../ledger/intent.js';
 import type { KnownKeys } from '../ledger/known.js';
 import { SLOTS, type SlotLedger } from '../ledger/slots.js';
 import type { Mirror } from '../mirror/mirror.js';
@@ -24,15 +25,31 @@ export interface Gated {
   gateOpened(): void;
 }
 
+/** Where a process may be when it is killed; in the order in which a write, and a step, come by. */
+export type CrashPoint =
+  | 'before-intent'
+  | 'write-sent'
+  | 'write-answered'
+  | 'mirror-appended'
+  | 'copy-appended'
+  | 'gate-closed'
+  | 'drained'
+  | 'state-saved'
+  | 'lease-written'
+  | 'swapped'
+  | 'gate-opened';
+
 export interface TestHooks {
   /** false: the ledger admits everything at once. */
   readonly admission?: boolean;
   /** true: a write is mirrored when it is sent instead of when its reply is parsed. */
   readonly deriveEarly?: boolean;
   readonly onMirrored?: (command: string, mirrorClass: MirrorClass) => void;
+  /** Told where the process is: the crash tests kill it there. */
+  readonly at?: (point: CrashPoint) => void;
 }
 
-export class Switchboard {
+export class Switchboard implements IntentReasons {
   phase: Phase;
   rules: PhaseRules;
   epoch: number;
@@ -62,6 +79,7 @@ export class Switchboard {
     readonly ledger: SlotLedger,
     readonly known: KnownKeys,
     readonly dirty: DirtyKeys,
+    readonly intent: WriteIntent,
     readonly databases: Databases,
     readonly counters: Counters,
     readonly scripts: ScriptBook,
@@ -99,6 +117,32 @@ export class Switchboard {
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;
   }
+
+  // ── why a slot keeps its bit (ledger/intent.ts)
+
+  isOpen(slot: number): boolean {
+    return this.ledger.isOpen(slot);
+  }
+
+  get touchedMs(): Float64Array {
+    return this.ledger.touchedMs;
+  }
+
+  markDirtySlots(marks: Uint8Array): void {
+    this.dirty.markSlots(marks);
+  }
+
+  get isUnfenced(): boolean {
+    return this.source.unfenced + this.target.unfenced > 0;
+  }
+
+  /** Resolves when a crash would not forget what is dirty now. */
+  async keepDirtyMarks(): Promise<void> {
+    this.intent.settle(this, this.config.limits.intentIdleMs);
+    await this.intent.committed();
+  }
+
+  // ── the gate
 
   closeGate(): void {
     this.gateClosed = true;

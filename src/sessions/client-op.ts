@@ -132,11 +132,22 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       throw new Error('a withdrawn operation was launched');
     }
     this.transmit(lane);
-    if (session.board.hooks.deriveEarly === true) this.deriveEarly();
+    const { hooks } = session.board;
+    if (hooks.deriveEarly === true) this.deriveEarly();
+    if (hooks.at !== undefined) {
+      lane.connectionFor(this.place)?.flush();
+      hooks.at('write-sent');
+    }
     if (late) session.unparked();
   }
 
   transmit(lane: CommandLane): void {
+    if (this.route === WRITE) {
+      const { intent, hooks } = this.session!.board;
+      hooks.at?.('before-intent');
+      const commit = intent.commitFor(this);
+      if (commit !== null) lane.holdFor(commit);
+    }
     if (this.watch?.isBroken === true) {
       this.giveUp(nullArrayReply(this.resp), false, false);
       return;
@@ -289,6 +300,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     const session = this.session!;
     const { board } = session;
     const { mirror } = board;
+    board.hooks.at?.('write-answered');
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
@@ -296,6 +308,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end, probed);
       else mirror.effect(this, buf, start, end, probed);
     }
+    board.hooks.at?.('mirror-appended');
     this.replied(buf, start, end);
   }
 

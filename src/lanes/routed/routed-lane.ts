@@ -14,6 +14,7 @@
  * Per command: one pooled record, three typed-array look-ups.
  */
 
+import type { IntentCommit } from '../../ledger/intent.js';
 import {
   ASK,
   MOVED,
@@ -96,6 +97,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
   private group: Group | null = null;
   private inFlight = 0;
   private closing = false;
+  private heldBy: IntentCommit | null = null;
   private isPaused = false;
   private readonly hooks: NodeLaneHooks;
 
@@ -153,6 +155,12 @@ export class RoutedLane implements CommandLane, RequestOwner {
     const group = this.group;
     this.group = null;
     if (group !== null && group.parts.length > 0) this.route(group);
+  }
+
+  /** Over every connection: a detour may send it over another one than it was meant for. */
+  holdFor(commit: IntentCommit): void {
+    if (this.heldBy === null || this.heldBy.isDone || this.heldBy.number < commit.number) this.heldBy = commit;
+    for (const lane of this.lanes) lane?.holdFor(commit);
   }
 
   /** To one node, whatever slots it serves: what is asked of all of them. A node that is away loses it. */
@@ -224,6 +232,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
     if (lane === null) {
       lane = this.options.open(node, this.hooks);
       if (this.isPaused) lane.pauseReading();
+      if (this.heldBy !== null) lane.holdFor(this.heldBy);
       this.lanes[node] = lane;
     }
     return lane;

@@ -55,6 +55,12 @@ export interface Status {
     dirtyKeys: number;
     dirtySlots: number;
     uncertain: number;
+    /** slots in which a write would be found again after a crash of Ferry now */
+    markedSlots: number;
+    /** slots that were copied again because the process before this one may have been writing there */
+    recoveredSlots: number;
+    /** keys copied again since this process began */
+    repairedKeys: number;
   };
   backfill: BackfillProgress;
   verify: VerifyProgress;

@@ -124,6 +124,7 @@ export class PhaseSwap implements Swapping {
     let marked: Uint8Array | null = null;
     if (areSame) marked = state.clean ? new Uint8Array(SLOTS) : await this.intentFile.load();
     marked ??= new Uint8Array(SLOTS).fill(1);
+    if (board.hooks.intent === false) marked.fill(0);
     for (let slot = 0; slot < SLOTS; slot++) if (marked[slot] !== 0) board.dirty.markSlot(slot, true);
     // their bits stay until they are copied: this process may be killed as well
     board.intent.enable(marked);

@@ -45,6 +45,8 @@ export interface TestHooks {
   /** true: a write is mirrored when it is sent instead of when its reply is parsed. */
   readonly deriveEarly?: boolean;
   readonly onMirrored?: (command: string, mirrorClass: MirrorClass) => void;
+  /** false: no write-intent bitmap; after an unclean end nothing is dirty. */
+  readonly intent?: boolean;
   /** Told where the process is: the crash tests kill it there. */
   readonly at?: (point: CrashPoint) => void;
 }

@@ -119,7 +119,16 @@ export function freshStatus(): Status {
     clients: { connected: 0, blocked: 0, subscribed: 0 },
     commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0 },
     crossSlot: { total: 0, commands: {} },
-    mirror: { backlogOps: 0, backlogBytes: 0, dirtyKeys: 0, dirtySlots: 0, uncertain: 0 },
+    mirror: {
+      backlogOps: 0,
+      backlogBytes: 0,
+      dirtyKeys: 0,
+      dirtySlots: 0,
+      uncertain: 0,
+      markedSlots: 0,
+      recoveredSlots: 0,
+      repairedKeys: 0,
+    },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
       state: 'idle',

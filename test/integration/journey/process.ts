@@ -23,19 +23,25 @@ export class FerryProcess {
     private readonly args: readonly string[],
     readonly port: number,
     private readonly adminPort: number,
+    private readonly script: readonly string[],
+    private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  /** The same ports at every start, so that clients find it again. */
-  static async prepare(args: readonly string[]): Promise<FerryProcess> {
-    return new FerryProcess(args, await freePort(), await freePort());
+  /** The same ports at every start, so that clients find it again. `script`: in the place of `ferry serve`. */
+  static async prepare(
+    args: readonly string[],
+    script: readonly string[] = [FERRY, 'serve'],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<FerryProcess> {
+    return new FerryProcess(args, await freePort(), await freePort(), script, env);
   }
 
   /** Resolves when clients can be served. */
   async start(): Promise<void> {
     const ports = ['--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${this.adminPort}`];
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FERRY_')));
-    const child = spawn(process.execPath, [FERRY, 'serve', ...this.args, ...ports, '--log-level', 'warn'], {
-      env,
+    const child = spawn(process.execPath, [...this.script, ...this.args, ...ports, '--log-level', 'warn'], {
+      env: { ...env, ...this.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
@@ -60,6 +66,22 @@ export class FerryProcess {
     child.kill('SIGKILL');
     await once(child, 'exit');
     this.guard?.kill('SIGKILL');
+  }
+
+  /** Resolves when it ended by itself, or was killed by somebody else. */
+  async ended(): Promise<void> {
+    const { child } = this;
+    if (child !== null && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.child = null;
+    this.guard?.kill('SIGKILL');
+  }
+
+  get isRunning(): boolean {
+    return this.child !== null && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
   }
 
   /** The most memory that the process ever had, MiB (Linux only). */

@@ -14,6 +14,7 @@ import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
 import { Backfill } from './jobs/backfill.js';
+import { Lease } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
 import { PhaseSwap } from './jobs/phase-swap.js';
 import { Repair } from './jobs/repair.js';
@@ -30,6 +31,7 @@ import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
 import { ScriptBook } from './mirror/scripts.js';
 import { type Logger, silentLogger } from './observe/log.js';
+import { adopt, LEASE_KEY, type Verdict } from './phases/lease-record.js';
 import { PHASE_RULES, type Side } from './phases/phase.js';
 import { type MigrationState, newState, StateDirectory } from './phases/state.js';
 import { Counters } from './routing/counters.js';
@@ -69,6 +71,8 @@ export interface Ferry {
   readonly adminPort: number;
   readonly control: FerryControl;
   readonly counters: FerryCounters;
+  /** Resolves with the reason when it ended by itself: another process serves the pair now. */
+  readonly ended: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -76,25 +80,60 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const log = options.log ?? silentLogger();
   const startedAt = new Date();
   const directory = new StateDirectory(config.stateDir);
-  const { state, isFirstStart } = await openState(directory, config);
+  const opened = await openState(directory, config);
+  let { state, isFirstStart } = opened;
+  // a part of the names of all connections: what an earlier process left shows by it
+  const holder = randomBytes(4).toString('hex');
 
-  const name = `ferry:${state.migrationId}:${state.epoch}`;
   const prefixes = Object.keys(config.dbPrefix).length === 0 ? null : new KeyPrefixes(config.dbPrefix);
   // a prefix on the Cluster is another place than its own database
   const isPrefixed = config.target.kind === 'cluster' && prefixes?.has(config.source.db) === true;
   const isMapped = config.source.db !== config.target.db && !isPrefixed;
   const mappedDb = isMapped ? config.source.db : -1;
   const accounts = await openAccounts(config);
-  const source = openSide('source', config, accounts, -1, prefixes, name, options.resolver);
-  const target = openSide('target', config, accounts, mappedDb, prefixes, name, options.resolver);
+  const openSides = async (): Promise<{ source: Upstream; target: Upstream; lease: Lease }> => {
+    const name = `ferry:${state.migrationId}:${state.epoch}:${holder}`;
+    const source = openSide('source', config, accounts, -1, prefixes, name, options.resolver);
+    const target = openSide('target', config, accounts, mappedDb, prefixes, name, options.resolver);
+    const lease = new Lease({ sides: { source, target }, db: config.source.db, holder, log });
+    try {
+      await connectSides(source, target, state, isFirstStart, log);
+    } catch (error) {
+      source.close();
+      target.close();
+      throw error;
+    }
+    return { source, target, lease };
+  };
+  let { source, target, lease } = await openSides();
   const stopSides = (): void => {
     source.close();
     target.close();
   };
   try {
-    await connectSides(source, target, state, isFirstStart, log);
+    const { verdict } = await lease.look(state);
+    if (verdict.kind !== 'ours') {
+      if (verdict.kind === 'foreign' || !config.adopt) throw new StartError(1, refusalText(verdict, directory.path));
+      log.warn(
+        { epoch: verdict.record.epoch, phase: verdict.record.phase },
+        'the state of the migration is adopted from the servers',
+      );
+      state = adopt(state, verdict.record);
+      isFirstStart = false;
+      // the connections are named by the migration
+      stopSides();
+      ({ source, target, lease } = await openSides());
+    }
+    await lease.acquire(state, config.takeover);
+    await directory.save(state);
+    // whoever had them is dead, or cut off: what it left in its connections must not run after a repair
+    const isOlder = (name: string): boolean =>
+      name.startsWith(`ferry:${state.migrationId}:`) && !name.includes(`:${holder}`);
+    await Promise.all([source, target].map((side) => side.fencePredecessors(isOlder)));
   } catch (error) {
     stopSides();
+    // refused before anything was served: the next start is the first one again
+    if (opened.isFirstStart) await directory.remove();
     throw error;
   }
 
@@ -129,6 +168,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const verify = new Verify(migration);
   const repair = new Repair(migration);
   repair.isBackfilling = () => backfill.isRunning;
+  migration.publish = (changed) => lease.publish(changed);
+  repair.agrees = (db, key) => verify.agrees(db, key);
   const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
   const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
 
@@ -165,6 +206,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     clearInterval(clock);
     clearInterval(intents);
     clearInterval(renewal);
+    lease.stop();
     logins.stop();
     control.stop();
     listener.closeAll();
@@ -198,6 +240,17 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   );
 
   let stopping: Promise<void> | null = null;
+  const ended = new Promise<string>((resolve) => {
+    lease.onLost = (other) => {
+      log.fatal({ holder: other }, 'another Ferry serves this pair now: this one stops at once');
+      board.closeGate();
+      stopping ??= closeAll();
+      void stopping.finally(() => resolve(`Another Ferry (${other}) has taken over this pair.`));
+    };
+  });
+  board.onFlushed = () => lease.renew();
+  lease.begin();
+
   const adminPort = admin.port;
   return {
     port,
@@ -218,6 +271,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         selfCheckMismatches: c.selfCheckMismatches,
       };
     },
+    ended,
     stop() {
       stopping ??= (async () => {
         listener.stopAccepting();
@@ -228,6 +282,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         const drained = await board.drained(STOP_DRAIN_MS);
         await board.keepDirtyMarks();
         await migration.update({ clean: drained && board.dirty.isClean });
+        await lease.release(migration.state);
         await closeAll();
         log.info({ drained }, 'ferry has stopped');
       })();
@@ -264,7 +319,7 @@ function openSide(
       accounts,
       mappedDb,
       prefixes,
-      connectionName: name,
+      connectionName: `${name}${side[0]}`,
       rename: config.rename[side],
       topology: config.topology,
       resolver,
@@ -336,6 +391,14 @@ async function openState(
     );
   }
   return { state: found, isFirstStart: false };
+}
+
+function refusalText(verdict: Exclude<Verdict, { kind: 'ours' }>, path: string): string {
+  const { migration, epoch, phase, authority } = verdict.record;
+  if (verdict.kind === 'foreign') {
+    return `The ${verdict.on} belongs to the migration ${migration} (${phase}, as its ${verdict.record.side}) and not to that of ${path}: finish that one with its own Ferry. If it is over, delete the key ${LEASE_KEY} on the ${verdict.on}.`;
+  }
+  return `The servers know of the migration ${migration} in ${phase}, epoch ${epoch}, where the ${authority} has the authority, and ${path} does not: it was lost, or is an old copy. Give the right --state-dir. If there is none any more, start with --adopt: Ferry goes on in ${phase} and compares and copies everything again. (For a new migration of these servers, delete the key ${LEASE_KEY} on both.)`;
 }
 
 /** They mean something for a Cluster only. */

@@ -54,6 +54,7 @@ export interface Status {
     backlogBytes: number;
     dirtyKeys: number;
     dirtySlots: number;
+    /** connections that were lost and are not known to be dead on their servers */
     uncertain: number;
     /** slots in which a write would be found again after a crash of Ferry now */
     markedSlots: number;
@@ -74,6 +75,8 @@ export interface SideStatus {
   state: 'up' | 'down' | 'degraded';
   /** of the server; empty while it was never reached */
   version: string;
+  /** what Ferry's account may not do there, as far as Ferry would */
+  missingRights: string[];
   /** of a Cluster: its masters, in the order of their slots; empty for the others */
   nodes: NodeStatus[];
 }

@@ -227,8 +227,12 @@ export class RunningFerry implements FerryControl, MetricsSource {
     };
     const { source, target, crossSlot, ...status } = this.status();
     add('', status);
-    for (const [side, { nodes, ...rest }] of [['source', source] as const, ['target', target] as const]) {
+    for (const [side, { nodes, missingRights, ...rest }] of [
+      ['source', source] as const,
+      ['target', target] as const,
+    ]) {
       add(side, rest);
+      add(`${side}_missing_rights`, missingRights.join(','));
       for (const [i, { address, state, slots }] of nodes.entries()) {
         add(`${side}_node${i}`, `address=${address},state=${state},slots=${slots}`);
       }
@@ -250,7 +254,14 @@ export class RunningFerry implements FerryControl, MetricsSource {
 
 function sideStatus(upstream: Upstream): SideStatus {
   const { kind, url } = upstream.endpoint;
-  return { kind, url, state: upstream.state, version: upstream.version, nodes: nodesOf(upstream) };
+  return {
+    kind,
+    url,
+    state: upstream.state,
+    version: upstream.version,
+    missingRights: upstream.missingRights,
+    nodes: nodesOf(upstream),
+  };
 }
 
 function nodesOf({ hasSlots, map, masters }: Upstream): NodeStatus[] {

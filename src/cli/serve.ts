@@ -24,9 +24,11 @@ export const serveCommand: Verb = {
     process.title = 'ferry serve';
     const { createLogger } = await import('../observe/log.js');
     const { startFerry } = await import('../app.js');
+    const { StartError } = await import('../config/errors.js');
     const log = createLogger(config.logLevel);
     const ferry = await startFerry(config, { log });
-    const signal = await endSignal();
+    const signal = await Promise.race([endSignal(), ferry.ended.then((reason) => new StartError(1, reason))]);
+    if (signal instanceof StartError) throw signal;
     log.info({ signal }, 'stopping');
     await ferry.stop();
     log.info('stopped');

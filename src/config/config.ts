@@ -84,6 +84,8 @@ export interface Config {
     /** a longer pause aborts the cutover; 0: only the drain timeout counts */
     readonly maxPauseMs: number;
   };
+  /** how long a key must stay the same that a connection which could not be killed may yet write */
+  readonly settleMs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -166,6 +168,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   },
   backfill: { rateKeysPerSecond: 0, scanCount: 500 },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
+  settleMs: 5000,
   logLevel: 'info',
 });
 

@@ -394,6 +394,11 @@ export const OPTIONS = {
     default: `${cutover.maxPauseMs}`,
     describe: 'a longer pause gives a cutover up; 0: only the drain timeout',
   },
+  'settle-ms': {
+    ...count(0, HOUR_MS),
+    default: `${DEFAULTS.settleMs}`,
+    describe: 'where lost connections cannot be killed: how long their keys must stay the same to count as repaired',
+  },
   'log-level': { ...oneOf(LOG_LEVELS), default: DEFAULTS.logLevel, describe: 'of the log on stderr' },
 } as const satisfies Record<string, Option>;
 
@@ -480,6 +485,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       drainTimeoutMs: given['drain-timeout-ms'] ?? cutover.drainTimeoutMs,
       maxPauseMs: given['max-pause-ms'] ?? cutover.maxPauseMs,
     },
+    settleMs: given['settle-ms'] ?? DEFAULTS.settleMs,
     logLevel: given['log-level'] ?? DEFAULTS.logLevel,
   };
 }

@@ -99,7 +99,7 @@ export class Backfill {
     if (this.state !== 'paused') return;
     if (this.startedMs === 0) {
       const saved = this.migration.state.backfill;
-      const sameServer = saved.runId === this.migration.board.authority.runId;
+      const sameServer = saved.runId !== '' && saved.runId === this.migration.board.authority.runId;
       this.begin(sameServer ? saved : NO_BACKFILL);
       return;
     }

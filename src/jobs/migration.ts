@@ -19,6 +19,9 @@ export class Migration {
   /** Failovers of which it is not known yet what they lost (failover.ts). */
   unsettled = 0;
 
+  /** Tells both servers how far the migration is; the app provides it. */
+  publish: (state: MigrationState) => Promise<void> = async () => {};
+
   constructor(
     readonly board: Switchboard,
     readonly log: Logger,

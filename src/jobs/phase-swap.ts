@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandTable } from '../commands/table.js';
 import { StartError } from '../config/errors.js';
 import type { Identity } from '../lanes/identity.js';
+import { isRefusal } from '../lanes/rights-probe.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { IntentFile } from '../ledger/intent-file.js';
@@ -67,6 +68,8 @@ export class PhaseSwap implements Swapping {
           this.failovers.slotsMoved(upstream, from, to, slots, mayBePromoted);
         },
         onMaster: (upstream, node) => void this.giveScripts(upstream, node),
+        onQuarantine: (upstream, node) => this.quarantine(upstream, node),
+        onRights: (upstream, node) => this.tellRights(upstream, node),
         onLaneDown: (upstream, lane, reason) =>
           this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
       };
@@ -76,6 +79,7 @@ export class PhaseSwap implements Swapping {
   /** At the start of the process: resumes the phase found in the state directory. */
   async begin(isFirstStart: boolean): Promise<void> {
     const { board, state } = this.migration;
+    for (const side of [board.source, board.target]) for (const node of side.masters) this.tellRights(side, node);
     await this.learnCommands(board.authority, true);
     await this.learnCommands(board.follower, false);
     board.table = this.tableFor(board.authority, board.follower);
@@ -308,11 +312,12 @@ export class PhaseSwap implements Swapping {
     return mirror;
   }
 
+  /** Where it is refused the shipped list stands in; what a side then lacks shows by its errors, and becomes dirty. */
   private async learnCommands(side: Upstream, isRequired: boolean): Promise<void> {
     try {
       this.commands.set(side, (await side.call('COMMAND')) as Reply);
     } catch (error) {
-      if (isRequired) throw error;
+      if (isRequired && !isRefusal(error)) throw error;
       this.log.warn({ side: side.side, reason: (error as Error).message }, 'COMMAND was not answered');
     }
   }
@@ -350,6 +355,23 @@ export class PhaseSwap implements Swapping {
     board.known.forget();
     board.targetProven = false;
     void this.migration.update({ targetProven: false });
+  }
+
+  /** What is dirty now may yet be written by a connection that nobody can kill. */
+  private quarantine(upstream: Upstream, node: ServerNode): void {
+    const { board } = this.migration;
+    board.dirty.quarantineAll();
+    this.log.warn(
+      { side: upstream.side, node: node.name, settleMs: board.config.settleMs },
+      'a lost connection cannot be killed there: its keys are copied twice, and count as dirty until both copies agree',
+    );
+    if (board.rules.mirrored) this.migration.hazard(`a lost connection to ${node.name} could not be fenced`);
+  }
+
+  private tellRights(upstream: Upstream, node: ServerNode): void {
+    const missing = [...(node.missingRights ?? [])];
+    const where = { side: upstream.side, node: node.name };
+    if (missing.length > 0) this.log.warn({ ...where, missing }, "Ferry's account may not do everything there");
   }
 
   /** A master that joined, or was promoted, knows none of the scripts that clients call by their SHA-1. */

@@ -1,9 +1,10 @@
 /**
  * Repair: dirty keys are copied again; dirty slots are swept on both sides.
  *
- * Runs whenever something is marked, the mirror is connected and every lost connection of ours is fenced (a write
- * buffered in a dead connection must not execute after the repair, divergence 6). Failures slow it down: the mirror
- * may be refusing everything. A slot's mark is cleared only if nobody marked it again since its sweep began.
+ * Runs whenever something is marked, the mirror is connected and no lost connection of ours is still being fenced (a
+ * write buffered in a dead connection must not execute after the repair, divergence 6); where one cannot be fenced, keys
+ * take longer (settling.ts). Failures slow it down: the mirror may be refusing everything. A slot's mark is cleared only
+ * if nobody marked it again since its sweep began.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SLOTS } from '../ledger/slots.js';
@@ -11,6 +12,7 @@ import { keySlot } from '../topology/crc16.js';
 import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
 import { scanKeys } from './scan.js';
+import { Settling } from './settling.js';
 import { databasesToVisit } from './used-databases.js';
 
 const WINDOW = 128;
@@ -27,8 +29,12 @@ export class Repair {
   private onceClean: (() => void)[] = [];
   /** Set by the app: a backfill will visit every key anyway, so slots need no sweep of their own meanwhile. */
   isBackfilling: () => boolean = () => false;
+  /** Set by the app: are the two sides the same in that key? */
+  agrees: (db: number, key: Buffer) => Promise<boolean> = () => Promise.resolve(false);
+  private readonly settling: Settling;
 
   constructor(private readonly migration: Migration) {
+    this.settling = new Settling(migration);
     this.running = this.loop();
   }
 
@@ -56,7 +62,7 @@ export class Repair {
   private get mayRun(): boolean {
     const { board } = this.migration;
     if (this.stopped || this.pausedBy > 0 || board.gateClosed || board.mirror === null) return false;
-    return board.mirror.lane.isUp && board.source.unfenced === 0 && board.target.unfenced === 0;
+    return board.mirror.lane.isUp && board.source.fencing === 0 && board.target.fencing === 0;
   }
 
   private async loop(): Promise<void> {
@@ -66,6 +72,7 @@ export class Repair {
       if (this.mayRun) this.migration.board.mirror!.copies.staging.deleteLeftovers(this.migration.board.mirror!.copies);
       if (dirty.isClean && this.onceClean.length > 0 && this.mayRun)
         for (const then of this.onceClean.splice(0)) then();
+      if (this.settling.isNeeded && this.mayRun) this.settling.releaseIfSettled();
       if (dirty.isClean || !this.mayRun) {
         await sleep(IDLE_MS);
         continue;
@@ -91,11 +98,16 @@ export class Repair {
     if (board.databases.awaited.size > 0) await this.proveAwaited();
     for (const mark of [...board.dirty.entries()].slice(0, 10_000)) {
       if (!this.mayRun) break;
+      if (mark.quarantined) {
+        await this.settling.treat(mark, window, this.agrees);
+        continue;
+      }
       board.counters.repairs++;
       await window.copy(board.mirror!, mark.db, mark.key);
     }
     if (board.dirty.size === 0 || window.copiedKeys + window.failedKeys === 0) {
-      if (board.dirty.dirtySlots > 0 && this.mayRun && !this.isBackfilling()) await this.sweepSlots(window);
+      const maySweep = board.dirty.dirtySlots > 0 && performance.now() >= this.settling.sweepsAtMs;
+      if (maySweep && this.mayRun && !this.isBackfilling()) await this.sweepSlots(window);
     }
     await window.settled();
     return window.failedKeys > 0;

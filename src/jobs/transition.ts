@@ -148,6 +148,8 @@ export class Transitions {
         history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
       });
       at('state-saved');
+      await migration.publish(migration.state);
+      at('lease-written');
       board.share = request.share ?? 100;
       this.swapping.swap(request.to, epoch);
       at('swapped');

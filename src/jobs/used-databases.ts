@@ -1,9 +1,12 @@
 /** Which databases there are to visit, and how many keys they have. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isRefusal } from '../lanes/rights-probe.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Switchboard } from '../routing/switchboard.js';
 
 const RETRY_MS = 50;
+/** Where nobody says how many databases a server has, no more are asked for than this. */
+const DATABASES_MAX = 1024;
 /** How long a control connection may be away before a job gives up. */
 const PATIENCE_MS = 2000;
 
@@ -14,14 +17,47 @@ const PATIENCE_MS = 2000;
  */
 export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
   const found = new Map<number, number>();
-  for (const info of await side.callEach('INFO', 'keyspace')) {
-    for (const [, here, keys] of String(info).matchAll(/^db(\d+):keys=(\d+)/gm)) {
-      const db = side.logicalDb(Number(here));
-      if (db >= 0) found.set(db, (found.get(db) ?? 0) + Number(keys));
-    }
+  for (const [here, keys] of await keyspaceOf(side)) {
+    const db = side.logicalDb(here);
+    if (db >= 0) found.set(db, (found.get(db) ?? 0) + keys);
   }
+  // Ferry's own key is none of the data
+  const own = found.get(side.ownKeysIn);
+  if (own !== undefined && own > 1) found.set(side.ownKeysIn, own - 1);
+  else found.delete(side.ownKeysIn);
   if (side.prefixes !== null && found.size > 0) for (const db of side.prefixes.dbs) found.set(db, found.get(db) ?? 0);
   return found;
+}
+
+/** The side's own numbers of its databases that hold keys, each with how many a server has of them. */
+async function keyspaceOf(side: Upstream): Promise<[here: number, keys: number][]> {
+  try {
+    const infos = await side.callEach('INFO', 'keyspace');
+    const lines = infos.flatMap((info) => [...String(info).matchAll(/^db(\d+):keys=(\d+)/gm)]);
+    return lines.map(([, here, keys]) => [Number(here), Number(keys)]);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  if (!side.hasSlots) return countedOneByOne(side);
+  const sizes = (await side.callEach('DBSIZE')).map(Number);
+  return sizes.filter((keys) => keys > 0).map((keys) => [0, keys]);
+}
+
+/** INFO is refused: SELECT and DBSIZE of each number, until there is no such database. */
+async function countedOneByOne(side: Upstream): Promise<[here: number, keys: number][]> {
+  const counted: [number, number][] = [];
+  for (let here = 0; here < DATABASES_MAX; here++) {
+    const db = side.logicalDb(here);
+    if (db < 0) continue;
+    try {
+      const keys = Number((await side.callIn(db, [['DBSIZE']]))[0]);
+      if (keys > 0) counted.push([here, keys]);
+    } catch (error) {
+      if (/out of range|invalid DB index/i.test((error as Error).message)) break;
+      throw error;
+    }
+  }
+  return counted;
 }
 
 /**

@@ -348,6 +348,11 @@ export class Verify {
     }
   }
 
+  /** Are the two sides the same in this key, now? Rejects when that cannot be told. */
+  async agrees(db: number, key: Buffer): Promise<boolean> {
+    return (await this.compareHeld({ db, key, slot: keySlot(key, 0, key.length) })) === null;
+  }
+
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
   private async compareHeld(c: Candidate): Promise<Found | null> {
     const { board } = this.migration;

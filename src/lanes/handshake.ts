@@ -35,10 +35,13 @@ export function handshakeSteps(lane: Lane, options: HandshakeOptions): Handshake
     command: encodeCommand(['HELLO', options.resp ?? 2, ...login, 'SETNAME', options.connectionName]),
     accept(reply) {
       if (reply instanceof ReplyFault) {
-        if (options.resp !== 3 && /unknown command|NOPROTO|syntax/i.test(reply.message)) return olderLogin(options);
+        if (options.resp !== 3 && /unknown command|NOPROTO|syntax|NOPERM.*'hello'/i.test(reply.message)) {
+          return olderLogin(lane, options);
+        }
         throw refusal(reply);
       }
       lane.clientId = helloField(reply, 'id');
+      lane.connectionName = options.connectionName;
       return undefined;
     },
   };
@@ -77,7 +80,7 @@ export function handshakeSteps(lane: Lane, options: HandshakeOptions): Handshake
   return steps;
 }
 
-function olderLogin(options: HandshakeOptions): HandshakeStep[] {
+function olderLogin(lane: Lane, options: HandshakeOptions): HandshakeStep[] {
   const { username, password } = options.credentials;
   const steps: HandshakeStep[] = [];
   if (password !== null) {
@@ -92,7 +95,17 @@ function olderLogin(options: HandshakeOptions): HandshakeStep[] {
   // a name is for fencing and for people who look; a server that refuses it still serves
   steps.push({
     command: encodeCommand(['CLIENT', 'SETNAME', options.connectionName]),
-    accept: () => undefined,
+    accept(reply) {
+      if (!(reply instanceof ReplyFault)) lane.connectionName = options.connectionName;
+      return undefined;
+    },
+  });
+  steps.push({
+    command: encodeCommand(['CLIENT', 'ID']),
+    accept(reply) {
+      if (!(reply instanceof ReplyFault)) lane.clientId = Number(reply);
+      return undefined;
+    },
   });
   return steps;
 }

@@ -100,6 +100,10 @@ export class Lane implements CommandLane, Held {
   state: LaneState = 'connecting';
   /** CLIENT ID of the current (or last) connection, 0 unknown: what fencing kills. */
   clientId = 0;
+  /** The name of that connection, if the server took it; else ''. */
+  connectionName = '';
+  /** The connection was usable: it may have been sent something. For fencing, which resets it. */
+  wasUp = false;
   /** How often a connection was lost or could not be made since it was last up. */
   failures = 0;
   lastError = '';

@@ -1,10 +1,13 @@
 /**
  * One Redis server process of a side: its address, a control connection (ioredis) for the slow questions, its clock,
- * and the fencing of connections that were lost to it.
+ * what Ferry's account may do there (rights-probe.ts), and the fencing of connections that were lost to it (fencing.ts).
  *
- * Everything about a lost connection that matters for exactness passes here: its id is killed on the node before anyone
+ * Everything about a lost connection that matters for exactness passes here: it is killed on the node before anyone
  * may repair its keys. A node that serves nothing any more (`retire`) needs no fence: whatever still runs on it is not
  * part of the data.
+ *
+ * The process is known by its run id. Where INFO is refused, the control connection stands for it: as long as that one
+ * answers, the process is the same; behind a new one it counts as another process.
  *
  * `replication` keeps how far the node's replication stream was, and when: what a replica that took its place lacks
  * (topology/replication.ts).
@@ -19,15 +22,18 @@ import { type Reply, ReplyFault } from '../resp/values.js';
 import { ReplicationHistory } from '../topology/replication.js';
 import type { OwnAccount } from './accounts.js';
 import { connectorWith } from './control-connector.js';
+import { Fences } from './fencing.js';
 import { infoField } from './info.js';
 import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
+import { isRefusal, missingRights, type Right } from './rights-probe.js';
 
 const CLOCK_SAMPLES = 3;
 /** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
 const CONTROL_TIMEOUT_MS = 5000;
 /** How long a question waits for the control connection to be made anew. */
 const CONTROL_WAIT_MS = 1000;
-const FENCE_RETRY_MS = 200;
+/** First contact waits so long for an earlier Ferry's connections to be found and killed; it goes on behind. */
+const PREDECESSORS_MS = 2000;
 /** A connection may die under a login's question; a dead server is told apart by its persistence. */
 export const LOGIN_ATTEMPTS = 4;
 
@@ -40,6 +46,10 @@ export interface NodeEvents {
   onState(node: ServerNode): void;
   /** INFO was read again. */
   onInfo(node: ServerNode): void;
+  /** A lost connection cannot be fenced: what may still be written over it must be settled (fencing.ts). */
+  onQuarantine(node: ServerNode): void;
+  /** What Ferry's account may not do here is another set than before. */
+  onRights(node: ServerNode): void;
 }
 
 export interface NodeOptions {
@@ -48,7 +58,10 @@ export interface NodeOptions {
   /** Who resolves the host's name. */
   readonly lookup: LookupFunction;
   readonly own: OwnAccount;
-  readonly connectionName: string;
+  /** A name for one connection, never given before. */
+  nameFor(purpose: string): string;
+  /** Tells a name that an earlier process of the same migration gave; null: it is not known yet that there is none alive. */
+  isOlderName(): ((name: string) => boolean) | null;
   /** The name under which the side has a command. */
   wireName(canonical: string): string;
 }
@@ -64,13 +77,21 @@ export class ServerNode {
   maxmemoryBytes = 0;
   /** Connections that do not authenticate are refused (the default user has a password). */
   requiresLogin = false;
+  /** What Ferry's account may not do here; null: not asked yet. */
+  missingRights: ReadonlySet<Right> | null = null;
   /** Connections lost and not yet known to be dead on the node. */
-  unfenced = 0;
+  readonly fences: Fences;
+  /** Counts the control connections. */
+  controlEpoch = 0;
+  /** Keys evicted by the present process so far (INFO stats). */
+  evictedKeys = 0;
+  usedMemoryBytes = 0;
   readonly replication = new ReplicationHistory();
   readonly control: Redis;
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
-  private readonly fences = new Map<number, Promise<void>>();
+  /** Its account, and what an earlier Ferry left, were looked at. */
+  private greeting: Promise<void> | null = null;
   private closed = false;
   private retired = false;
 
@@ -80,14 +101,15 @@ export class ServerNode {
     private readonly options: NodeOptions,
     private readonly events: NodeEvents,
   ) {
-    const { address, tls, lookup, own, connectionName } = options;
+    const { address, tls, lookup, own } = options;
+    this.fences = new Fences(this, () => events.onQuarantine(this));
     this.control = new Redis({
       ...(address.path !== undefined ? { path: address.path } : { host: address.host, port: address.port }),
       ...(tls === null ? {} : { tls }),
       Connector: connectorWith(lookup),
       username: own.username ?? undefined,
       password: own.password ?? undefined,
-      connectionName: `${connectionName}:control`,
+      connectionName: options.nameFor('control'),
       lazyConnect: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
@@ -109,8 +131,10 @@ export class ServerNode {
     });
     this.control.on('close', () => this.is('down'));
     this.control.on('ready', () => {
+      this.controlEpoch++;
       this.is('up');
       this.refresh()
+        .then(() => this.probeRights())
         .then(() => this.probeAnonymous())
         .catch(() => {});
     });
@@ -177,9 +201,11 @@ export class ServerNode {
     try {
       if (this.isAtRest) await this.control.connect();
       await this.refresh();
+      await this.probeRights();
     } catch (error) {
       throw this.controlError ?? error;
     }
+    await this.greet();
     await this.probeAnonymous();
     this.is('up');
   }
@@ -187,15 +213,68 @@ export class ServerNode {
   /** Re-reads INFO and the clock. */
   async refresh(): Promise<void> {
     const askedMs = performance.now();
-    const info = String(await this.call('INFO'));
-    this.version = infoField(info, 'redis_version');
-    this.role = infoField(info, 'role');
-    this.maxmemoryPolicy = infoField(info, 'maxmemory_policy');
-    this.maxmemoryBytes = Number(infoField(info, 'maxmemory')) || 0;
-    this.replication.saw(info, askedMs);
-    this.sawRunId(infoField(info, 'run_id'));
+    const epoch = this.controlEpoch;
+    const info = await this.askInfo();
+    if (info === null) await this.refreshWithoutInfo(epoch);
+    else {
+      this.version = infoField(info, 'redis_version');
+      this.role = infoField(info, 'role');
+      this.maxmemoryPolicy = infoField(info, 'maxmemory_policy');
+      this.maxmemoryBytes = Number(infoField(info, 'maxmemory')) || 0;
+      this.usedMemoryBytes = Number(infoField(info, 'used_memory')) || 0;
+      this.replication.saw(info, askedMs);
+      this.sawRunId(infoField(info, 'run_id'));
+      this.evictedKeys = Number(infoField(info, 'evicted_keys')) || 0;
+    }
     this.events.onInfo(this);
     await this.sampleClock();
+  }
+
+  /** INFO's text, null when it is refused. */
+  private async askInfo(): Promise<string | null> {
+    try {
+      return String(await this.call('INFO'));
+    } catch (error) {
+      if (isRefusal(error)) return null;
+      throw error;
+    }
+  }
+
+  /** What is needed of INFO, from others who know it; what nobody tells stays unknown. */
+  private async refreshWithoutInfo(epoch: number): Promise<void> {
+    if (this.lastEpochWithoutInfo !== epoch) {
+      const isFirst = this.lastEpochWithoutInfo === 0 && this.runId === '';
+      this.lastEpochWithoutInfo = epoch;
+      if (!isFirst) this.isAnotherProcess();
+    }
+    const hello = await this.call('HELLO').catch(() => []);
+    if (Array.isArray(hello)) {
+      this.version = pairOf(hello, 'version') || this.version;
+      this.role = pairOf(hello, 'role') === 'replica' ? 'slave' : 'master';
+    }
+    const limits = await this.call('CONFIG', 'GET', 'maxmemory*').catch(() => []);
+    if (!Array.isArray(limits)) return;
+    this.maxmemoryPolicy = pairOf(limits, 'maxmemory-policy');
+    this.maxmemoryBytes = Number(pairOf(limits, 'maxmemory')) || 0;
+  }
+
+  /** The control connection over which INFO was refused last. */
+  private lastEpochWithoutInfo = 0;
+
+  private async probeRights(): Promise<void> {
+    const missing = await missingRights(([command, ...args]) => this.askOnce(String(command), ...args));
+    const before = this.missingRights;
+    this.missingRights = missing;
+    const isSame = before !== null && before.size === missing.size && [...missing].every((right) => before.has(right));
+    if (!isSame && !this.closed) this.events.onRights(this);
+  }
+
+  /** Once, before anything is repaired here: connections of an earlier Ferry are fenced. */
+  greet(): Promise<void> {
+    const isOlderName = this.options.isOlderName();
+    if (isOlderName === null) return Promise.resolve();
+    this.greeting ??= this.fences.predecessors(isOlderName);
+    return Promise.race([this.greeting, sleep(PREDECESSORS_MS, undefined, { ref: false })]);
   }
 
   /** Only the state of the replication. */
@@ -229,7 +308,12 @@ export class ServerNode {
     if (runId === '' || runId === this.runId) return;
     const isNew = this.runId !== '';
     this.runId = runId;
-    if (isNew) this.events.onNewProcess(this);
+    if (isNew) this.isAnotherProcess();
+  }
+
+  private isAnotherProcess(): void {
+    this.fences.clear(); // what was lost died with the old one
+    this.events.onNewProcess(this);
   }
 
   // ── logins
@@ -295,6 +379,14 @@ export class ServerNode {
       address: this.options.address,
       tls: this.options.tls,
       lookup: this.options.lookup,
+      onUp: (lane) => {
+        lane.wasUp = true;
+        // a node may serve before anybody asked it something
+        void this.greet();
+        // whoever is behind a new connection, the old control connection leads to the process known so far, or to none
+        if (this.runId === '' && this.state === 'up') this.control.ping().catch(() => {});
+        options.onUp?.(lane);
+      },
       onCut: (lane) => {
         if (!onlyReads) this.laneCut(lane);
         options.onCut?.(lane);
@@ -305,38 +397,28 @@ export class ServerNode {
   /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */
   private laneCut(lane: Lane): void {
     // also one that was closed here: what it was sent may be on its way
-    if (lane.state !== 'closed' || lane.hasUnanswered) this.fence(lane.clientId);
+    if (lane.wasUp && (lane.state !== 'closed' || lane.hasUnanswered)) this.fence(lane);
+    lane.wasUp = false;
     lane.clientId = 0;
+    lane.connectionName = '';
   }
 
-  private async askRunId(): Promise<string> {
-    const info = String(await this.control.callBuffer(this.options.wireName('INFO'), 'server'));
-    return infoField(info, 'run_id');
+  private fence(lane: Lane): void {
+    if (!this.closed && !this.retired) this.fences.lost(lane.clientId, lane.connectionName);
   }
 
-  /** Kills a lost connection on the node; until that is done the node counts as unfenced. */
-  private fence(clientId: number): void {
-    if (clientId === 0 || this.fences.has(clientId) || this.closed || this.retired) return;
-    const runId = this.runId;
-    this.unfenced++;
-    const done = (async () => {
-      while (!this.closed && !this.retired && this.runId === runId) {
-        try {
-          // ids begin anew with each process: in another one the id is somebody else's
-          if (runId !== '' && (await this.askRunId()) !== runId) break;
-          await this.control.callBuffer(this.options.wireName('CLIENT'), 'KILL', 'ID', clientId);
-          // the node answered: if it is a new process now, the old connection died with the old one
-          break;
-        } catch (error) {
-          if (/NOPERM|unknown/i.test((error as Error).message)) break;
-          await sleep(FENCE_RETRY_MS);
-        }
-      }
-    })().finally(() => {
-      this.unfenced--;
-      this.fences.delete(clientId);
-    });
-    this.fences.set(clientId, done);
+  /** Over the present control connection: rejects when that is lost, and is not asked again over another one. */
+  askOnce(command: string | number, ...args: (string | number)[]): Promise<unknown> {
+    return this.control.callBuffer(this.options.wireName(String(command)), ...args);
+  }
+
+  async askRunId(): Promise<string> {
+    try {
+      return infoField(String(await this.askOnce('INFO', 'server')), 'run_id');
+    } catch (error) {
+      if (isRefusal(error)) return '';
+      throw error;
+    }
   }
 
   /**
@@ -345,6 +427,7 @@ export class ServerNode {
    */
   retire(): void {
     this.retired = true;
+    this.fences.clear();
     if (this.control.status === 'ready') this.control.disconnect(); // else it ends by itself
   }
 
@@ -353,12 +436,20 @@ export class ServerNode {
     if (!this.retired) return;
     this.retired = false;
     this.runId = '';
+    this.lastEpochWithoutInfo = 0;
   }
 
   close(): void {
     this.closed = true;
+    this.fences.clear();
     this.control.disconnect();
   }
+}
+
+/** The value behind a name, in a reply of names and values; '' when it is not there. */
+function pairOf(reply: readonly unknown[], name: string): string {
+  const at = reply.findIndex((field, i) => i % 2 === 0 && String(field) === name);
+  return at < 0 ? '' : String(reply[at + 1]);
 }
 
 /** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */

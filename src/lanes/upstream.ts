@@ -34,6 +34,7 @@ import type { Credentials, Identity } from './identity.js';
 import type { Lane, LaneOptions } from './lane.js';
 import { IGNORED } from './multi.js';
 import { Pins } from './pins.js';
+import { RIGHTS, type Right } from './rights-probe.js';
 import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
 import { LOGIN_ATTEMPTS, ServerNode, steadyMs } from './server-node.js';
 import { tlsOptionsOf } from './tls.js';
@@ -59,6 +60,10 @@ export interface UpstreamEvents {
   ): void;
   /** A server that may serve something and has not been seen as a master before. */
   onMaster(upstream: Upstream, node: ServerNode): void;
+  /** A lost connection cannot be fenced there. */
+  onQuarantine(upstream: Upstream, node: ServerNode): void;
+  /** What Ferry's account may do there is another thing than before. */
+  onRights(upstream: Upstream, node: ServerNode): void;
 }
 
 /** What happens to a connection that listens. */
@@ -96,6 +101,7 @@ export interface UpstreamOptions {
   readonly mappedDb: number;
   /** How a Cluster keeps databases apart; null: it has one only, or the side is none. */
   readonly prefixes: KeyPrefixes | null;
+  /** What the names of its connections begin with; another one for each side and process. */
   readonly connectionName: string;
   readonly rename: Readonly<Record<string, string>>;
   readonly topology: Topology;
@@ -149,6 +155,7 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly discovery: Discovery | null;
   private readonly hasRenames: boolean;
   private readonly replicationTimer: NodeJS.Timeout | null;
+  private namesGiven = 0;
   private closed = false;
 
   constructor(private readonly options: UpstreamOptions) {
@@ -233,6 +240,10 @@ export class Upstream implements Routes, DiscoveredSide {
     return ids.includes('') ? '' : ids.sort().join(' ');
   }
 
+  /** The logical database in which Ferry has a key of its own there that lasts (the lease); -1 none, or it was flushed. */
+  ownKeysIn = -1;
+  private isOlderName: ((name: string) => boolean) | null = null;
+
   get runId(): string {
     return this.current.map((node) => node.runId).join(' ');
   }
@@ -253,8 +264,30 @@ export class Upstream implements Routes, DiscoveredSide {
   /** Connections lost and not yet known to be dead on their server. */
   get unfenced(): number {
     let sum = 0;
-    for (const node of this.nodes) sum += node.unfenced;
+    for (const node of this.nodes) sum += node.fences.unfenced;
     return sum;
+  }
+
+  /** Those that are being killed: until they are, nothing may be repaired. The others are quarantined (fencing.ts). */
+  get fencing(): number {
+    let sum = 0;
+    for (const node of this.nodes) sum += node.fences.fencing;
+    return sum;
+  }
+
+  /** From when on nothing quarantined is expected to write (performance.now()). */
+  settledAtMs(settleMs: number): number {
+    return Math.max(0, ...this.nodes.map((node) => node.fences.settledAtMs(settleMs)));
+  }
+
+  /** What was quarantined so long ago has been settled. */
+  releaseQuarantine(nowMs: number, settleMs: number): void {
+    for (const node of this.nodes) node.fences.release(nowMs, settleMs);
+  }
+
+  /** What Ferry's account may not do on some server that serves. */
+  get missingRights(): Right[] {
+    return RIGHTS.filter((right) => this.current.some((node) => node.missingRights?.has(right)));
   }
 
   /** The server's clock now, ms since 1970: the one that serves the slot. */
@@ -355,6 +388,12 @@ export class Upstream implements Routes, DiscoveredSide {
     await Promise.all(this.current.map((node) => node.connect()));
   }
 
+  /** No earlier process of the migration is at work: what it left is fenced, on every server that is met. */
+  async fencePredecessors(isOlderName: (name: string) => boolean): Promise<void> {
+    this.isOlderName = isOlderName;
+    await Promise.all(this.nodes.map((node) => (node.state === 'up' ? node.greet() : undefined)));
+  }
+
   /** Re-reads INFO and the clocks. */
   async refresh(): Promise<void> {
     await Promise.all(this.current.map((node) => node.refresh()));
@@ -379,10 +418,15 @@ export class Upstream implements Routes, DiscoveredSide {
           tls: tlsOptionsOf(endpoint.tls, this.namedHosts, host),
           lookup: this.lookup,
           own: this.own,
-          connectionName: this.options.connectionName,
+          nameFor: (purpose) => this.nameFor(purpose),
+          isOlderName: () => this.isOlderName,
           wireName: (name) => this.wireName(name),
         },
         {
+          onQuarantine: (which) => {
+            if (this.current.includes(which)) this.events?.onQuarantine(this, which);
+          },
+          onRights: (which) => this.events?.onRights(this, which),
           onNewProcess: (which) => {
             if (this.current.includes(which)) this.events?.onNewProcess(this, which);
           },
@@ -722,8 +766,9 @@ export class Upstream implements Routes, DiscoveredSide {
     return [...this.lanes].filter(([key]) => key.startsWith('client\n')).map(([, lane]) => lane);
   }
 
+  /** A name for one connection: fencing knows it again by that. */
   nameFor(purpose: string): string {
-    return `${this.options.connectionName}:${purpose}`;
+    return `${this.options.connectionName}.${++this.namesGiven}:${purpose}`;
   }
 
   close(): void {

@@ -12,6 +12,8 @@ export interface DirtyKey {
   readonly key: Buffer;
   readonly slot: number;
   generation: number;
+  /** A connection that may still write it cannot be fenced: one copy is not enough (jobs/settling.ts). */
+  quarantined: boolean;
 }
 
 export class DirtyKeys {
@@ -38,7 +40,7 @@ export class DirtyKeys {
     const known = this.keys.get(name);
     if (known !== undefined) known.generation = ++this.generation;
     else if (this.keys.size < this.capacity)
-      this.keys.set(name, { db, key: Buffer.from(key), slot, generation: ++this.generation });
+      this.keys.set(name, { db, key: Buffer.from(key), slot, generation: ++this.generation, quarantined: false });
     else this.markSlot(slot);
   }
 
@@ -61,6 +63,15 @@ export class DirtyKeys {
   /** The generation of the key's own mark, 0 when it has none. */
   generationOf(db: number, key: Buffer): number {
     return this.keys.size === 0 ? 0 : (this.keys.get(nameOf(db, key))?.generation ?? 0);
+  }
+
+  /** Every key that is marked now may yet be written by a connection that cannot be fenced. */
+  quarantineAll(): void {
+    for (const mark of this.keys.values()) mark.quarantined = true;
+  }
+
+  isQuarantined(db: number, key: Buffer): boolean {
+    return this.keys.size > 0 && this.keys.get(nameOf(db, key))?.quarantined === true;
   }
 
   /** Clears the key's mark if it is still of that generation. False: a newer mark remains. */

@@ -172,7 +172,8 @@ export class CopyEngine implements CopyHandler {
    */
   markToClear(task: CopyTask): number {
     const { dirty, authority, mirror } = this.mirror.context;
-    return authority.unfenced + mirror.unfenced > 0 ? -1 : dirty.generationOf(task.db, task.key);
+    const mayBeWritten = authority.fencing + mirror.fencing > 0 || dirty.isQuarantined(task.db, task.key);
+    return mayBeWritten ? -1 : dirty.generationOf(task.db, task.key);
   }
 
   get expireTimeName(): string {

@@ -1,5 +1,6 @@
-/** The keys that Ferry itself makes on a server: staging, probes. Never mirrored, compared or shown. */
-const PREFIX = Buffer.from('__ferry:');
+/** The keys that Ferry itself makes on a server: staging, probes, the lease. Never mirrored, compared or shown. */
+export const OWN_PREFIX = '__ferry:';
+const PREFIX = Buffer.from(OWN_PREFIX);
 
 export const STAGING_PREFIX = '__ferry:staging:';
 export const PROBE_PREFIX = '__ferry:probe:';

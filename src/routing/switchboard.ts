@@ -70,6 +70,8 @@ export class Switchboard implements IntentReasons {
   readonly waiters = new Waiters();
   /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */
   readonly hasPrefixes: boolean;
+  /** A client flushed, or may have flushed, the database that Ferry's own key is in; the app provides it. */
+  onFlushed: () => void = () => {};
   /** The text of INFO ferry / FERRY STATUS; the app provides it. */
   describe: () => string = () => '';
   private drainWaiters: (() => void)[] = [];
@@ -142,6 +144,17 @@ export class Switchboard implements IntentReasons {
   async keepDirtyMarks(): Promise<void> {
     this.intent.settle(this, this.config.limits.intentIdleMs);
     await this.intent.committed();
+  }
+
+  /** FLUSHALL or FLUSHDB (of `db`) was answered by the authority. */
+  flushed(name: string, db: number): void {
+    let isGone = false;
+    for (const side of [this.source, this.target]) {
+      if (side.ownKeysIn < 0 || (name === 'flushdb' && side.ownKeysIn !== db)) continue;
+      side.ownKeysIn = -1;
+      isGone = true;
+    }
+    if (isGone) this.onFlushed();
   }
 
   // ── the gate

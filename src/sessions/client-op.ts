@@ -84,8 +84,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   isTimed = false;
   /** Gives the keys in the reply their own names, for the client and for the mirror (prefixed/names-back.ts). */
   namesBack: NamesBack | null = null;
-  /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO). */
-  transform: ((reply: Buffer) => Buffer) | null = null;
+  /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO); null: ask again. */
+  transform: ((reply: Buffer) => Buffer | null) | null = null;
   /** An attempt of a command that waits: who decides about its replies (blocking/). */
   blocked: Attempting | null = null;
   /** Why the server did not queue the attempt. */
@@ -231,13 +231,24 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       this.askMaster();
       return;
     }
+    if (this.command!.kind === 'keyless-write') this.noteFlush(buf, start);
+    const changed = this.transform === null ? null : this.transform(copyOf(buf, start, end));
+    if (this.transform !== null && changed === null) {
+      this.transmit(this.lane!);
+      return;
+    }
     this.readOver();
     if (this.fallsBack) session.repairAfterFallback(this, buf, start, end);
     if (session.board.waiters.count > 0) signalWritten(this);
-    if (this.transform !== null) {
-      const changed = this.transform(copyOf(buf, start, end));
+    if (changed !== null) {
       session.deliver(this, changed, 0, changed.length);
     } else this.release(buf, start, end);
+  }
+
+  private noteFlush(buf: Buffer, start: number): void {
+    const { name } = this.command!;
+    const isFlush = name === 'flushall' || name === 'flushdb';
+    if (isFlush && !isError(buf, start)) this.session!.board.flushed(name, this.db);
   }
 
   private readOver(): void {
@@ -301,6 +312,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     const { board } = session;
     const { mirror } = board;
     board.hooks.at?.('write-answered');
+    if (this.command!.kind === 'keyless-write') this.noteFlush(buf, start);
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);

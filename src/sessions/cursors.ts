@@ -80,9 +80,11 @@ export function sendCursor(op: ClientOp): void {
   if (version !== null || authority.side === 'target') {
     const nextNode = nodes !== null && place.node + 1 < Math.min(nodes.length, NODES_MAX) ? place.node + 1 : 0;
     const { place: slot } = op;
+    const { transform } = op;
     op.transform = (reply) => {
       const hasMoved = versionOf(authority, isOfKeys, slot) !== version;
-      return markCursor(reply, authority.side, version, place.node, nextNode, hasMoved);
+      const marked = markCursor(reply, authority.side, version, place.node, nextNode, hasMoved);
+      return transform === null ? marked : transform(marked);
     };
   }
   if (place.cursor !== cursor) {

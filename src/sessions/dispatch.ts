@@ -31,6 +31,7 @@ import { sessionCommand } from './connection-commands.js';
 import { mayCross, noteCrossing } from './crossing.js';
 import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
+import { hideInInfo, hidingIn } from './hidden-keys.js';
 import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
 import { prefixRefusal } from './prefixed/refusals.js';
@@ -205,15 +206,17 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
     const sections = Array.from({ length: scanner.argc - 1 }, (_, i) => scanner.text(i + 1).toLowerCase());
     if (sections.length === 1 && sections[0] === 'ferry') return sessionCommand(session, command, scanner);
     if (sections.length === 0 || sections.some((name) => WITH_FERRY.has(name))) {
+      const hide = hideInInfo(session);
       return pass(session, command, scanner, NO_BUCKET, (reply) =>
-        withSection(isCluster ? withClusterFields(reply) : reply, session.board.describe()),
+        withSection(isCluster ? withClusterFields(hide(reply)) : hide(reply), session.board.describe()),
       );
     }
     if (isCluster) return pass(session, command, scanner, NO_BUCKET, withClusterFields);
+    if (sections.includes('keyspace')) return pass(session, command, scanner, NO_BUCKET, hideInInfo(session));
   }
   // the mirror's databases would be others than those that its keys are for
   if (command.name === 'swapdb' && session.board.rules.mirrored) return refuse(session, SWAPDB_WHILE_MIRRORING);
-  return pass(session, command, scanner, NO_BUCKET);
+  return pass(session, command, scanner, NO_BUCKET, hidingIn(session, command, scanner));
 }
 
 // ── writes

@@ -27,6 +27,7 @@ import { type NodeView, ownerOf, type SlotRange } from '../../src/cli/demo/clust
 import { list, text } from '../integration/journey/wire.js';
 import { eventually } from './eventually.js';
 import { NodeWires } from './node-wires.js';
+import { withoutOwn } from './own-keys.js';
 import { type RedisServer, startRedis } from './redis.js';
 import { type MoveOptions, SlotMove } from './slot-move.js';
 
@@ -219,16 +220,15 @@ export class Cluster {
 
   // ── data
 
-  /** Of all masters, as latin1, sorted. A key that two masters hold is listed twice. */
+  /** Of all masters, as latin1, sorted, without Ferry's own. A key that two masters hold is listed twice. */
   async keys(): Promise<string[]> {
     const pages = (await this.masters()).map(async ({ node }) => list(await this.wires.ask(node.port, 'KEYS', '*')));
-    return (await Promise.all(pages)).flat().map(text).sort();
+    return withoutOwn((await Promise.all(pages)).flat().map(text)).sort();
   }
 
   /** Of all masters together. */
   async dbsize(): Promise<number> {
-    const sizes = (await this.masters()).map(({ node }) => this.wires.askText(node.port, 'DBSIZE'));
-    return (await Promise.all(sizes)).reduce((sum, size) => sum + Number(size), 0);
+    return (await this.keys()).length;
   }
 
   async stop(): Promise<void> {

@@ -14,9 +14,10 @@
  */
 import type { Command } from '../../commands/table.js';
 import type { RequestScanner } from '../../resp/request.js';
+import { isOwnEvent } from '../hidden-keys.js';
 import type { Session } from '../session.js';
 import { Hearing, type HearingListener } from './hearing.js';
-import { isKeyspaceChannel, mayMatchKeyspace } from './keyspace.js';
+import { isKeyspaceChannel, mayHearEvents, mayMatchKeyspace } from './keyspace.js';
 import { KINDS, type Names, type SubscriptionKind } from './link.js';
 import { subscribeShards, unsubscribeShards } from './shards.js';
 
@@ -41,6 +42,8 @@ export class Subscriptions implements HearingListener {
   /** What is being subscribed to, and counts already. */
   private coming: { readonly kind: SubscriptionKind; readonly names: readonly string[] } | null = null;
   isClosed = false;
+  /** Some of what it listens to may be events of keys. */
+  private hearsEvents = false;
 
   constructor(readonly session: Session) {
     this.authority = this.hearingOf(session.board.authority);
@@ -111,6 +114,7 @@ export class Subscriptions implements HearingListener {
     this.coming = null;
     this.changing = null;
     this.awaited = 0;
+    this.hearsEvents = mayHearEvents(this.names.subscribe, this.names.psubscribe);
     for (const hearing of this.hearings) hearing.reconcile();
     if (this.count === 0) this.session.endSubscriptions();
     this.session.goOnAfterWait();
@@ -135,7 +139,8 @@ export class Subscriptions implements HearingListener {
   }
 
   message(hearing: Hearing, buf: Buffer, start: number, end: number): void {
-    if (hearing === this.authority) this.session.pushOut(buf, start, end);
+    if (hearing !== this.authority || (this.hearsEvents && isOwnEvent(buf, start, end))) return;
+    this.session.pushOut(buf, start, end);
   }
 
   cut(hearing: Hearing): void {

@@ -5,6 +5,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { RoutedLane } from '../../../src/lanes/routed/routed-lane.js';
 import { Mirror } from '../../../src/mirror/mirror.js';
+import { withoutOwn } from '../../support/own-keys.js';
 import { command } from '../../support/relay.js';
 import {
   type ClusterServers,
@@ -49,7 +50,7 @@ function manyKeys(): string[] {
 }
 
 async function keysLeft(): Promise<{ cluster: string[]; server: string[] }> {
-  const server = texts((await stage.direct.send('KEYS', '*')) as Buffer[]).sort();
+  const server = withoutOwn(texts((await stage.direct.send('KEYS', '*')) as Buffer[])).sort();
   return { cluster: await stage.cluster.cluster.keys(), server };
 }
 
@@ -160,7 +161,7 @@ describe.each(FLUSHES)('case 24: %s', (flush) => {
     const flushed = client.send(flush);
     await requests.reached();
     await stage.until('the other node to be flushed', async () => {
-      const keys = texts((await stage.cluster.ask(to, 'KEYS', '*')) as Buffer[]);
+      const keys = withoutOwn(texts((await stage.cluster.ask(to, 'KEYS', '*')) as Buffer[]));
       return (
         keys.length === 0 &&
         stage

@@ -127,7 +127,12 @@ describe.each(PHASES)('in %s', (phase) => {
       await begin();
       const lines = [...SETUP, ...LINES];
       const shape = (reply: string, i: number): string =>
-        UNORDERED.test(lines[i]!) ? reply.split('\r\n').sort().join('\r\n') : reply;
+        // the server itself counts Ferry's own key (hidden-keys.test.ts)
+        lines[i] === 'DBSIZE'
+          ? reply.replace(/\d+/, 'a number')
+          : UNORDERED.test(lines[i]!)
+            ? reply.split('\r\n').sort().join('\r\n')
+            : reply;
       expect(await unequal(direct, through, lines.map(words), shape)).toEqual({});
     });
 

@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** Between the batches of one client. */
   readonly pauseMs?: number;
   readonly db?: number;
+  /** What its keys begin with; `load`, if there is no other. */
+  readonly name?: string;
   /** Of the default user. */
   readonly password?: string;
 }
@@ -55,7 +57,7 @@ export class Load {
   }
 
   private async client(n: number): Promise<void> {
-    const own = new OwnKeys(`load:${n}`);
+    const own = new OwnKeys(`${this.options.name ?? 'load'}:${n}`);
     let pipe: Connection | null = null;
     while (!this.stopped) {
       if (pipe === null) {
@@ -77,18 +79,19 @@ export class Load {
   /** False: the connection ended. */
   private async batch(n: number, pipe: Connection, own: OwnKeys): Promise<boolean> {
     const { floor } = this;
+    const name = this.options.name ?? 'load';
     const lines: [Args, Check][] = [
-      [['GET', 'load:counter'], (r) => Number(text(r)) >= floor || (floor === 0 && r === null)],
+      [['GET', `${name}:counter`], (r) => Number(text(r)) >= floor || (floor === 0 && r === null)],
       ...own.next(),
-      [['INCR', 'load:counter'], (r) => this.raise(Number(text(r)))],
-      [['GET', 'load:counter'], (r) => Number(text(r)) > floor],
-      [['SET', `load:once:${n}:${own.round % 500}`, own.round], isOk], // not soon written again: a loss stays
-      [['SADD', 'load:set', own.round % 50], isNumber],
-      [['LPUSH', 'load:list', own.round], isNumber],
-      [['LTRIM', 'load:list', 0, 20], isOk],
-      [['EVAL', "return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)", 1, 'load:hash', n], isNumber],
-      [['ZINCRBY', 'load:zset', 1, `member ${n}`], (r) => !(r instanceof Error)],
-      [['XADD', 'load:stream', 'MAXLEN', '~', 200, '*', 'n', n], (r) => Buffer.isBuffer(r)],
+      [['INCR', `${name}:counter`], (r) => this.raise(Number(text(r)))],
+      [['GET', `${name}:counter`], (r) => Number(text(r)) > floor],
+      [['SET', `${name}:once:${n}:${own.round % 500}`, own.round], isOk], // not soon written again: a loss stays
+      [['SADD', `${name}:set`, own.round % 50], isNumber],
+      [['LPUSH', `${name}:list`, own.round], isNumber],
+      [['LTRIM', `${name}:list`, 0, 20], isOk],
+      [['EVAL', "return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)", 1, `${name}:hash`, n], isNumber],
+      [['ZINCRBY', `${name}:zset`, 1, `member ${n}`], (r) => !(r instanceof Error)],
+      [['XADD', `${name}:stream`, 'MAXLEN', '~', 200, '*', 'n', n], (r) => Buffer.isBuffer(r)],
     ];
     const replies = await pipe.batch(lines.map(([args]) => args));
     this.batches++;

@@ -18,6 +18,8 @@ export class FerryProcess {
   private child: ChildProcess | null = null;
   private guard: ChildProcess | null = null;
   private output = '';
+  /** Of the last one that ended by itself. */
+  exitCode: number | null = null;
 
   private constructor(
     private readonly args: readonly string[],
@@ -72,12 +74,14 @@ export class FerryProcess {
   async ended(): Promise<void> {
     const { child } = this;
     if (child !== null && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.exitCode = child?.exitCode ?? null;
     this.child = null;
     this.guard?.kill('SIGKILL');
   }
 
-  get isRunning(): boolean {
-    return this.child !== null && this.child.exitCode === null && this.child.signalCode === null;
+  /** The last of what it wrote. */
+  get said(): string {
+    return this.output;
   }
 
   signal(signal: NodeJS.Signals): void {

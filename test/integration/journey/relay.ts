@@ -96,7 +96,7 @@ export class Relay {
   }
 
   private recognise(link: Link, bytes: string): void {
-    const purpose = /ferry:\w+:\d+:(\w+)/.exec(bytes)?.[1];
+    const purpose = /ferry:\w+:\d+:[\w.]+:(\w+)/.exec(bytes)?.[1];
     if (purpose === undefined) return;
     link.purpose = purpose;
     this.seen[purpose] = (this.seen[purpose] ?? 0) + 1;

@@ -97,6 +97,14 @@ export class Stage {
     await ferry?.stop();
   }
 
+  /** Ends Ferry, and leaves on both sides what a killed one leaves: a lease that nobody gave back. */
+  async crash(): Promise<void> {
+    const sides = [await this.onSource(), await this.onTarget()];
+    const leases = await Promise.all(sides.map((wire) => wire.send('GET', '__ferry:lease')));
+    await this.stop();
+    await Promise.all(sides.map((wire, i) => wire.send('SET', '__ferry:lease', leases[i] as Buffer)));
+  }
+
   // ── connections, closed with the stage
 
   async client(...login: string[]): Promise<Wire> {

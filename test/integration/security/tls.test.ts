@@ -117,9 +117,14 @@ describe('to the servers', () => {
   });
 
   test('over unix sockets, listening on one, and taking over the file of a process that died', async () => {
-    const [a, b, listening] = [join(dir, 'a.sock'), join(dir, 'b.sock'), join(dir, 'ferry.sock')];
-    await server('--unixsocket', a);
-    await server('--unixsocket', b);
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => join(dir, `${name}.sock`)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const listening = join(dir, 'ferry.sock');
+    for (const socket of [a, b, c, d]) await server('--unixsocket', socket);
     const dead = spawn(process.execPath, [
       '-e',
       `require('net').createServer().listen(${JSON.stringify(listening)}, () => process.kill(process.pid, 'SIGKILL'))`,
@@ -136,8 +141,8 @@ describe('to the servers', () => {
     await expect(
       startFerry(
         defaultConfig({
-          source: `unix://${b}`,
-          target: `unix://${a}`,
+          source: `unix://${c}`,
+          target: `unix://${d}`,
           listen: { host: '', port: 0, path: listening },
           admin: { port: 0 },
           stateDir: join(dir, 'other'),
@@ -149,8 +154,8 @@ describe('to the servers', () => {
     await expect(
       startFerry(
         defaultConfig({
-          source: `unix://${b}`,
-          target: `unix://${a}`,
+          source: `unix://${c}`,
+          target: `unix://${d}`,
           listen: { host: '', port: 0, path: file },
           admin: { port: 0 },
           stateDir: join(dir, 'third'),

@@ -1,0 +1,279 @@
+/**
+ * The lease: one Ferry at a time serves a pair of servers, and both servers know which, and how far the migration is.
+ *
+ *   acquire    reads both sides' records; waits until their holder is known to be dead, or refuses; then writes its own
+ *   begin      renews them every second; a record that is gone (FLUSHALL) is written again
+ *   publish    with each new phase, before anybody acts upon it
+ *   release    at a clean end
+ *
+ * A holder is dead when its record was not renewed for HOLD_MS, or when neither server has a connection of its name: a
+ * process that was killed is out of CLIENT LIST at once, so its successor need not wait. `takeover` does not ask: it
+ * writes its own record and kills the other's connections until none comes back; the other one sees a holder that is not
+ * itself, and stops.
+ *
+ * Where Ferry's account may not write the key, there is no lease (told in the log): the state directory is all there is.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StartError } from '../config/errors.js';
+import { callLane } from '../lanes/call.js';
+import type { Upstream } from '../lanes/upstream.js';
+import type { Logger } from '../observe/log.js';
+import { judge, LEASE_KEY, type LeaseRecord, readRecord, recordOf, type Verdict } from '../phases/lease-record.js';
+import type { Side } from '../phases/phase.js';
+import type { MigrationState } from '../phases/state.js';
+import { type Reply, ReplyFault } from '../resp/values.js';
+import { keySlot } from '../topology/crc16.js';
+
+const HOLD_MS = 10_000;
+const BEAT_MS = 1000;
+const ASK_MS = 2000;
+const LOOK_EVERY_MS = 100;
+/** After a takeover the other process is dead once none of its connections came back for so long. */
+const QUIET_MS = 1500;
+const KEY = Buffer.from(LEASE_KEY);
+const SLOT = keySlot(KEY, 0, KEY.length);
+const SIDES = ['source', 'target'] as const;
+
+type Records = Record<Side, LeaseRecord | null>;
+
+export interface LeaseOptions {
+  readonly sides: Readonly<Record<Side, Upstream>>;
+  /** The database of both sides that the key lies in. */
+  readonly db: number;
+  /** This process, as in the names of its connections. */
+  readonly holder: string;
+  readonly log: Logger;
+}
+
+export class Lease {
+  /** Another process holds it now: this one must not serve any more. */
+  onLost: (holder: string) => void = () => {};
+  private timer: NodeJS.Timeout | null = null;
+  private readonly busy = new Set<Side>();
+  /** Sides whose account may not write the key; told once. */
+  private readonly denied = new Set<Side>();
+  private isLost = false;
+  private state: MigrationState | null = null;
+
+  constructor(private readonly options: LeaseOptions) {}
+
+  /** What the sides' records say to a process with this state; those that cannot be asked say nothing. */
+  async look(state: MigrationState): Promise<{ verdict: Verdict; records: Records }> {
+    const records = await this.readBoth();
+    return { verdict: judge(state, records), records };
+  }
+
+  /** Throws a StartError when another process is at work. */
+  async acquire(state: MigrationState, takeover: boolean): Promise<void> {
+    this.state = state;
+    if (takeover) await this.takeOver(state);
+    else await this.waitForDeath();
+    for (const side of SIDES) await this.write(side).catch(() => {});
+    // of two that start at the same time the last one to write stays
+    await sleep(LOOK_EVERY_MS);
+    const holder = this.otherIn(await this.readBoth());
+    if (holder !== null) throw inUse(holder);
+  }
+
+  begin(): void {
+    this.timer = setInterval(() => this.renew(), BEAT_MS);
+  }
+
+  renew(): void {
+    if (this.timer !== null) for (const side of SIDES) void this.beat(side);
+  }
+
+  /** Resolves when both sides that answer have the new state. */
+  async publish(state: MigrationState): Promise<void> {
+    this.state = state;
+    await Promise.all(SIDES.map((side) => this.write(side).catch(() => {})));
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  /** A clean end: the next process need not ask whether this one is alive. */
+  async release(state: MigrationState): Promise<void> {
+    this.stop();
+    if (this.isLost) return;
+    this.state = state;
+    await Promise.all(
+      SIDES.map((side) => {
+        // nothing depends on it: before the first phase with a mirror, and on a target that is on its own
+        const isOver = state.phase === 'source-only' || (state.phase === 'target-only' && side === 'target');
+        return (isOver ? this.remove(side) : this.write(side, '')).catch(() => {});
+      }),
+    );
+  }
+
+  // ── one side
+
+  private async ask(side: Side, ...args: (string | Buffer)[]): Promise<Reply> {
+    const upstream = this.options.sides[side];
+    const [name, ...rest] = args;
+    const command = [upstream.wireName(String(name)), ...rest];
+    const answer = callLane(upstream.jobLane('lease', this.options.db), [command], SLOT);
+    answer.catch(() => {});
+    const late = new AbortController();
+    const limit = sleep(ASK_MS, undefined, { signal: late.signal }).then(() => {
+      throw new Error('no answer');
+    });
+    try {
+      const [reply] = await Promise.race([answer, limit]);
+      if (reply instanceof ReplyFault) throw reply;
+      return reply!;
+    } finally {
+      late.abort();
+      limit.catch(() => {});
+    }
+  }
+
+  private async read(side: Side): Promise<LeaseRecord | null> {
+    const record = readRecord(await this.ask(side, 'GET', KEY));
+    if (record !== 'unreadable') return record;
+    throw new StartError(
+      1,
+      `The key ${LEASE_KEY} on the ${side} is not what a Ferry writes there: look at it, and delete it if nothing needs it.`,
+    );
+  }
+
+  /** A side that cannot be asked has none. */
+  private async readBoth(): Promise<Records> {
+    const read = async (side: Side): Promise<LeaseRecord | null> => {
+      if (this.options.sides[side].state === 'down') return null;
+      try {
+        return await this.read(side);
+      } catch (error) {
+        if (error instanceof StartError) throw error;
+        this.options.log.warn({ side, reason: (error as Error).message }, 'the lease cannot be read');
+        return null;
+      }
+    };
+    const [source, target] = await Promise.all([read('source'), read('target')]);
+    return { source, target };
+  }
+
+  private async write(side: Side, holder = this.options.holder): Promise<void> {
+    const upstream = this.options.sides[side];
+    if (upstream.state === 'down') return;
+    const record = recordOf(this.state!, side, holder, upstream.nowMs(SLOT));
+    try {
+      await this.ask(side, 'SET', KEY, JSON.stringify(record));
+      upstream.ownKeysIn = this.options.db;
+    } catch (error) {
+      if (error instanceof ReplyFault && !this.denied.has(side)) {
+        this.denied.add(side);
+        this.options.log.warn(
+          { side, reason: error.message },
+          `no lease on this side: Ferry's account should be allowed GET, SET and DEL on ${LEASE_KEY}`,
+        );
+      }
+      throw error;
+    }
+  }
+
+  private async remove(side: Side): Promise<void> {
+    await this.ask(side, 'DEL', KEY);
+  }
+
+  private async beat(side: Side): Promise<void> {
+    if (this.busy.has(side) || this.isLost) return;
+    this.busy.add(side);
+    try {
+      const holder = this.otherIn({ source: null, target: null, [side]: await this.read(side) });
+      if (this.timer === null) return;
+      if (holder === null) await this.write(side);
+      else if (!this.isLost) {
+        this.isLost = true;
+        this.stop();
+        this.onLost(holder);
+      }
+    } catch {
+      // away, or not allowed: the next beat tries again
+    } finally {
+      this.busy.delete(side);
+    }
+  }
+
+  // ── the other process
+
+  private otherIn(records: Records): string | null {
+    for (const side of SIDES) {
+      const holder = records[side]?.holder ?? '';
+      if (holder !== '' && holder !== this.options.holder) return holder;
+    }
+    return null;
+  }
+
+  /** Returns when no record's holder can be alive. */
+  private async waitForDeath(): Promise<void> {
+    const first = await this.readBoth();
+    if (this.otherIn(first) === null) return;
+    const untilMs = performance.now() + HOLD_MS + BEAT_MS;
+    for (;;) {
+      const now = await this.readBoth();
+      const holder = this.otherIn(now);
+      if (holder === null) return;
+      const hasMoved = SIDES.some((side) => (now[side]?.beatMs ?? 0) > (first[side]?.beatMs ?? 0));
+      if (hasMoved) throw inUse(holder);
+      if (SIDES.every((side) => this.isStale(side, now[side]))) return;
+      const connections = await this.connectionsOf(holder);
+      if (connections !== null && connections.length === 0) return;
+      if (performance.now() > untilMs) return;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  private isStale(side: Side, record: LeaseRecord | null): boolean {
+    if (record === null || record.holder === '' || record.holder === this.options.holder) return true;
+    return this.options.sides[side].nowMs(SLOT) - record.beatMs > HOLD_MS;
+  }
+
+  private async takeOver(state: MigrationState): Promise<void> {
+    const holder = this.otherIn(await this.readBoth());
+    if (holder === null) return;
+    this.options.log.warn({ holder, epoch: state.epoch }, 'the pair is taken over from another Ferry');
+    let quietSinceMs = performance.now();
+    while (performance.now() - quietSinceMs < QUIET_MS) {
+      for (const side of SIDES) await this.write(side).catch(() => {});
+      for (const kill of (await this.connectionsOf(holder)) ?? []) {
+        quietSinceMs = performance.now();
+        await kill();
+      }
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /** The connections of that process on both sides, as what kills them; null when nobody tells which there are. */
+  private async connectionsOf(holder: string): Promise<(() => Promise<unknown>)[] | null> {
+    const found: (() => Promise<unknown>)[] = [];
+    for (const side of SIDES) {
+      const upstream = this.options.sides[side];
+      if (upstream.state === 'down') continue;
+      for (const node of upstream.masters) {
+        let text: string;
+        try {
+          text = String(await node.call('CLIENT', 'LIST'));
+        } catch {
+          return null;
+        }
+        for (const line of text.split('\n')) {
+          const name = / name=(\S*) /.exec(line)?.[1] ?? '';
+          if (!name.startsWith('ferry:') || !name.includes(`:${holder}`)) continue;
+          const id = /^id=(\d+) /.exec(line)?.[1];
+          if (id !== undefined) found.push(() => node.call('CLIENT', 'KILL', 'ID', id).catch(() => {}));
+        }
+      }
+    }
+    return found;
+  }
+}
+
+function inUse(holder: string): StartError {
+  return new StartError(
+    1,
+    `Another Ferry (${holder}) serves this pair: two of them would each order the writes alone. Stop it first, or start this one with --takeover, which cuts the other one off.`,
+  );
+}

@@ -224,9 +224,11 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     port = await listen(listener, config);
     admin = await startAdminServer(control, control, config.admin, log);
   } catch (error) {
-    await closeAll();
     // refused before anybody was served: the next start is the first one again
-    if (isFirstStart && error instanceof StartError) await directory.remove();
+    const isUndone = isFirstStart && error instanceof StartError;
+    await lease.release(migration.state, isUndone);
+    await closeAll();
+    if (isUndone) await directory.remove();
     throw error;
   }
   log.info(

@@ -94,15 +94,16 @@ export class Lease {
     this.timer = null;
   }
 
-  /** A clean end: the next process need not ask whether this one is alive. */
-  async release(state: MigrationState): Promise<void> {
+  /** A clean end: the next process need not ask whether this one is alive. `isUndone`: as if it had never begun. */
+  async release(state: MigrationState, isUndone = false): Promise<void> {
     this.stop();
     if (this.isLost) return;
     this.state = state;
     await Promise.all(
       SIDES.map((side) => {
         // nothing depends on it: before the first phase with a mirror, and on a target that is on its own
-        const isOver = state.phase === 'source-only' || (state.phase === 'target-only' && side === 'target');
+        const isOver =
+          isUndone || state.phase === 'source-only' || (state.phase === 'target-only' && side === 'target');
         return (isOver ? this.remove(side) : this.write(side, '')).catch(() => {});
       }),
     );

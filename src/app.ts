@@ -14,6 +14,9 @@ import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
 import { Backfill } from './jobs/backfill.js';
+import { BypassDetection } from './jobs/bypass/detection.js';
+import { BypassWatch } from './jobs/bypass/watch.js';
+import { EvictionWatch } from './jobs/eviction.js';
 import { Lease } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
 import { PhaseSwap } from './jobs/phase-swap.js';
@@ -169,9 +172,17 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const repair = new Repair(migration);
   repair.isBackfilling = () => backfill.isRunning;
   migration.publish = (changed) => lease.publish(changed);
-  repair.agrees = (db, key) => verify.agrees(db, key);
+  repair.agrees = async (db, key) => (await verify.differenceIn(db, key)) === null;
   const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
-  const transitions = new Transitions({ migration, backfill, verify }, repair, swap);
+  const bypass = new BypassWatch(migration, new BypassDetection(migration, verify));
+  swap.bypass = bypass;
+  const eviction = new EvictionWatch(
+    migration,
+    () => bypass.detection.isLive,
+    (why) => swap.doubtMirror(why),
+  );
+  if (config.eviction === 'allow') verify.evicted = (side) => eviction.evicted(side);
+  const transitions = new Transitions({ migration, backfill, verify, bypass }, repair, swap);
 
   const listener = openListener(board, config);
   const logins = new LoginWatch(board, listener.clients, log, config.reverifySeconds);
@@ -186,6 +197,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     migration,
     backfill,
     verify,
+    bypass,
     transitions,
     startedAt,
     listenAddress: () => config.listen.path ?? `${config.listen.host}:${port}`,
@@ -209,6 +221,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     lease.stop();
     logins.stop();
     control.stop();
+    eviction.stop();
+    bypass.stop();
     listener.closeAll();
     verify.stop();
     await backfill.stop().catch(() => {});

@@ -5,6 +5,7 @@
  * A rejected promise means a fault of Ferry.
  */
 import type { BackfillProgress } from '../jobs/backfill.js';
+import type { BypassStatus } from '../jobs/bypass/watch.js';
 import type { StepOutcome, StepRequest } from '../jobs/transition.js';
 import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side } from '../phases/phase.js';
@@ -63,6 +64,8 @@ export interface Status {
     /** keys copied again since this process began */
     repairedKeys: number;
   };
+  /** changes that do not come through Ferry */
+  bypass: BypassStatus;
   backfill: BackfillProgress;
   verify: VerifyProgress;
   lastCutover: CutoverRecord | null;

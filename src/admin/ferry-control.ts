@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.js';
 import { VERSION } from '../config/version.js';
 import type { Backfill } from '../jobs/backfill.js';
+import type { BypassWatch } from '../jobs/bypass/watch.js';
 import type { Migration } from '../jobs/migration.js';
 import type { Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
@@ -29,6 +30,7 @@ export interface ControlParts {
   readonly migration: Migration;
   readonly backfill: Backfill;
   readonly verify: Verify;
+  readonly bypass: BypassWatch;
   readonly transitions: Transitions;
   readonly startedAt: Date;
   /** host:port that clients connect to */
@@ -83,6 +85,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         recoveredSlots: counters.recoveredSlots,
         repairedKeys: counters.repairs,
       },
+      bypass: this.parts.bypass.status,
       backfill: backfill.progress,
       verify: verify.progress,
       lastCutover: migration.state.lastCutover,

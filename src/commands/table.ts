@@ -137,6 +137,15 @@ export class CommandTable {
     return new CommandTable(all, false, options.aliases ?? new Map());
   }
 
+  /**
+   * The mirror does not say what it has: what the shipped list names is replayed there, and what it then refuses becomes
+   * dirty and is copied.
+   */
+  assumeMirror(): void {
+    const shipped = new Set(describedOffline().map(({ name }) => name));
+    for (const command of this.#commands) command.onMirror = shipped.has(command.name);
+  }
+
   /** From the mirror's COMMAND: which commands can be replayed there. */
   setMirror(commandReply: Reply): void {
     const names = new Set(describedByServer(commandReply).map((description) => description.name));

@@ -84,6 +84,14 @@ export interface Config {
     /** a longer pause aborts the cutover; 0: only the drain timeout counts */
     readonly maxPauseMs: number;
   };
+  /** looking for changes behind Ferry: while a mirror follows, never, or when there is a sign of any */
+  readonly detectBypass: {
+    readonly mode: 'on' | 'off' | 'auto';
+    /** of Ferry's writes: `auto` turns it on below that only */
+    readonly maxWritesPerSecond: number;
+  };
+  /** whether the target may evict keys after the cutover (caches) */
+  readonly eviction: 'refuse' | 'allow';
   /** how long a key must stay the same that a connection which could not be killed may yet write */
   readonly settleMs: number;
   readonly logLevel: LogLevel;
@@ -168,13 +176,18 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   },
   backfill: { rateKeysPerSecond: 0, scanCount: 500 },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
+  detectBypass: { mode: 'auto', maxWritesPerSecond: 10_000 },
+  eviction: 'refuse',
   settleMs: 5000,
   logLevel: 'info',
 });
 
 /** Any part of a Config; the two sides also as connection strings. */
 export type ConfigOverrides = Partial<
-  Omit<Config, 'source' | 'target' | 'admin' | 'rename' | 'topology' | 'limits' | 'backfill' | 'cutover'>
+  Omit<
+    Config,
+    'source' | 'target' | 'admin' | 'rename' | 'topology' | 'limits' | 'backfill' | 'cutover' | 'detectBypass'
+  >
 > & {
   readonly source?: string | Endpoint;
   readonly target?: string | Endpoint;
@@ -184,6 +197,7 @@ export type ConfigOverrides = Partial<
   readonly limits?: Partial<Limits>;
   readonly backfill?: Partial<Config['backfill']>;
   readonly cutover?: Partial<Config['cutover']>;
+  readonly detectBypass?: Partial<Config['detectBypass']>;
 };
 
 /** A whole Config from some of its parts; what is not given is the default (the sides: local ports 6379 and 6381). */
@@ -199,6 +213,7 @@ export function defaultConfig(overrides: ConfigOverrides = {}): Config {
     limits: { ...DEFAULTS.limits, ...overrides.limits },
     backfill: { ...DEFAULTS.backfill, ...overrides.backfill },
     cutover: { ...DEFAULTS.cutover, ...overrides.cutover },
+    detectBypass: { ...DEFAULTS.detectBypass, ...overrides.detectBypass },
   });
 }
 

@@ -394,6 +394,21 @@ export const OPTIONS = {
     default: `${cutover.maxPauseMs}`,
     describe: 'a longer pause gives a cutover up; 0: only the drain timeout',
   },
+  'detect-bypass': {
+    ...oneOf(['auto', 'on', 'off']),
+    default: DEFAULTS.detectBypass.mode,
+    describe: 'look for changes that do not come through Ferry: other writers, undeclared keys of scripts, evictions',
+  },
+  'detect-bypass-rate': {
+    ...count(0, BILLION),
+    default: `${DEFAULTS.detectBypass.maxWritesPerSecond}`,
+    describe: 'writes per second up to which detect-bypass auto turns it on: it costs the servers throughput',
+  },
+  eviction: {
+    ...oneOf(['refuse', 'allow']),
+    default: DEFAULTS.eviction,
+    describe: 'a target that evicts keys: blocks the cutover, or (for caches) only needs free memory',
+  },
   'settle-ms': {
     ...count(0, HOUR_MS),
     default: `${DEFAULTS.settleMs}`,
@@ -485,6 +500,11 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       drainTimeoutMs: given['drain-timeout-ms'] ?? cutover.drainTimeoutMs,
       maxPauseMs: given['max-pause-ms'] ?? cutover.maxPauseMs,
     },
+    detectBypass: {
+      mode: given['detect-bypass'] ?? DEFAULTS.detectBypass.mode,
+      maxWritesPerSecond: given['detect-bypass-rate'] ?? DEFAULTS.detectBypass.maxWritesPerSecond,
+    },
+    eviction: given.eviction ?? DEFAULTS.eviction,
     settleMs: given['settle-ms'] ?? DEFAULTS.settleMs,
     logLevel: given['log-level'] ?? DEFAULTS.logLevel,
   };

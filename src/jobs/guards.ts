@@ -5,6 +5,8 @@
  */
 import type { StepName } from '../phases/phase.js';
 import type { Backfill } from './backfill.js';
+import type { BypassWatch } from './bypass/watch.js';
+import { evictionBlockers } from './eviction.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Verify } from './verify.js';
 
@@ -12,6 +14,7 @@ export interface GuardedJobs {
   readonly migration: Migration;
   readonly backfill: Backfill;
   readonly verify: Verify;
+  readonly bypass: BypassWatch;
 }
 
 const FORCEABLE = new Set([
@@ -27,6 +30,9 @@ const FORCEABLE = new Set([
   'mirror-down',
   'unfenced',
   'cross-slot',
+  'memory-unknown',
+  'target-memory',
+  'uncovered-writers',
 ]);
 
 export function isForceable(blocker: Blocker, step: StepName): boolean {
@@ -119,14 +125,6 @@ function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
   }
   blockers.push(...notVouched(jobs));
   blockers.push(...crossings(migration));
-  const evicting = migration.board.target.masters.find(
-    (node) => /lru|lfu|random|ttl/.test(node.maxmemoryPolicy) && node.maxmemoryBytes > 0,
-  );
-  if (evicting !== undefined) {
-    blockers.push({
-      code: 'target-evicts',
-      message: `The target evicts keys (maxmemory-policy ${evicting.maxmemoryPolicy} on ${evicting.name}): set noeviction there.`,
-    });
-  }
+  blockers.push(...evictionBlockers(migration), ...jobs.bypass.blockers);
   return blockers;
 }

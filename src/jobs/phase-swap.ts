@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandTable } from '../commands/table.js';
 import { StartError } from '../config/errors.js';
 import type { Identity } from '../lanes/identity.js';
-import { isRefusal } from '../lanes/rights-probe.js';
+import { isRefusal, type Right } from '../lanes/rights-probe.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { IntentFile } from '../ledger/intent-file.js';
@@ -20,6 +20,7 @@ import { PHASE_RULES, type Phase } from '../phases/phase.js';
 import type { MigrationState } from '../phases/state.js';
 import type { Reply } from '../resp/values.js';
 import type { Backfill } from './backfill.js';
+import type { BypassWatch } from './bypass/watch.js';
 import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Swapping } from './transition.js';
@@ -47,6 +48,8 @@ export class PhaseSwap implements Swapping {
   users: () => User[] = () => [];
   /** Calls back as soon as nothing is dirty; the app provides it. */
   whenRepaired: (then: () => void) => void = () => {};
+  /** Looks for changes behind Ferry; the app provides it. */
+  bypass: BypassWatch | null = null;
   /** The clients with subscriptions; the app provides them. */
   subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
@@ -100,6 +103,7 @@ export class PhaseSwap implements Swapping {
         .catch((error: Error) => this.log.error({ db, reason: error.message }, 'database not mirrored'));
     }
     board.mirror = this.makeMirror(board.authority, board.follower);
+    void this.bypass?.tick();
     if (isFirstStart) {
       const empty = await usedDatabases(board.target).then(
         (used) => used.size === 0,
@@ -171,7 +175,10 @@ export class PhaseSwap implements Swapping {
           blockers.push({ code: 'database-unusable', message: `Clients use it: ${error.message}.` }),
         );
     }
-    if (authority !== board.authority) blockers.push(...(await this.checkScripts(authority)));
+    if (authority !== board.authority) {
+      blockers.push(...(await this.checkScripts(authority)));
+      await this.bypass?.detection.prepare(authority);
+    }
     this.prepared = this.makeMirror(authority, follower);
     if (!(await becomes(() => this.prepared!.lane.isUp, PREPARE_MS))) {
       const reason = this.prepared.lane.lastError;
@@ -184,12 +191,15 @@ export class PhaseSwap implements Swapping {
   }
 
   async settle(limitMs: number): Promise<boolean> {
-    return (await this.subscribers?.settleSubscriptions(limitMs)) ?? true;
+    const untilMs = performance.now() + limitMs;
+    if (!((await this.subscribers?.settleSubscriptions(limitMs)) ?? true)) return false;
+    return (await this.bypass?.detection.settle(untilMs - performance.now())) ?? true;
   }
 
   unprepare(): void {
     this.prepared?.close();
     this.prepared = null;
+    this.bypass?.detection.unprepare();
   }
 
   swap(to: Phase, epoch: number): void {
@@ -210,6 +220,8 @@ export class PhaseSwap implements Swapping {
       old?.close();
     }
     this.subscribers?.phaseChanged();
+    this.bypass?.detection.swapped();
+    void this.bypass?.tick();
     if (board.authority !== before) board.table = this.tableFor(board.authority, board.follower);
   }
 
@@ -238,40 +250,67 @@ export class PhaseSwap implements Swapping {
     const blockers: Blocker[] = [];
     try {
       const shas = board.scripts.allShas();
-      const found = shas.length === 0 ? [] : await existOnAll(authority, shas);
-      const missing: string[] = [];
-      for (const [i, sha] of shas.entries()) {
-        if (found[i] === true) continue;
-        const body = board.scripts.bodyOf(sha);
-        if (body === undefined) missing.push(sha);
-        else await authority.callEach('SCRIPT', 'LOAD', body);
-      }
-      // one that nobody has answers NOSCRIPT on both sides
-      const here = missing.length === 0 ? [] : await existOnAll(board.authority, missing);
-      const lost = missing.filter((_, i) => here[i] === true);
-      if (lost.length > 0) {
-        const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ', …' : '');
-        const message = `Clients run ${lost.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
-        blockers.push({ code: 'scripts-missing', message });
-      }
+      if (shas.length > 0) blockers.push(...(await this.missingScripts(authority, shas)));
+    } catch (error) {
+      const message = `Clients run scripts by SHA-1, and whether the ${authority.side} has them cannot be found out (${(error as Error).message}): allow Ferry SCRIPT EXISTS and SCRIPT LOAD there, or make sure of it and force the step.`;
+      blockers.push({ code: 'scripts-missing', message });
+    }
+    try {
       const libraries = async (side: Upstream): Promise<Map<string, string>> =>
         librariesOf(await side.call('FUNCTION', 'LIST', 'WITHCODE'));
-      const there = await libraries(authority);
-      const lacking = [...(await libraries(board.authority))].filter(([name, code]) => there.get(name) !== code);
+      const here = await libraries(board.authority);
+      const there = here.size === 0 ? here : await libraries(authority);
+      const lacking = [...here].filter(([name, code]) => there.get(name) !== code);
       if (lacking.length > 0) {
         const message = `The ${authority.side} lacks these libraries of functions, or has them with another text: ${lacking.map(([name]) => name).join(', ')}. Load them there with FUNCTION LOAD REPLACE.`;
         blockers.push({ code: 'functions-missing', message });
       }
     } catch (error) {
-      this.log.warn({ side: authority.side, reason: (error as Error).message }, 'scripts and functions not compared');
+      const reason = (error as Error).message;
+      this.log.warn({ side: authority.side, reason }, 'functions not compared');
+      if (this.functionsCalled) {
+        const message = `Clients call functions, and whether the ${authority.side} has them cannot be found out (${reason}): allow Ferry FUNCTION LIST on both sides, or make sure of it and force the step.`;
+        blockers.push({ code: 'functions-missing', message });
+      }
     }
     return blockers;
+  }
+
+  private get functionsCalled(): boolean {
+    const { table, counters } = this.migration.board;
+    return ['fcall', 'fcall_ro'].some((name) => counters.commandsById[table.byName(name)?.id ?? -1]! > 0);
+  }
+
+  private async missingScripts(authority: Upstream, shas: readonly string[]): Promise<Blocker[]> {
+    const { board } = this.migration;
+    const found = await existOnAll(authority, shas);
+    const missing: string[] = [];
+    for (const [i, sha] of shas.entries()) {
+      if (found[i] === true) continue;
+      const body = board.scripts.bodyOf(sha);
+      if (body === undefined) missing.push(sha);
+      else await authority.callEach('SCRIPT', 'LOAD', body);
+    }
+    // one that nobody has answers NOSCRIPT on both sides
+    const here = missing.length === 0 ? [] : await existOnAll(board.authority, missing);
+    const lost = missing.filter((_, i) => here[i] === true);
+    if (lost.length === 0) return [];
+    const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ', …' : '');
+    const message = `Clients run ${lost.length} scripts by SHA-1 that the ${authority.side} does not have and whose text Ferry never saw (${shown}): load them there with SCRIPT LOAD.`;
+    return [{ code: 'scripts-missing', message }];
   }
 
   private makeMirror(authority: Upstream, follower: Upstream): Mirror {
     const { board } = this.migration;
     const { limits } = board.config;
-    const has = (side: Upstream, name: string): boolean => this.tableOf(side).byName(name)?.exists === true;
+    // without its COMMAND a side has what its version has
+    const has = (side: Upstream, name: string, major: number, minor: number): boolean =>
+      this.commands.has(side)
+        ? this.tableOf(side).byName(name)?.exists === true
+        : isAtLeast(side.version, major, minor);
+    const may = (side: Upstream, right: Right): boolean => !side.missingRights.includes(right);
+    const canDump = has(authority, 'dump', 2, 6) && may(authority, 'DUMP');
+    const canRestore = has(follower, 'restore', 2, 6) && may(follower, 'RESTORE');
     let isTold = false;
     const mirror: Mirror = new Mirror({
       authority,
@@ -279,6 +318,7 @@ export class PhaseSwap implements Swapping {
       ledger: board.ledger,
       known: board.known,
       dirty: board.dirty,
+      ownWrites: board.ownWrites,
       usedDbs: board.databases.used,
       backlogLimitBytes: limits.mirrorBacklogBytes,
       counters: board.counters,
@@ -289,10 +329,10 @@ export class PhaseSwap implements Swapping {
         budgetBytes: limits.copyBudgetBytes,
         bigKeyBytes: limits.bigKeyBytes,
         window: COPY_WINDOW,
-        hasExpireTime: has(authority, 'pexpiretime'),
-        hasDump: has(authority, 'dump') && has(follower, 'restore'),
-        hashFieldTtl: has(authority, 'hpexpiretime'),
-        entriesRead: has(follower, 'pexpiretime'), // both came with 7.0
+        hasExpireTime: has(authority, 'pexpiretime', 7, 0),
+        hasDump: canDump && canRestore,
+        hashFieldTtl: has(authority, 'hpexpiretime', 7, 4),
+        entriesRead: has(follower, 'pexpiretime', 7, 0), // both came with 7.0
       },
       onMismatch: () => {
         this.log.warn({ side: follower.side }, 'the mirror does not hold what it was given: somebody else changes it');
@@ -339,6 +379,7 @@ export class PhaseSwap implements Swapping {
     const table = CommandTable.fromServer(own, { aliases });
     const theirs = this.commands.get(follower);
     if (theirs !== undefined) table.setMirror(theirs);
+    else if (follower.missingRights.includes('COMMAND')) table.assumeMirror();
     return table;
   }
 
@@ -349,7 +390,7 @@ export class PhaseSwap implements Swapping {
   }
 
   /** The two sides may differ anywhere, until a verification says otherwise. */
-  private doubtMirror(why: string): void {
+  doubtMirror(why: string): void {
     const { board } = this.migration;
     this.migration.hazard(why);
     board.known.forget();
@@ -372,6 +413,9 @@ export class PhaseSwap implements Swapping {
     const missing = [...(node.missingRights ?? [])];
     const where = { side: upstream.side, node: node.name };
     if (missing.length > 0) this.log.warn({ ...where, missing }, "Ferry's account may not do everything there");
+    const { mirror, authority } = this.migration.board;
+    const needed: Right = upstream === authority ? 'DUMP' : 'RESTORE';
+    if (mirror !== null && missing.includes(needed)) mirror.copies.logical = true;
   }
 
   /** A master that joined, or was promoted, knows none of the scripts that clients call by their SHA-1. */
@@ -428,6 +472,11 @@ function isSame(a: Processes, b: Processes | undefined): boolean {
 async function existOnAll(side: Upstream, shas: readonly string[]): Promise<boolean[]> {
   const answers = (await side.callEach('SCRIPT', 'EXISTS', ...shas)) as number[][];
   return shas.map((_, i) => answers.every((found) => Number(found[i]) === 1));
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  return a > major || (a === major && b >= minor);
 }
 
 /** FUNCTION LIST WITHCODE: name → text. */

@@ -158,7 +158,8 @@ export class Transitions {
       const pauseMs = round(performance.now() - pausedMs);
       if (swaps) cutover = { at: now, from, to: request.to, pauseMs };
       log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
-      return { ok: true, pauseMs };
+      const note = step === 'cutover' ? this.jobs.bypass.note : '';
+      return note === '' ? { ok: true, pauseMs } : { ok: true, pauseMs, note };
     } finally {
       board.openGate();
       at('gate-opened');

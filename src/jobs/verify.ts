@@ -56,6 +56,8 @@ export interface VerifyProgress {
   readonly state: 'idle' | 'running' | 'done' | 'failed';
   readonly compared: number;
   readonly differences: Record<DifferenceKind, number>;
+  /** keys that one side lacks because it evicted them (only with --eviction allow) */
+  readonly evicted: number;
   /** null: no verification is finished */
   readonly clean: boolean | null;
   /** ISO 8601 with milliseconds */
@@ -85,11 +87,14 @@ class Hold extends Operation {
 export class Verify {
   private state: VerifyProgress['state'] = 'idle';
   private compared = 0;
+  private evictedKeys = 0;
   private counts = zeroCounts();
   private clean: boolean | null = null;
   private finishedAt: string | null = null;
   private found: VerifyDifference[] = [];
   private run = 0;
+  /** How many keys a side evicted; the app sets it where that is allowed. */
+  evicted: (side: Upstream) => number = () => 0;
   /** Hazards at the start of the last clean verification, or -1. */
   private cleanAtHazards = -1;
 
@@ -109,6 +114,7 @@ export class Verify {
       state: this.state,
       compared: this.compared,
       differences: { ...this.counts },
+      evicted: this.evictedKeys,
       clean: this.clean,
       finishedAt: this.finishedAt,
     };
@@ -128,6 +134,7 @@ export class Verify {
     const run = ++this.run;
     this.state = 'running';
     this.compared = 0;
+    this.evictedKeys = 0;
     this.counts = zeroCounts();
     this.clean = null;
     this.found = [];
@@ -180,7 +187,8 @@ export class Verify {
     const { board, state } = this.migration;
     if (this.clean === true) {
       this.cleanAtHazards = hazards;
-      if (state.backfill.state === 'done' && board.rules.mirrored) board.known.allKnown = true;
+      const areAllThere = state.backfill.state === 'done' && this.evictedKeys === 0;
+      if (areAllThere && board.rules.mirrored) board.known.allKnown = true;
     }
     if (this.clean === true || repair) {
       board.targetProven = true;
@@ -212,6 +220,10 @@ export class Verify {
       this.check(run);
       const difference = await this.compareAtLast(run, candidate);
       if (difference === null) continue;
+      if (this.isEviction(difference.kind)) {
+        this.evictedKeys++;
+        continue;
+      }
       this.record(candidate, difference);
       if (repair) await window.copy(this.migration.board.mirror!, db, candidate.key);
     }
@@ -348,9 +360,9 @@ export class Verify {
     }
   }
 
-  /** Are the two sides the same in this key, now? Rejects when that cannot be told. */
-  async agrees(db: number, key: Buffer): Promise<boolean> {
-    return (await this.compareHeld({ db, key, slot: keySlot(key, 0, key.length) })) === null;
+  /** How the two sides differ in this key now, null: not at all. Rejects when that cannot be told. */
+  async differenceIn(db: number, key: Buffer): Promise<DifferenceKind | null> {
+    return (await this.compareHeld({ db, key, slot: keySlot(key, 0, key.length) }))?.kind ?? null;
   }
 
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
@@ -403,6 +415,13 @@ export class Verify {
       ttlToleranceMs: TTL_TOLERANCE_MS,
       clockDifferenceMs: follower.clockOffsetFor(slotOn(follower, c)) - authority.clockOffsetFor(slotOn(authority, c)),
     });
+  }
+
+  /** The side that lacks the key evicted as many as were found missing, or more. */
+  private isEviction(kind: DifferenceKind): boolean {
+    if (kind !== 'missing' && kind !== 'extra') return false;
+    const { authority, follower } = this.migration.board;
+    return this.evicted(kind === 'missing' ? follower : authority) > this.evictedKeys;
   }
 
   private record(c: Candidate, difference: Found): void {

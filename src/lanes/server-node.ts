@@ -134,7 +134,6 @@ export class ServerNode {
       this.controlEpoch++;
       this.is('up');
       this.refresh()
-        .then(() => this.probeRights())
         .then(() => this.probeAnonymous())
         .catch(() => {});
     });
@@ -201,7 +200,6 @@ export class ServerNode {
     try {
       if (this.isAtRest) await this.control.connect();
       await this.refresh();
-      await this.probeRights();
     } catch (error) {
       throw this.controlError ?? error;
     }
@@ -228,6 +226,7 @@ export class ServerNode {
     }
     this.events.onInfo(this);
     await this.sampleClock();
+    await this.probeRights();
   }
 
   /** INFO's text, null when it is refused. */
@@ -261,7 +260,20 @@ export class ServerNode {
   /** The control connection over which INFO was refused last. */
   private lastEpochWithoutInfo = 0;
 
-  private async probeRights(): Promise<void> {
+  /** Once for each control connection; a server that cannot tell yet (LOADING) is asked again with the next refresh. */
+  private probeRights(): Promise<void> {
+    if (this.rightsProbe?.epoch !== this.controlEpoch) {
+      const done = this.askRights().catch(() => {
+        this.rightsProbe = null;
+      });
+      this.rightsProbe = { epoch: this.controlEpoch, done };
+    }
+    return this.rightsProbe.done;
+  }
+
+  private rightsProbe: { readonly epoch: number; readonly done: Promise<void> } | null = null;
+
+  private async askRights(): Promise<void> {
     const missing = await missingRights(([command, ...args]) => this.askOnce(String(command), ...args));
     const before = this.missingRights;
     this.missingRights = missing;
@@ -275,6 +287,12 @@ export class ServerNode {
     if (isOlderName === null) return Promise.resolve();
     this.greeting ??= this.fences.predecessors(isOlderName);
     return Promise.race([this.greeting, sleep(PREDECESSORS_MS, undefined, { ref: false })]);
+  }
+
+  /** Only how many keys were evicted. */
+  async refreshEvicted(): Promise<void> {
+    const info = String(await this.call('INFO', 'stats'));
+    this.evictedKeys = Number(infoField(info, 'evicted_keys')) || 0;
   }
 
   /** Only the state of the replication. */

@@ -4,6 +4,7 @@
  */
 import { LaneLost } from '../lanes/call.js';
 import { IGNORED, MULTI_AND_EXEC, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
+import { isRefusal } from '../lanes/rights-probe.js';
 import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
@@ -48,10 +49,9 @@ export class DumpCopy {
     this.engine.taken(task);
     if (isError(buf, payloadStart) || isError(buf, ttlStart)) {
       ledger.replied(task);
-      this.engine.over(
-        task,
-        `DUMP or ${this.engine.expireTimeName}: ${buf.toString('latin1', payloadStart + 1, payloadEnd - 2)}`,
-      );
+      const error = buf.toString('latin1', payloadStart + 1, payloadEnd - 2);
+      if (isError(buf, payloadStart) && isRefusal(error)) this.engine.logical = true; // the next attempt is by type
+      this.engine.over(task, `DUMP or ${this.engine.expireTimeName}: ${error}`);
       return;
     }
     const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.sourceSlot);

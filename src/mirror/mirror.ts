@@ -19,9 +19,11 @@ import { findKeys, KeyList } from '../commands/keys.js';
 import type { MirrorClass } from '../commands/mirroring.js';
 import type { Command } from '../commands/table.js';
 import { ANY_NODE } from '../lanes/command-lane.js';
+import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
+import type { OwnWrites } from '../ledger/own-writes.js';
 import type { SlotLedger } from '../ledger/slots.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
@@ -34,7 +36,7 @@ import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './d
 import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
 import { type Effect, ElementEffect } from './effect.js';
-import { type MirrorOp, MirrorOpPool } from './operation.js';
+import { isFlush, type MirrorOp, MirrorOpPool } from './operation.js';
 import { GivenScripts, type ScriptBook } from './scripts.js';
 import { WriteLane } from './write-lane.js';
 
@@ -53,6 +55,7 @@ export interface MirrorContext {
   readonly ledger: SlotLedger;
   readonly known: KnownKeys;
   readonly dirty: DirtyKeys;
+  readonly ownWrites: OwnWrites;
   readonly usedDbs: ReadonlySet<number>;
   readonly backlogLimitBytes: number;
   readonly copy: CopyOptions;
@@ -189,6 +192,7 @@ export class Mirror implements DerivationOutput {
       return;
     }
     if (!findKeys(e.command, args.frame, args.argc, args.starts, args.ends, this.failedKeys)) return;
+    if (this.context.ownWrites.isOn) this.noteOwn(args, this.failedKeys);
     for (let i = 0; i < this.failedKeys.count; i++) {
       if (this.failedKeys.written[i] === 0) continue;
       this.markKeyDirty(e.db, args.arg(this.failedKeys.index[i]!));
@@ -257,8 +261,11 @@ export class Mirror implements DerivationOutput {
     d.outcome = 'nothing';
     this.base.deadlineMs = 0;
 
-    if (command.kind === 'keyless-write') this.deriveKeyless(e);
-    else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
+    if (command.kind === 'keyless-write') {
+      if (isFlush(command)) this.context.ownWrites.flushedAtMs = turn.nowMs;
+      this.deriveKeyless(e);
+    } else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
+      if (this.context.ownWrites.isOn) this.noteOwn(d.args, d.keys);
       this.findPlace(e.db);
       const isTaken = this.context.mirror.prefixes !== null && this.isTaken(e.db);
       if (isTaken || !this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
@@ -272,6 +279,15 @@ export class Mirror implements DerivationOutput {
     }
     this.count(command, d.outcome);
     this.current = null;
+  }
+
+  /** So that the authority's report of the change is not taken for a stranger's (ledger/own-writes.ts). */
+  private noteOwn({ frame, starts, ends }: ArgReader, keys: KeyList): void {
+    for (let i = 0; i < keys.count; i++) {
+      if (keys.written[i] === 0) continue;
+      const at = keys.index[i]!;
+      this.context.ownWrites.note(frame, starts[at]!, ends[at]!, turn.nowMs);
+    }
   }
 
   /** The slot of the authority by which its clock is known. */

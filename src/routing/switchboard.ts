@@ -11,6 +11,7 @@ import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { IntentReasons, WriteIntent } from '../ledger/intent.js';
 import type { KnownKeys } from '../ledger/known.js';
+import { OwnWrites } from '../ledger/own-writes.js';
 import { SLOTS, type SlotLedger } from '../ledger/slots.js';
 import type { Mirror } from '../mirror/mirror.js';
 import type { ScriptBook } from '../mirror/scripts.js';
@@ -66,6 +67,8 @@ export class Switchboard implements IntentReasons {
   readonly gated = new Set<Gated>();
   /** Commands that will break at the cutover. */
   readonly crossings = new Crossings();
+  /** What Ferry wrote a moment ago, while changes behind it are looked for. */
+  readonly ownWrites = new OwnWrites();
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
   /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */

@@ -129,11 +129,13 @@ export function freshStatus(): Status {
       recoveredSlots: 0,
       repairedKeys: 0,
     },
+    bypass: { mode: 'auto', state: 'off', sign: '', refusal: '', found: 0, lastFoundAt: null },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
       state: 'idle',
       compared: 0,
       differences: { missing: 0, extra: 0, type: 0, value: 0, ttl: 0 },
+      evicted: 0,
       clean: null,
       finishedAt: null,
     },

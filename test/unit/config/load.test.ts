@@ -62,6 +62,8 @@ describe('loadConfig', () => {
       scripts: 'replay',
       'db-prefix': '1=db1:,12=db12:',
       announce: 'ferry.example:7002',
+      'detect-bypass': 'on',
+      eviction: 'allow',
       'dns-servers': '10.0.0.2,[fd00::2]:5353',
       'log-level': 'debug',
     };

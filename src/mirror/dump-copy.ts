@@ -50,7 +50,6 @@ export class DumpCopy {
     if (isError(buf, payloadStart) || isError(buf, ttlStart)) {
       ledger.replied(task);
       const error = buf.toString('latin1', payloadStart + 1, payloadEnd - 2);
-      if (isError(buf, payloadStart) && isRefusal(error)) this.engine.logical = true; // the next attempt is by type
       this.engine.over(task, `DUMP or ${this.engine.expireTimeName}: ${error}`);
       return;
     }
@@ -83,6 +82,7 @@ export class DumpCopy {
     }
     const fault = replies.find((reply) => reply instanceof ReplyFault);
     if (fault !== undefined) failure = (fault as ReplyFault).message;
+    if (fault === replies[0] && isRefusal(failure)) this.engine.logical = true; // the next attempt is by type
     this.engine.taken(task);
     if (failure === '') {
       const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.sourceSlot);

@@ -197,6 +197,8 @@ export class Mirror implements DerivationOutput {
       if (this.failedKeys.written[i] === 0) continue;
       this.markKeyDirty(e.db, args.arg(this.failedKeys.index[i]!));
     }
+    const db = otherDatabase(e.command, args);
+    if (db >= 0) this.markKeyDirty(db, args.arg(e.command.name === 'move' ? 1 : 2));
   }
 
   /**
@@ -419,16 +421,11 @@ export class Mirror implements DerivationOutput {
 
   /** COPY … DB n: the destination is in another database. True when it was, and its copy was asked for. */
   private copyOtherDb(command: Command): boolean {
-    if (command.name !== 'copy') return false;
-    const d = this.d;
-    for (let i = 3; i + 1 < d.argc; i++) {
-      if (d.option(i) !== 'DB') continue;
-      const db = d.args.int(i + 1);
-      this.copyKeyIn(db, d.arg(2));
-      d.outcome = 'copy';
-      return true;
-    }
-    return false;
+    const db = command.name === 'copy' ? otherDatabase(command, this.d.args) : -1;
+    if (db < 0) return false;
+    this.copyKeyIn(db, this.d.arg(2));
+    this.d.outcome = 'copy';
+    return true;
   }
 
   private joinsCopy(db: number): boolean {
@@ -568,6 +565,14 @@ export class Mirror implements DerivationOutput {
     this.context.counters.ops[mirrorClass]++;
     this.context.onMirrored?.(command.name, mirrorClass);
   }
+}
+
+/** The database that MOVE or COPY … DB writes to beside the client's own; -1: none. */
+function otherDatabase({ name }: Command, args: ArgReader): number {
+  if (name === 'move') return args.int(2);
+  if (name !== 'copy') return -1;
+  for (let i = 3; i + 1 < args.argc; i++) if (args.text(i).toUpperCase() === 'DB') return args.int(i + 1);
+  return -1;
 }
 
 /** What may be done slot by slot and is the same then. */

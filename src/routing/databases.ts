@@ -5,10 +5,19 @@
  * not be seen in one that is already in use; then it is deleted. Throws a sentence that says what is wrong.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Upstream } from '../lanes/upstream.js';
 import { PROBE_PREFIX } from '../mirror/own-keys.js';
 
 const PROBE_TTL_MS = 10_000;
+/** How long a client waits for what the side that follows does not answer. */
+const PATIENCE_MS = 200;
+const UNWELL =
+  /OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|max number of clients|not reachable/;
+
+interface ProvingLane {
+  selectProven(db: number): Promise<void>;
+}
 
 export class Databases {
   /** Proven ones, in order of their first use; logical numbers (the source's). */
@@ -45,14 +54,20 @@ export class Databases {
     return proof;
   }
 
-  /** As `prove`, for a client: that the follower is away must not keep it from working. */
+  /** As `prove`, for a client: that the follower is away, or does not answer, must not keep it from working. */
   async admit(db: number, follower: Upstream): Promise<void> {
     try {
-      await this.prove(db);
+      if (await inTime(this.prove(db))) return;
     } catch (error) {
-      if (follower.state === 'up' || this.refusalOf(db) !== null) throw error;
-      this.awaited.add(db);
+      const isTransient = follower.state !== 'up' || isUnwell((error as Error).message, follower);
+      if (!isTransient || this.refusalOf(db) !== null) throw error;
     }
+    if (!this.used.has(db)) this.awaited.add(db);
+  }
+
+  /** Until the mirror's connection has selected it, for a moment at most: what it cannot take becomes dirty. */
+  async isUsable(db: number, mirror: ProvingLane | undefined): Promise<void> {
+    if (mirror !== undefined && this.used.has(db)) await inTime(mirror.selectProven(db));
   }
 
   private async proveOn(db: number): Promise<void> {
@@ -64,6 +79,22 @@ export class Databases {
     this.used.add(db);
     this.awaited.delete(db);
   }
+}
+
+/** False when it takes longer than a client should wait for a side that is not the authority. */
+async function inTime(promise: Promise<unknown>): Promise<boolean> {
+  const over = new AbortController();
+  const late = sleep(PATIENCE_MS, false, { signal: over.signal }).catch(() => false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** The follower says that it cannot now, which says nothing about the database. */
+function isUnwell(message: string, follower: Upstream): boolean {
+  return message.includes(`on the ${follower.side}: `) && UNWELL.test(message);
 }
 
 async function proveDistinct(side: Upstream, db: number, other: number): Promise<void> {

@@ -124,7 +124,7 @@ function select(session: Session, text: string): boolean {
     if (error !== null) return errorReply(error);
     if (board.rules.mirrored) {
       await board.databases.admit(db, board.follower);
-      if (board.databases.used.has(db)) await board.mirror?.lane.selectProven(db);
+      await board.databases.isUsable(db, board.mirror?.lane);
     }
     session.db = db;
     session.lanes.forget();

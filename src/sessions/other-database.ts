@@ -29,7 +29,7 @@ export function checkOtherDatabase(
   session.busy = true;
   board.databases
     .admit(db, board.follower)
-    .then(() => board.mirror?.lane.selectProven(db))
+    .then(() => board.databases.isUsable(db, board.mirror?.lane))
     .catch((error: Error) => session.unprovable.set(db, error.message))
     .finally(() => session.ready());
   return 'wait';

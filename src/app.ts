@@ -338,6 +338,7 @@ function openSide(
       connectionName: `${name}${side[0]}`,
       rename: config.rename[side],
       topology: config.topology,
+      timeouts: config.timeouts,
       resolver,
     });
   } catch (error) {

@@ -166,6 +166,7 @@ function clusterSide(): Upstream {
     connectionName: 'bench',
     rename: {},
     topology: config.topology,
+    timeouts: config.timeouts,
     prefixes: null,
   });
   for (let slot = 0; slot <= HOME; slot++) side.map.assign(slot, slot % NODES);

@@ -72,6 +72,7 @@ export interface Config {
   /** what cluster-aware clients are told as Ferry's address; null: the address that they connected to */
   readonly announce: Address | null;
   readonly topology: Topology;
+  readonly timeouts: Timeouts;
   readonly limits: Limits;
   readonly backfill: {
     /** 0: as fast as both sides allow */
@@ -107,6 +108,14 @@ export interface Topology {
   readonly dnsServers: readonly string[];
   /** how often the names of servers are resolved again */
   readonly dnsRefreshMs: number;
+}
+
+/** How long servers may be silent. */
+export interface Timeouts {
+  /** a read of the target that it has not answered by then is asked of the source; 0: never */
+  readonly targetReadMs: number;
+  /** a connection on which the server owes a reply for so long is given up if the server answers on another one; 0: never */
+  readonly silentConnectionMs: number;
 }
 
 export interface Limits {
@@ -162,6 +171,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   replicaReads: false,
   announce: null,
   topology: { refreshMs: 1000, redirectWaitMs: 30_000, dnsServers: [], dnsRefreshMs: 2000 },
+  timeouts: { targetReadMs: 1000, silentConnectionMs: 15_000 },
   limits: {
     clientOutputBytes: 256 * MIB,
     mirrorBacklogBytes: 256 * MIB,
@@ -186,7 +196,16 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
 export type ConfigOverrides = Partial<
   Omit<
     Config,
-    'source' | 'target' | 'admin' | 'rename' | 'topology' | 'limits' | 'backfill' | 'cutover' | 'detectBypass'
+    | 'source'
+    | 'target'
+    | 'admin'
+    | 'rename'
+    | 'topology'
+    | 'timeouts'
+    | 'limits'
+    | 'backfill'
+    | 'cutover'
+    | 'detectBypass'
   >
 > & {
   readonly source?: string | Endpoint;
@@ -194,6 +213,7 @@ export type ConfigOverrides = Partial<
   readonly admin?: Partial<Config['admin']>;
   readonly rename?: Partial<Config['rename']>;
   readonly topology?: Partial<Topology>;
+  readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
   readonly backfill?: Partial<Config['backfill']>;
   readonly cutover?: Partial<Config['cutover']>;
@@ -210,6 +230,7 @@ export function defaultConfig(overrides: ConfigOverrides = {}): Config {
     admin: { ...DEFAULTS.admin, ...overrides.admin },
     rename: { ...DEFAULTS.rename, ...overrides.rename },
     topology: { ...DEFAULTS.topology, ...overrides.topology },
+    timeouts: { ...DEFAULTS.timeouts, ...overrides.timeouts },
     limits: { ...DEFAULTS.limits, ...overrides.limits },
     backfill: { ...DEFAULTS.backfill, ...overrides.backfill },
     cutover: { ...DEFAULTS.cutover, ...overrides.cutover },

@@ -177,7 +177,7 @@ const NAMES_EXPECTED = 'renamed commands such as FLUSHALL=my-flushall,KEYS=';
 const YES_NO = { value: boolean, expects: 'true or false', boolean: true } as const;
 const BILLION = 1_000_000_000;
 const HOUR_MS = 3_600_000;
-const { topology, limits, backfill, cutover } = DEFAULTS;
+const { topology, timeouts, limits, backfill, cutover } = DEFAULTS;
 
 export const OPTIONS = {
   source: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data is in now' },
@@ -348,6 +348,17 @@ export const OPTIONS = {
     default: `${topology.dnsRefreshMs}`,
     describe: 'milliseconds after which the names of the servers are resolved again',
   },
+  'target-read-timeout-ms': {
+    ...count(0, HOUR_MS),
+    default: `${timeouts.targetReadMs}`,
+    describe: 'milliseconds after which a read that the target has not answered is asked of the source; 0: never',
+  },
+  'silent-connection-ms': {
+    ...count(0, HOUR_MS),
+    default: `${timeouts.silentConnectionMs}`,
+    describe:
+      'milliseconds after which a connection that owes a reply is given up, if its server answers on another one; 0: never',
+  },
   'client-output-bytes': {
     ...size(1 << 20),
     default: '256MiB',
@@ -479,6 +490,10 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       redirectWaitMs: given['redirect-wait'] ?? topology.redirectWaitMs,
       dnsServers: given['dns-servers'] ?? topology.dnsServers,
       dnsRefreshMs: given['dns-refresh'] ?? topology.dnsRefreshMs,
+    },
+    timeouts: {
+      targetReadMs: given['target-read-timeout-ms'] ?? timeouts.targetReadMs,
+      silentConnectionMs: given['silent-connection-ms'] ?? timeouts.silentConnectionMs,
     },
     limits: {
       clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,

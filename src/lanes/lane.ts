@@ -110,6 +110,8 @@ export class Lane implements CommandLane, Held {
   /** When it was closed for good, by performance.now(). */
   closedAtMs = 0;
   flushQueued = false;
+  /** How often bytes came. */
+  reads = 0;
   /** For whoever has it alone: the connection took everything that it was given. */
   onRoom: (() => void) | null = null;
 
@@ -129,6 +131,7 @@ export class Lane implements CommandLane, Held {
   private closing = false;
   /** What was sent since the last flush leaves when this is on disk. */
   private heldBy: IntentCommit | null = null;
+  private paused = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
@@ -172,16 +175,23 @@ export class Lane implements CommandLane, Held {
 
   /** For whoever has it alone: the server waits until `resumeReading`. */
   pauseReading(): void {
+    this.paused = true;
     this.socket?.pause();
   }
 
   resumeReading(): void {
+    this.paused = false;
     this.socket?.resume();
   }
 
   /** Was something sent on the present connection, and not answered? Also while `onCut` hears of its end. */
   get hasUnanswered(): boolean {
     return this.head < this.sentTail;
+  }
+
+  /** Is a reply outstanding that Ferry would read? */
+  get isAwaited(): boolean {
+    return this.state === 'up' && !this.paused && this.hasUnanswered;
   }
 
   /** Bytes that the connection has not taken yet. */
@@ -233,6 +243,7 @@ export class Lane implements CommandLane, Held {
 
   private open(): void {
     this.state = 'connecting';
+    this.paused = false;
     this.scanner.reset();
     this.partialUsed = 0;
     const { host, port, path } = this.options.address;
@@ -311,6 +322,7 @@ export class Lane implements CommandLane, Held {
 
   private received(buf: Buffer, bytes: number): void {
     turn.nowMs = performance.now();
+    this.reads++;
     const socket = this.socket;
     let at = 0;
     try {

@@ -347,6 +347,12 @@ export class ServerNode {
     this.requiresLogin = refusal !== null && /^NOAUTH/.test(refusal);
   }
 
+  /** Does it answer on a new connection, now? One that loads its data or is in a script does not. */
+  async isWell(): Promise<boolean> {
+    const refusal = await this.tryLogin(encodeCommand(['PING']));
+    return refusal === null || !/^(FERRY|LOADING|BUSY|MASTERDOWN)/.test(refusal);
+  }
+
   private tryLogin(command: Buffer): Promise<string | null> {
     return new Promise((resolve) => {
       let answer: string | null = 'FERRY the server is not reachable';

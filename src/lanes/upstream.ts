@@ -12,7 +12,7 @@
 
 import type { LookupFunction } from 'node:net';
 import { addressText } from '../config/addresses.js';
-import type { Topology } from '../config/config.js';
+import type { Timeouts, Topology } from '../config/config.js';
 import type { Endpoint } from '../config/url.js';
 import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
@@ -37,6 +37,7 @@ import { Pins } from './pins.js';
 import { RIGHTS, type Right } from './rights-probe.js';
 import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
 import { LOGIN_ATTEMPTS, ServerNode, steadyMs } from './server-node.js';
+import { SilenceWatch } from './silence.js';
 import { tlsOptionsOf } from './tls.js';
 
 /** degraded: some of several servers are away. */
@@ -105,6 +106,7 @@ export interface UpstreamOptions {
   readonly connectionName: string;
   readonly rename: Readonly<Record<string, string>>;
   readonly topology: Topology;
+  readonly timeouts: Timeouts;
   /** For tests: who resolves names. */
   readonly resolver?: NameResolver;
 }
@@ -152,6 +154,7 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly ownLanes = new Set<Lane>();
   private readonly resolver: NameResolver;
   private readonly lookup: LookupFunction;
+  private readonly silence: SilenceWatch;
   private readonly discovery: Discovery | null;
   private readonly hasRenames: boolean;
   private readonly replicationTimer: NodeJS.Timeout | null;
@@ -170,6 +173,8 @@ export class Upstream implements Routes, DiscoveredSide {
     this.redirectWaitMs = topology.redirectWaitMs;
     this.resolver = options.resolver ?? resolverOf(topology.dnsServers);
     this.lookup = lookupBy(this.resolver);
+    const { silentConnectionMs, targetReadMs } = options.timeouts;
+    this.silence = new SilenceWatch(silentConnectionMs, targetReadMs, (lane) => this.nodeOfLane(lane).isWell());
     this.discovery = this.discoveryOf(topology);
     this.isRouted = this.discovery !== null;
     this.replicationTimer = this.isRouted ? setInterval(() => this.lookAtReplication(), REPLICATION_EVERY_MS) : null;
@@ -200,6 +205,11 @@ export class Upstream implements Routes, DiscoveredSide {
     const node = this.nodes[index === NOBODY ? 0 : index];
     if (node === undefined) throw new Error(`the ${this.side} was never reached`);
     return node;
+  }
+
+  /** Reads go to this side although it is not the authority, which can answer them as well. */
+  readsAreOptional(areOptional: boolean): void {
+    this.silence.readTimeoutMs = areOptional ? this.options.timeouts.targetReadMs : 0;
   }
 
   /** Every server that serves something. */
@@ -738,6 +748,7 @@ export class Upstream implements Routes, DiscoveredSide {
         },
       });
       this.ownLanes.add(lane);
+      this.silence.watch(lane, false);
       return lane;
     };
     if (!this.isRouted) return openOn(this.home, null);
@@ -774,6 +785,7 @@ export class Upstream implements Routes, DiscoveredSide {
   close(): void {
     this.closed = true;
     this.discovery?.close();
+    this.silence.close();
     if (this.replicationTimer !== null) clearInterval(this.replicationTimer);
     this.pins.close();
     for (const lane of this.lanes.values()) lane.close();
@@ -824,6 +836,8 @@ export class Upstream implements Routes, DiscoveredSide {
     };
     const lane = node.open(options, login.readsReplica);
     if (login.credentials === null) this.ownLanes.add(lane);
+    // one on which the server speaks by itself may be silent
+    if (login.onStream === undefined) this.silence.watch(lane, purpose === 'client');
     return lane;
   }
 }

@@ -98,6 +98,7 @@ export class Switchboard implements IntentReasons {
     this.phase = phase;
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;
+    this.tellReads();
   }
 
   get authority(): Upstream {
@@ -123,6 +124,12 @@ export class Switchboard implements IntentReasons {
     this.phase = phase;
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;
+    this.tellReads();
+  }
+
+  private tellReads(): void {
+    for (const side of [this.source, this.target])
+      side.readsAreOptional(this.rules.readsTarget && side === this.follower);
   }
 
   // ── why a slot keeps its bit (ledger/intent.ts)

@@ -25,6 +25,8 @@ export interface Identity {
 export interface Exchange {
   readonly args: readonly string[];
   readonly sentAt: number;
+  /** performance.now(), for who asks how long a client waited */
+  readonly sentMs: number;
   /** Infinity while unanswered */
   answeredAt: number;
   reply: Reply | undefined;
@@ -40,9 +42,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const FOR_NOBODY = new Set(['FERRY', 'UNCERTAIN', 'MOVED', 'ASK', 'CLUSTERDOWN', 'READONLY']);
 
 /** Also inside an EXEC's reply. */
-function isForNobody(reply: Reply): boolean {
-  if (reply instanceof ErrorReply) return FOR_NOBODY.has(reply.word);
-  return Array.isArray(reply) && reply.some(isForNobody);
+function isForNobody(reply: Reply, isExcused: (error: ErrorReply) => boolean): boolean {
+  if (reply instanceof ErrorReply) return FOR_NOBODY.has(reply.word) && !isExcused(reply);
+  return Array.isArray(reply) && reply.some((element) => isForNobody(element, isExcused));
 }
 
 export class RawClient {
@@ -64,7 +66,14 @@ export class RawClient {
     private readonly random: Random,
     /** the protocol version it speaks */
     readonly resp: 2 | 3 = 2,
+    /** Error replies that are the server's right now, whatever they say. */
+    private readonly excuses: (exchange: Exchange, error: ErrorReply) => boolean = () => false,
   ) {}
+
+  /** What was asked and has no reply yet, oldest first. */
+  get waiting(): readonly Exchange[] {
+    return this.unanswered;
+  }
 
   get connected(): boolean {
     return this.socket !== null;
@@ -85,7 +94,8 @@ export class RawClient {
   /** Sends all commands at once. The exchanges fill themselves as replies come; `settled` tells when. */
   send(commands: readonly (readonly string[])[]): Exchange[] {
     const sentAt = this.clock.tick();
-    const burst = commands.map((args) => ({ args, sentAt, answeredAt: Infinity, reply: undefined }));
+    const sentMs = performance.now();
+    const burst = commands.map((args) => ({ args, sentAt, sentMs, answeredAt: Infinity, reply: undefined }));
     if (this.socket === null) return burst;
     this.unanswered.push(...burst);
     this.write(burst.map((exchange) => encode(exchange.args)).join(''));
@@ -183,7 +193,7 @@ export class RawClient {
       }
       exchange.reply = reply;
       exchange.answeredAt = this.clock.tick();
-      if (isForNobody(reply)) {
+      if (isForNobody(reply, (error) => this.excuses(exchange, error))) {
         this.complaints.push(`${exchange.args.slice(0, 8).join(' ')} was answered ${show(reply)}`);
       }
     }

@@ -9,6 +9,7 @@
  * read flag, wait, and read data: data must never be older. This sees the order of one session's writes in two slots.
  */
 
+import { CommandTable } from '../../src/commands/table.js';
 import type { Operation } from './checker.js';
 import { ClientComplaint, Clock, type Exchange, type Identity, RawClient } from './client.js';
 import { isLogPush, judgeLog, logKeys, pushToLog, writeOnBoard } from './logs.js';
@@ -61,6 +62,10 @@ export interface WorkloadOptions {
     /** Between two moments of `clock`: may the Cluster have been the authority? */
     ruled(from: number, to: number): boolean;
   };
+  /** at least so long between the bursts of a client; missing: as it comes */
+  readonly paceMs?: number;
+  /** Errors by which a server that is not well refuses a command; nothing happened then. Missing: none. */
+  excuses?(exchange: Exchange, error: ErrorReply): boolean;
 }
 
 type Item =
@@ -96,6 +101,7 @@ export interface Drawn {
   readonly crossSlots: number;
 }
 
+const COMMANDS = CommandTable.offline();
 /** Greater than any session's number. */
 const ORDERS_OF_KEYS = 1_000_000;
 
@@ -132,8 +138,8 @@ export class Workload {
   private readonly first = new Map<ObjectName, Args[]>();
   private sessions = 0;
   private pairs = 0;
-  /** by number: when it was sent */
-  private readonly pairSentAt = new Map<number, number>();
+  /** by number: the write of its first half */
+  private readonly pairsSent = new Map<number, Exchange>();
   /** by session and key; see `orderOf` */
   private readonly orders = new Map<string, number>();
   /** what a Cluster refused because of its slots */
@@ -150,7 +156,9 @@ export class Workload {
     for (let i = 0; i < options.clients; i++) {
       const narrow = i % 2 === 1;
       const identity = narrow ? options.narrow : options.wide;
-      const client = new RawClient(identity, this.clock, this.random.fork(), i % 3 === 2 ? 3 : 2);
+      const client = new RawClient(identity, this.clock, this.random.fork(), i % 3 === 2 ? 3 : 2, (exchange, error) =>
+        this.excuses(exchange, error),
+      );
       const db = options.databases === 2 && i % 4 >= 2 ? 1 : 0;
       this.members.push({ client, narrow, db, script: this.script(i, narrow, db), session: -1, reconnected: false });
     }
@@ -192,6 +200,21 @@ export class Workload {
     return drawn;
   }
 
+  /** Writes that were answered, and not by an error. */
+  get acknowledgedWrites(): number {
+    const isWrite = ([name]: Args): boolean => COMMANDS.byName(name!.toLowerCase())?.kind === 'write';
+    return this.sent.filter(({ item, exchanges }) => {
+      const { reply, args } = exchanges.at(-1)!;
+      if (reply === undefined || reply instanceof ErrorReply) return false;
+      return item.kind === 'multi' ? item.calls.some(isWrite) : isWrite(args);
+    }).length;
+  }
+
+  /** What clients asked and have no reply to, now. */
+  get waiting(): readonly Exchange[] {
+    return this.members.flatMap(({ client }) => client.waiting);
+  }
+
   /** how often a connection was ended by the other side */
   get closes(): number {
     return this.members.reduce((sum, member) => sum + member.client.closes, 0);
@@ -207,6 +230,7 @@ export class Workload {
     const aborted = this.sent.filter(({ item, exchanges }) => {
       if (item.kind !== 'multi' || item.spoiled || item.end === 'DISCARD') return false;
       if (exchanges.some(({ reply }) => isCrossSlot(reply))) return false; // see `refused`
+      if (exchanges.some((exchange) => this.isExcused(exchange))) return false;
       const { reply } = exchanges.at(-1)!;
       return reply instanceof ErrorReply && reply.word === 'EXECABORT';
     });
@@ -269,7 +293,8 @@ export class Workload {
     if (this.options.flushes) return [];
     const pushes = this.sent
       .filter((one) => one.db === db && one.item.kind === 'unchecked' && isLogPush(one.item.args))
-      .map((one) => one.exchanges[0]!);
+      .map((one) => one.exchanges[0]!)
+      .filter((push) => !this.isExcused(push));
     return logKeys().flatMap((key) => {
       const mine = pushes.filter((push) => push.args[1] === key);
       return judgeLog(`db ${db} ${key}`, found.get(key) ?? [], mine);
@@ -295,7 +320,8 @@ export class Workload {
           client.drop();
         } else await client.settled(burst.outstanding);
       }
-      if (burst.pauseMs > 0) await pause(burst.pauseMs);
+      const pauseMs = Math.max(burst.pauseMs, this.options.paceMs ?? 0);
+      if (pauseMs > 0) await pause(pauseMs);
       this.burstsDone++;
     }
     await client.settled();
@@ -308,19 +334,25 @@ export class Workload {
     items.forEach((item, i) => {
       const mine = exchanges.slice(at, (at += frames[i]!.length));
       this.sent.push({ session: member.session, db: member.db, item, exchanges: mine });
-      if (ofPair(item) && item.kind === 'unchecked') this.pairSentAt.set(Number(item.args[2]), mine[0]!.sentAt);
+      if (ofPair(item) && mine[0]!.args[1] === 'data{a}') this.pairsSent.set(Number(mine[0]!.args[2]), mine[0]!);
     });
   }
 
   private async readPair(client: RawClient): Promise<void> {
     const [flag] = client.send([['GET', 'flag{b}']]);
     await client.settled();
-    if (flag!.reply === undefined) return;
+    if (flag!.reply === undefined || flag!.reply instanceof ErrorReply) return;
     const [data] = client.send([['GET', 'data{a}']]);
     await client.settled();
-    if (data!.reply === undefined || Number(data!.reply ?? 0) >= Number(flag!.reply ?? 0)) return;
+    if (
+      data!.reply === undefined ||
+      data!.reply instanceof ErrorReply ||
+      Number(data!.reply ?? 0) >= Number(flag!.reply ?? 0)
+    )
+      return;
+    const first = this.pairsSent.get(Number(flag!.reply))!;
     // two nodes of a Cluster keep no order between them
-    if (this.options.cluster?.ruled(this.pairSentAt.get(Number(flag!.reply))!, data!.answeredAt)) return;
+    if (this.isExcused(first) || this.options.cluster?.ruled(first.sentAt, data!.answeredAt)) return;
     this.found.push(
       `read flag{b} = ${show(flag!.reply)} and then data{a} = ${show(data!.reply)}, which was set before it`,
     );
@@ -424,6 +456,7 @@ export class Workload {
     };
     const refused = this.isRefused(one);
     if (item.kind === 'unchecked' || (refused && item.kind === 'checked')) return;
+    if (item.kind === 'checked' && this.isExcused(last)) return;
     if (item.kind === 'checked') {
       const call: Call = { kind: item.denied ? 'denied' : 'command', args: item.args };
       for (const object of this.objectsOf(one.db, item.args)) add(object, call, last.reply);
@@ -433,7 +466,7 @@ export class Workload {
       // one whose WATCH was broken is answered nil before anybody asks the server about its commands
       if (item.watched !== '' && last.reply === null) return;
       if (refused && isExactCrossSlot(last.reply)) return;
-      this.expectNothingDone(item.end, last.reply);
+      if (!this.isExcused(last)) this.expectNothingDone(item.end, last.reply);
       return;
     }
     const watched = item.watched === '' ? null : tagOf(['WATCH', item.watched]);
@@ -443,25 +476,41 @@ export class Workload {
       const history = histories.get(`${one.db}:${watched}`)!;
       const [invokedAt, repliedAt] = [read!.sentAt, read!.answeredAt];
       const order = this.orderOf(session, call, invokedAt, repliedAt);
-      history.push({ session: order, invokedAt, repliedAt, call, reply: read!.reply });
+      if (!this.isExcused(read!)) history.push({ session: order, invokedAt, repliedAt, call, reply: read!.reply });
       // a watched key was changed, or its WATCH did not survive a cutover: nothing happened
       if (last.reply === null) return;
     }
     for (const tag of TAGS) {
       const mine = item.calls
         .map((_, i) => i)
-        .filter((i) => isModelled(item.calls[i]!) && tagOf(item.calls[i]!) === tag);
+        .filter((i) => isModelled(item.calls[i]!) && tagOf(item.calls[i]!) === tag)
+        .filter((i) => !Array.isArray(last.reply) || !this.isRefusedAs(last, last.reply[i] as Reply));
       // it ran, so what was read after the WATCH still held: both are one step
-      const before = tag === watched && Array.isArray(last.reply) ? [exchanges[1]!] : [];
+      const before =
+        tag === watched && Array.isArray(last.reply) && !this.isExcused(exchanges[1]!) ? [exchanges[1]!] : [];
       if (mine.length + before.length === 0) continue;
       const { reply } = last;
       if (reply instanceof ErrorReply && reply.word === 'EXECABORT') continue; // nothing happened; see `complaints`
+      if (this.isExcused(last)) continue;
       const part = Array.isArray(reply)
         ? [...before.map((read) => read.reply as Reply), ...mine.map((i) => reply[i] as Reply)]
         : reply;
       const calls = [...before.map((read) => read.args), ...mine.map((i) => item.calls[i]!)];
       add(`${one.db}:${tag}`, { kind: 'exec', calls }, part);
     }
+  }
+
+  private excuses(exchange: Exchange, error: ErrorReply): boolean {
+    return this.options.excuses?.(exchange, error) === true;
+  }
+
+  /** A server that is not well refused it. */
+  private isExcused(exchange: Exchange): boolean {
+    return exchange.reply !== undefined && this.isRefusedAs(exchange, exchange.reply);
+  }
+
+  private isRefusedAs(exchange: Exchange, reply: Reply): boolean {
+    return reply instanceof ErrorReply && this.excuses(exchange, reply);
   }
 
   /** Did a Cluster refuse it because of its slots? Anybody else who does is wrong. */

@@ -1,0 +1,77 @@
+/**
+ * Chaos: every fault of a server and of the network, on each side, in each phase, with the history checker on.
+ *
+ * A seed names fault, side, phase and moment (ordeal.ts). The short run takes each fault once and a few more; the long one
+ * (npm run test:chaos) FERRY_CHAOS_SEEDS of them. FERRY_CHAOS_FIRST and FERRY_CHAOS_FAULT pick some. Nothing is retried:
+ * a difference that shows once is one.
+ *
+ * Ferry's own death (SIGKILL at named steps) is another matter: crash*.
+ */
+import { afterAll, describe, expect, it } from 'vitest';
+import { PHASE_RULES } from '../../src/phases/phase.js';
+import type { Random } from '../history/random.js';
+import { FAULT_NAMES, type FaultName } from './faults.js';
+import { type Pair, planOf, runOrdeal, show1, startPair, type Verdict, wrongIn } from './ordeal.js';
+import { IS_LONG, type Result, Tally, totals } from './tally.js';
+
+const SEEDS = Number(process.env.FERRY_CHAOS_SEEDS ?? 36);
+const FIRST = Number(process.env.FERRY_CHAOS_FIRST ?? 0);
+const ONLY = (process.env.FERRY_CHAOS_FAULT ?? '').split(',').filter((name) => name !== '') as FaultName[];
+const TRACKS = Number(process.env.FERRY_CHAOS_TRACKS ?? 4);
+const PER_SEED_MS = 30_000;
+
+/** A fault is short but for a few that are as long as a server may really be away. */
+function holdMs(random: Random): number {
+  if (IS_LONG && random.oneIn(200)) return 60_000;
+  if (IS_LONG && random.oneIn(60)) return 10_000;
+  return random.between(1050, 1400);
+}
+
+describe('chaos', () => {
+  const pairs: Pair[] = [];
+  afterAll(async () => {
+    await Promise.all(pairs.flatMap(({ source, target }) => [source.stop(), target.stop()]));
+  }, 60_000);
+
+  it(`${SEEDS} faults lose nothing and leave no difference`, {
+    retry: 0,
+    timeout: 60_000 + (SEEDS * PER_SEED_MS) / TRACKS,
+  }, async () => {
+    const tally = new Tally('faults');
+    let next = FIRST;
+    const track = async (number: number): Promise<void> => {
+      let pair: Pair | null = null;
+      while (next < FIRST + SEEDS) {
+        const seed = next++;
+        if (tally.has(seed)) continue;
+        pair ??= pairs[number] = await startPair(number);
+        const verdict = await runOrdeal(planOf(seed, holdMs, ONLY.length > 0 ? ONLY : FAULT_NAMES), pair);
+        const result = resultOf(verdict);
+        tally.add(result);
+        if (result.wrong.length === 0) continue;
+        // who knows in what state it left them
+        await Promise.all([pair.source.stop(), pair.target.stop()]);
+        pair = pairs[number] = await startPair(number);
+      }
+    };
+    await Promise.all(Array.from({ length: TRACKS }, (_, number) => track(number)));
+    console.log(totals('faults', tally.results));
+    expect(tally.report()).toBe('');
+  });
+});
+
+function resultOf(verdict: Verdict): Result {
+  const wrong = wrongIn(verdict);
+  const isMirrorOnly = PHASE_RULES[verdict.phase].authority !== verdict.side;
+  return {
+    id: verdict.seed,
+    runs: 1,
+    acknowledgedWrites: verdict.acknowledgedWrites,
+    lost: verdict.lost.length,
+    silentDifferences: verdict.silent.length,
+    mirrorOnly: isMirrorOnly ? 1 : 0,
+    unavailable: isMirrorOnly && verdict.unavailable.length > 0 ? 1 : 0,
+    wrong: wrong.length === 0 ? [] : [show1(verdict), ...wrong.map((line) => `  ${line}`)],
+    counts: { commands: verdict.commands, 'closed connections': verdict.closes },
+  };
+}

@@ -17,8 +17,8 @@ import { connect, type LookupFunction, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Held, IntentCommit } from '../ledger/intent.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
-import { ReplyScanner } from '../resp/reply.js';
-import type { Reply } from '../resp/values.js';
+import { ReplyError, ReplyScanner } from '../resp/reply.js';
+import type { Reply, Resp } from '../resp/values.js';
 import type { CommandLane } from './command-lane.js';
 import { Outbox } from './outbox.js';
 import { turn } from './turn.js';
@@ -53,7 +53,11 @@ export interface LaneAddress {
   readonly path?: string;
 }
 
+const DOLLAR = 0x24;
+const STAR = 0x2a;
+const PLUS = 0x2b;
 const MINUS = 0x2d;
+const COLON = 0x3a;
 
 export interface LaneOptions {
   /** For logs and for who looks at it in a debugger. */
@@ -73,6 +77,8 @@ export interface LaneOptions {
   onDown?(lane: Lane, reason: string): void;
   /** Everything that arrives once it is up goes here: a connection on which the server speaks by itself. */
   onStream?(buf: Buffer, start: number, end: number): void;
+  /** Missing: 2. A reply of the other version is as unintelligible as one of none. */
+  readonly resp?: Resp;
   /** A refused login is final: no further attempts (client identities). */
   readonly giveUpOnRefusal?: boolean;
 }
@@ -131,10 +137,12 @@ export class Lane implements CommandLane, Held {
   private closing = false;
   /** What was sent since the last flush leaves when this is on disk. */
   private heldBy: IntentCommit | null = null;
+  private readonly speaksResp3: boolean;
   private paused = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
+    this.speaksResp3 = options.resp === 3;
     this.open();
   }
 
@@ -329,8 +337,9 @@ export class Lane implements CommandLane, Held {
       while (at < bytes) {
         const from = at;
         at = this.scanner.scan(buf, at, bytes);
-        if (this.scanner.type === PUSH && this.options.onStream === undefined) {
-          // RESP3: nobody asked on this connection for what a server tells by itself
+        if (!this.speaksResp3) this.refuseResp3();
+        else if (this.scanner.type === PUSH && this.options.onStream === undefined) {
+          // nobody asked on this connection for what a server tells by itself
           continue;
         }
         if (!this.scanner.complete) {
@@ -348,14 +357,30 @@ export class Lane implements CommandLane, Held {
         if (this.socket !== socket) return;
       }
     } catch (error) {
-      if (this.socket === socket && (error as Error).name === 'ReplyError') {
-        this.lost(`unintelligible reply: ${(error as Error).message}`);
-        return;
-      }
-      throw error;
+      if ((error as Error).name !== 'ReplyError') throw error;
+      const unread = this.reading;
+      this.reading = null;
+      if (this.socket === socket) this.lost(`unintelligible reply: ${(error as Error).message}`, unread);
+      else unread?.onLost(true);
     }
   }
 
+  /** A push would be passed over, and an attribute taken for a part of the next reply: everybody would get another's. */
+  private refuseResp3(): void {
+    switch (this.scanner.type) {
+      case PLUS:
+      case MINUS:
+      case COLON:
+      case DOLLAR:
+      case STAR:
+        return;
+      default:
+        throw new ReplyError(`a RESP3 type (byte ${this.scanner.type}) on a RESP2 connection`);
+    }
+  }
+
+  /** Whose reply is being read: if it is none that the command can have, it is as if no reply had come. */
+  private reading: LaneEntry | null = null;
   /** True while the reply at the head is being handed on in pieces. */
   private streaming = false;
 
@@ -375,10 +400,12 @@ export class Lane implements CommandLane, Held {
     const index = this.head++ & this.mask;
     const entry = this.ring[index]!;
     this.ring[index] = null;
+    this.reading = entry;
     if (this.streaming) {
       this.streaming = false;
       entry.onPiece(buf, start, end, true);
     } else entry.onReply(buf, start, end);
+    this.reading = null;
     if (this.closing && this.head === this.tail) this.close();
   }
 
@@ -410,7 +437,8 @@ export class Lane implements CommandLane, Held {
     this.mask = size - 1;
   }
 
-  private lost(reason: string): void {
+  /** `unread`: its reply came, and could not be read. */
+  private lost(reason: string, unread: LaneEntry | null = null): void {
     if (this.state === 'closed' || this.state === 'down') return;
     const socket = this.socket;
     this.socket = null;
@@ -421,19 +449,19 @@ export class Lane implements CommandLane, Held {
     if (this.timer !== null) clearTimeout(this.timer);
     const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures - 1, 10));
     this.timer = setTimeout(() => this.open(), backoffMs * (0.5 + Math.random() / 2));
-    this.fail(reason);
+    this.fail(reason, unread);
   }
 
-  private fail(reason: string): void {
+  private fail(reason: string, unread: LaneEntry | null = null): void {
     this.streaming = false;
     this.partialUsed = 0;
     this.options.onCut?.(this);
-    this.loseEntries();
+    this.loseEntries(unread);
     this.options.onDown?.(this, reason);
   }
 
   /** Every entry hears of the loss once, in order; entries that they send meanwhile are for the next connection. */
-  private loseEntries(): void {
+  private loseEntries(unread: LaneEntry | null = null): void {
     const ring = this.ring;
     const mask = this.mask;
     const { head, tail, sentTail } = this;
@@ -441,6 +469,7 @@ export class Lane implements CommandLane, Held {
     this.mask = 255;
     this.head = this.tail = this.sentTail = 0;
     this.outbox.clear();
+    unread?.onLost(true);
     for (let i = head; i < tail; i++) ring[i & mask]!.onLost(i < sentTail);
   }
 }

@@ -814,6 +814,7 @@ export class Upstream implements Routes, DiscoveredSide {
     const options: Parameters<ServerNode['open']>[0] = {
       name: `${this.side}:${purpose}:${db}`,
       giveUpOnRefusal: login.giveUpOnRefusal ?? false,
+      resp: login.resp,
       handshake: (which) =>
         handshakeSteps(which, {
           credentials: login.credentials ?? this.own.reread(),

@@ -115,7 +115,10 @@ export class Mirror implements DerivationOutput {
     this.d.idleConsumers = isAtLeast(context.authority.version, 7, 2);
   }
 
-  /** A write's reply arrived. Appends what the mirror must do; `e.settled()` follows once, maybe at once. */
+  /**
+   * A write's reply arrived. Appends what the mirror must do; `e.settled()` follows once, maybe at once.
+   * @throws ReplyError if it is no reply that the command can have: then its own part of `e` is not settled yet.
+   */
   effect(e: Effect, buf: Buffer, start: number, end: number, probed: Reply[] | null = null): void {
     e.waits = 1; // so that it cannot settle before everything of it is appended
     this.derive(e, buf, start, end, probed, false);
@@ -149,8 +152,11 @@ export class Mirror implements DerivationOutput {
             element.slot = e.slot;
             element.moreSlots = e.moreSlots;
           }
-          this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, count === 1 ? probed : null, count > 1);
-          element.partSettled();
+          try {
+            this.derive(element, buf, spans[2 * i]!, spans[2 * i + 1]!, count === 1 ? probed : null, count > 1);
+          } finally {
+            element.partSettled();
+          }
         }
       }
     }
@@ -162,8 +168,11 @@ export class Mirror implements DerivationOutput {
     e.waits++;
     element.waits = 1;
     element.resp = e.resp;
-    this.derive(element, buf, start, end, null, false);
-    element.partSettled();
+    try {
+      this.derive(element, buf, start, end, null, false);
+    } finally {
+      element.partSettled();
+    }
   }
 
   /** The authority's connection was lost after the write was sent: it may have happened, or may yet. */

@@ -18,7 +18,7 @@ const VERBATIM_PREFIX_BYTES = 4;
 const walker = new ReplyScanner();
 let at = 0;
 
-/** @throws ReplyError if the bytes are not one whole reply, or one nested deeper than 2,048 levels. */
+/** @throws ReplyError if the bytes are not one whole reply, have a big number of no digits, or nest deeper than 2,048 levels. */
 export function decodeAnyReply(buf: Buffer, start: number, end: number): Reply {
   walker.reset();
   if (walker.scan(buf, start, end) !== end || !walker.complete) {
@@ -75,7 +75,9 @@ function elements(buf: Buffer, count: number, depth: number): Reply[] {
   return list;
 }
 
+/** Nobody has looked at a big number's digits before. */
 function integer(digits: string): number | bigint {
+  if (!/^[+-]?\d+$/.test(digits)) throw new ReplyError('a big number has something else than digits');
   const rounded = Number(digits);
   return Number.isSafeInteger(rounded) ? rounded : BigInt(digits);
 }

@@ -304,7 +304,12 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     if (this.probed.length < this.probes!.length) return;
     const reply = this.stash;
     this.stash = null;
-    this.writeAnswered(reply, 0, reply.length, this.probed);
+    try {
+      this.writeAnswered(reply, 0, reply.length, this.probed);
+    } catch (error) {
+      this.probes = null; // all of them have come: what is lost now is the operation
+      throw error;
+    }
   }
 
   private writeAnswered(buf: Buffer, start: number, end: number, probed: Reply[] | null): void {

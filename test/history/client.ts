@@ -184,7 +184,7 @@ export class RawClient {
   private receive(socket: Socket, chunk: Buffer): void {
     if (socket !== this.socket) return;
     this.decoder.push(chunk.toString('latin1'));
-    for (let reply = this.decoder.next(); reply !== undefined; reply = this.decoder.next()) {
+    for (let reply = this.decode(); reply !== undefined; reply = this.decode()) {
       const exchange = this.unanswered.shift();
       if (exchange === undefined) {
         this.complaints.push(`a reply to nothing: ${show(reply)}`);
@@ -198,6 +198,16 @@ export class RawClient {
       }
     }
     this.wake?.();
+  }
+
+  private decode(): Reply | undefined {
+    try {
+      return this.decoder.next();
+    } catch (error) {
+      this.complaints.push((error as Error).message);
+      this.drop();
+      return undefined;
+    }
   }
 
   private forget(): void {

@@ -14,6 +14,8 @@ import { show } from '../../history/resp.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 
 export interface Witnesses {
+  /** None of them asks any more: something is wrong. */
+  readonly isOver: boolean;
   /** How many tagged replies they asked for, and which were wrong, until now. */
   end(): Promise<{ asked: number; wrong: string[] }>;
 }
@@ -78,6 +80,7 @@ export class Served {
   witnesses(count: number, mayLose = false): Witnesses {
     let working = true;
     let asked = 0;
+    let active = count;
     const wrong: string[] = [];
     const one = async (number: number): Promise<void> => {
       const client = new RawClient(null, new Clock(), new Random(number));
@@ -110,9 +113,16 @@ export class Served {
       client.drop();
     };
     const all = Promise.all(
-      Array.from({ length: count }, (_, number) => one(number).catch((error) => void wrong.push(String(error)))),
+      Array.from({ length: count }, (_, number) =>
+        one(number)
+          .catch((error) => void wrong.push(String(error)))
+          .finally(() => active--),
+      ),
     );
     return {
+      get isOver() {
+        return active === 0;
+      },
       async end() {
         working = false;
         await all;

@@ -54,7 +54,7 @@ beforeAll(async () => {
   const args = ['--source', stage.source.url, '--target', stage.target.url, '--state-dir', stage.stateDir];
   // few slots count as in use, so that it can be seen that only they are copied again
   const few = ['--intent-idle-ms', '300', '--reverify-seconds', '0'];
-  ferry = await FerryProcess.prepare([...args, ...few], [KILLED_FERRY], { FERRY_CRASH_FILE: join(dir, 'point') });
+  ferry = await FerryProcess.prepare([...args, ...few], [], [KILLED_FERRY], { FERRY_CRASH_FILE: join(dir, 'point') });
   await ferry.start();
   await ferry.phase({ to: 'dual-write' });
   await ferry.backfill();
@@ -179,7 +179,7 @@ test('case 13, no bitmap: the write that the last process had not mirrored stays
   await ferry.kill();
   const args = ['--source', stage.source.url, '--target', stage.target.url, '--state-dir', stage.stateDir];
   const env = { FERRY_CRASH_FILE: join(dir, 'point'), FERRY_CRASH_INTENT: 'off' };
-  ferry = await FerryProcess.prepare(args, [KILLED_FERRY], env);
+  ferry = await FerryProcess.prepare(args, [], [KILLED_FERRY], env);
   await ferry.start();
   await goTo('dual-write');
   const load = newLoad();

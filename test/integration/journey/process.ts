@@ -25,24 +25,26 @@ export class FerryProcess {
     private readonly args: readonly string[],
     readonly port: number,
     private readonly adminPort: number,
-    private readonly script: readonly string[],
+    private readonly command: readonly string[],
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
   /** The same ports at every start, so that clients find it again. `script`: in the place of `ferry serve`. */
   static async prepare(
     args: readonly string[],
+    nodeFlags: readonly string[] = [],
     script: readonly string[] = [FERRY, 'serve'],
     env: NodeJS.ProcessEnv = {},
   ): Promise<FerryProcess> {
-    return new FerryProcess(args, await freePort(), await freePort(), script, env);
+    const command = [...nodeFlags, ...script];
+    return new FerryProcess(args, await freePort(), await freePort(), command, env);
   }
 
   /** Resolves when clients can be served. */
   async start(): Promise<void> {
     const ports = ['--listen', `127.0.0.1:${this.port}`, '--admin', `127.0.0.1:${this.adminPort}`];
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FERRY_')));
-    const child = spawn(process.execPath, [...this.script, ...this.args, ...ports, '--log-level', 'warn'], {
+    const child = spawn(process.execPath, [...this.command, ...this.args, ...ports, '--log-level', 'warn'], {
       env: { ...env, ...this.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -90,8 +92,17 @@ export class FerryProcess {
 
   /** The most memory that the process ever had, MiB (Linux only). */
   peakMiB(): number {
+    return this.memoryMiB('VmHWM');
+  }
+
+  /** What it has now (Linux only). */
+  residentMiB(): number {
+    return this.memoryMiB('VmRSS');
+  }
+
+  private memoryMiB(field: string): number {
     const status = readFileSync(`/proc/${this.child?.pid}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
   }
 
   async status(): Promise<Status> {
@@ -100,8 +111,8 @@ export class FerryProcess {
     return (await answer.json()) as Status;
   }
 
-  async until(what: string, condition: (status: Status) => boolean): Promise<void> {
-    const deadline = Date.now() + WAIT_MS;
+  async until(what: string, condition: (status: Status) => boolean, withinMs = WAIT_MS): Promise<void> {
+    const deadline = Date.now() + withinMs;
     for (;;) {
       const status = await this.status();
       if (condition(status)) return;
@@ -130,6 +141,16 @@ export class FerryProcess {
     const { verify } = await this.status();
     if (verify.state !== 'done') throw new Error(`the verification is ${verify.state}: ${this.output}`);
     return Object.values(verify.differences).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** As `phase`, when nothing stands against it; else what does. */
+  async tryPhase(request: PhaseRequest): Promise<string> {
+    const answer = await this.ask('/api/phase', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+    });
+    return answer?.ok === true ? '' : ((await answer?.text()) ?? 'no answer');
   }
 
   private ask(path: string, init: RequestInit = {}): Promise<Response | null> {

@@ -58,6 +58,17 @@ describe('chaos', () => {
     console.log(totals('faults', tally.results));
     expect(tally.report()).toBe('');
   });
+
+  it('finds clients that hang with a frozen target if their reads have no time limit', {
+    retry: 0,
+    timeout: 120_000,
+  }, async () => {
+    const pair = (pairs[0] ??= await startPair(0));
+    const plan = { seed: 1, fault: 'SIGSTOP', side: 'target', phase: 'target-read', holdMs: 2500 } as const;
+    const without = await runOrdeal(plan, pair, { targetReadMs: 0, silentConnectionMs: 0 });
+    expect(without.unavailable.join()).toContain('no answer for');
+    expect(wrongIn(await runOrdeal(plan, pair))).toEqual([]);
+  });
 });
 
 function resultOf(verdict: Verdict): Result {

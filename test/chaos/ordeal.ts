@@ -85,8 +85,9 @@ export async function startPair(seed: number): Promise<Pair> {
   return { source, target };
 }
 
-export async function runOrdeal(plan: Plan, pair: Pair): Promise<Verdict> {
-  return new Ordeal(plan, pair).run();
+/** `timeouts`: other ones than Ferry is given here, to see what they are for. */
+export async function runOrdeal(plan: Plan, pair: Pair, timeouts = TIMEOUTS): Promise<Verdict> {
+  return new Ordeal(plan, pair, timeouts).run();
 }
 
 class Ordeal {
@@ -105,6 +106,7 @@ class Ordeal {
   constructor(
     private readonly plan: Plan,
     private readonly pair: Pair,
+    private readonly timeouts: typeof TIMEOUTS,
   ) {
     this.random = new Random(plan.seed ^ 0x5eed);
   }
@@ -114,7 +116,7 @@ class Ordeal {
     try {
       await within('the beginning', this.begin(stateDir));
       try {
-        await within('the clients and the fault', this.meanwhile());
+        await within('the clients and the fault', this.meanwhile(), LIMIT_MS + 4 * this.plan.holdMs);
         await within('the judgement', this.judge());
       } catch (error) {
         this.faults.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -158,6 +160,7 @@ class Ordeal {
       flushes: false,
       aborts: false,
       databases: 1,
+      extraPatienceMs: 2 * plan.holdMs,
       paceMs: (300 + plan.holdMs * 1.5) / BURSTS,
       excuses: (exchange, error) => this.isExcused(exchange, error),
     });
@@ -173,7 +176,7 @@ class Ordeal {
       stateDir,
       adopt: true,
       phase: plan.phase === 'source-only' ? 'source-only' : 'dual-write',
-      timeouts: TIMEOUTS,
+      timeouts: this.timeouts,
       limits: { bigKeyBytes: 4096, dirtyKeys: this.random.pick([4, 1000]) },
       logLevel: 'silent',
     });
@@ -336,9 +339,9 @@ async function empty(node: SickNode): Promise<void> {
   if (replies!.some((reply) => reply !== 'OK')) throw new Error(`not emptied: ${replies!.map(show).join()}`);
 }
 
-function within<T>(what: string, promise: Promise<T>): Promise<T> {
+function within<T>(what: string, promise: Promise<T>, limitMs = LIMIT_MS): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${what}: not done after ${LIMIT_MS} ms`)), LIMIT_MS);
+    const timer = setTimeout(() => reject(new Error(`${what}: not done after ${limitMs} ms`)), limitMs);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -58,6 +58,8 @@ export class RawClient {
   readonly complaints: string[] = [];
   /** how often the other side ended the connection */
   closes = 0;
+  /** so much longer than usual it waits for answers and connections: a server may be away for long */
+  extraPatienceMs = 0;
 
   constructor(
     /** null: the default user, who needs no password */
@@ -81,7 +83,7 @@ export class RawClient {
 
   /** Connects, logs in and selects `db`; tries again until it works or `CONNECT_TIMEOUT_MS` are over. */
   async connect(port: number, db: number): Promise<void> {
-    const deadline = Date.now() + CONNECT_TIMEOUT_MS;
+    const deadline = Date.now() + CONNECT_TIMEOUT_MS + this.extraPatienceMs;
     for (;;) {
       const why = await this.tryConnect(port, db);
       if (why === '') return;
@@ -104,11 +106,12 @@ export class RawClient {
 
   /** Resolves when at most `outstanding` commands are unanswered or the connection ended. */
   async settled(outstanding = 0): Promise<void> {
-    const deadline = Date.now() + ANSWER_TIMEOUT_MS;
+    const limitMs = ANSWER_TIMEOUT_MS + this.extraPatienceMs;
+    const deadline = Date.now() + limitMs;
     while (this.socket !== null && this.unanswered.length > outstanding) {
       const oldest = this.unanswered[0]!;
       if (Date.now() > deadline) {
-        throw new ClientComplaint(`no reply within ${ANSWER_TIMEOUT_MS} ms to ${oldest.args.slice(0, 6).join(' ')}`);
+        throw new ClientComplaint(`no reply within ${limitMs} ms to ${oldest.args.slice(0, 6).join(' ')}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 500);

@@ -64,6 +64,8 @@ export interface WorkloadOptions {
   };
   /** at least so long between the bursts of a client; missing: as it comes */
   readonly paceMs?: number;
+  /** clients wait so much longer than usual */
+  readonly extraPatienceMs?: number;
   /** Errors by which a server that is not well refuses a command; nothing happened then. Missing: none. */
   excuses?(exchange: Exchange, error: ErrorReply): boolean;
 }
@@ -159,6 +161,7 @@ export class Workload {
       const client = new RawClient(identity, this.clock, this.random.fork(), i % 3 === 2 ? 3 : 2, (exchange, error) =>
         this.excuses(exchange, error),
       );
+      client.extraPatienceMs = options.extraPatienceMs ?? 0;
       const db = options.databases === 2 && i % 4 >= 2 ? 1 : 0;
       this.members.push({ client, narrow, db, script: this.script(i, narrow, db), session: -1, reconnected: false });
     }

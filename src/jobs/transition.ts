@@ -12,6 +12,7 @@
 import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
 import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
 import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
+import { leftBehind, report } from './left-behind.js';
 import type { Blocker } from './migration.js';
 import type { Repair } from './repair.js';
 import { usedDatabases } from './used-databases.js';
@@ -111,13 +112,15 @@ export class Transitions {
       request.maxPauseMs || board.config.cutover.maxPauseMs || Number.POSITIVE_INFINITY,
     );
     const pausedMs = performance.now();
+    const { authority } = board;
     let cutover: CutoverRecord | null = null;
     const at = board.hooks.at ?? (() => {});
     board.closeGate();
     at('gate-closed');
     try {
       const changesAuthority = PHASE_RULES[request.to].authority !== board.rules.authority;
-      if (!(await this.drained(limitMs)) || (changesAuthority && !(await this.swapping.settle(limitMs)))) {
+      const isRescue = step === 'rollback' && request.force === true;
+      if (!(await (isRescue ? this.rescued(limitMs) : this.settled(limitMs, changesAuthority)))) {
         this.swapping.unprepare();
         return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
       }
@@ -133,6 +136,7 @@ export class Transitions {
         return { ok: true, pauseMs, note: 'Dry run: drained and resumed, nothing was changed.' };
       }
       const epoch = board.epoch + 1;
+      const lost = authority.isAbandoned ? leftBehind(board.dirty) : null;
       const from = board.phase;
       const now = new Date().toISOString();
       const swaps = step === 'cutover' || step === 'rollback';
@@ -158,13 +162,35 @@ export class Transitions {
       const pauseMs = round(performance.now() - pausedMs);
       if (swaps) cutover = { at: now, from, to: request.to, pauseMs };
       log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
+      if (lost !== null) {
+        const note = await report(lost, board.config.stateDir, epoch);
+        log.warn({ keys: lost.keys.length, slots: lost.slots.length }, note);
+        await migration.update({ history: migration.note(note) });
+        return { ok: true, pauseMs, note };
+      }
       const note = step === 'cutover' ? this.jobs.bypass.note : '';
       return note === '' ? { ok: true, pauseMs } : { ok: true, pauseMs, note };
     } finally {
+      authority.isAbandoned = false;
       board.openGate();
       at('gate-opened');
       if (cutover !== null) await migration.update({ lastCutover: cutover });
     }
+  }
+
+  private async settled(limitMs: number, changesAuthority: boolean): Promise<boolean> {
+    return (await this.drained(limitMs)) && (!changesAuthority || (await this.swapping.settle(limitMs)));
+  }
+
+  /**
+   * Away from an authority that may be dead: one that is not there is not waited for, one that does not answer not longer
+   * than `limitMs`. Then whoever waits for it is told that no answer comes, and what it may have done makes keys dirty.
+   */
+  private async rescued(limitMs: number): Promise<boolean> {
+    const { authority } = this.jobs.migration.board;
+    if (authority.state !== 'down' && (await this.settled(limitMs, true))) return true;
+    authority.abandon();
+    return this.drained(limitMs);
   }
 
   /** Drains, and takes along what failed copies left on the mirror: it may be the authority in a moment. */

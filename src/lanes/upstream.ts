@@ -124,6 +124,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** Databases whose keys are behind a prefix here; null: none. */
   readonly prefixes: KeyPrefixes | null;
   isHeld = false;
+  /** It was given up as the authority: what waited for it is told so, and its clients go as with a dying server. */
+  isAbandoned = false;
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -782,16 +784,26 @@ export class Upstream implements Routes, DiscoveredSide {
     return `${this.options.connectionName}.${++this.namesGiven}:${purpose}`;
   }
 
-  close(): void {
-    this.closed = true;
-    this.discovery?.close();
-    this.silence.close();
-    if (this.replicationTimer !== null) clearInterval(this.replicationTimer);
+  /** Everybody who waits for one of its servers is told at once that no reply will come; later ones may wait again. */
+  abandon(): void {
+    this.isAbandoned = true;
+    this.closeLanes();
+  }
+
+  private closeLanes(): void {
     this.pins.close();
     for (const lane of this.lanes.values()) lane.close();
     this.lanes.clear();
     for (const lane of this.nodeLanes.values()) lane.close();
     this.nodeLanes.clear();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.discovery?.close();
+    this.silence.close();
+    if (this.replicationTimer !== null) clearInterval(this.replicationTimer);
+    this.closeLanes();
     for (const node of this.nodes) node.close();
   }
 

@@ -50,6 +50,7 @@ export type OpRoute = 0 | 1 | 2 | 3;
 
 /** How many lost connections a command that was not executed survives before its client is given up. */
 const MAX_ATTEMPTS = 8;
+const NOT_SENT = errorReply('FERRY the server was given up before it got this command: send it again');
 const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 
 export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsOwner {
@@ -458,6 +459,10 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
         this.giveUp(reply, true, false);
         return;
       }
+    }
+    if (session.board.authority.isAbandoned) {
+      this.giveUp(sent ? UNCERTAIN : NOT_SENT, sent, true);
+      return;
     }
     if (lane.state === 'closed') {
       this.giveUp(errorReply(session.refusalText(lane)), sent, sent);

@@ -47,7 +47,8 @@ export interface Status {
   source: SideStatus;
   target: SideStatus;
   clients: { connected: number; blocked: number; subscribed: number };
-  commands: { total: number; perSecond: number; fallbacks: number; errors: number };
+  /** `uncertain`: writes of unknown outcome since the start; `mirror.uncertain` is what is still in doubt. */
+  commands: { total: number; perSecond: number; fallbacks: number; errors: number; uncertain: number };
   /** With keys in several slots: a target that is a Cluster will refuse them after the cutover. */
   crossSlot: { total: number; commands: Record<string, number> };
   mirror: {

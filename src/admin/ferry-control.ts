@@ -72,6 +72,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         perSecond: Math.round(this.rate.perSecond()),
         fallbacks: counters.fallbacks + counters.cascades,
         errors: counters.errors,
+        uncertain: counters.uncertainWrites,
       },
       crossSlot: { total: board.crossings.total, commands: crossingsOf(board.crossings) },
       mirror: {
@@ -279,9 +280,9 @@ function nodesOf({ hasSlots, map, masters }: Upstream): NodeStatus[] {
 }
 
 /** One server at a fixed address by its connection string, others by their own addresses. */
-function breakersOf({ isRouted, masters, endpoint, state }: Upstream): { node: string; open: boolean }[] {
-  if (!isRouted || masters.length === 0) return [{ node: endpoint.url, open: state === 'down' }];
-  return masters.map((node) => ({ node: node.name, open: node.state === 'down' }));
+function breakersOf({ isRouted, masters, endpoint }: Upstream): { node: string; open: boolean }[] {
+  if (!isRouted) return masters.map(({ breaker }) => ({ node: endpoint.url, open: breaker.isOpen }));
+  return masters.map(({ name, breaker }) => ({ node: name, open: breaker.isOpen }));
 }
 
 function crossingsOf({ byName }: Crossings): Record<string, number> {

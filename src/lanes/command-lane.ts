@@ -35,6 +35,11 @@ export interface CommandLane {
   holdFor(commit: IntentCommit): void;
   /** Could a command of that slot be answered now? */
   isUp(slot: number): boolean;
+  /**
+   * Its only server cannot be reached, and has not been for a while: what is sent now would wait for nobody knows how long.
+   * Of servers that may be replaced it is never said; there the wait has its own limit (`redirect-wait`).
+   */
+  readonly isAway: boolean;
   /** The connection over which such a command goes now; null while there is none. */
   connectionFor(slot: number): Lane | null;
   /** Drops the connections; they are made anew. */

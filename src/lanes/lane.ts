@@ -8,7 +8,8 @@
  *
  * States: connecting → up → down (→ connecting …) → closed. What is sent while connecting waits in the outbox and
  * goes out after the handshake. When the connection is lost or cannot be made, every entry hears `onLost` once, in
- * order, and the lane tries again with capped exponential backoff and jitter for as long as it is wanted.
+ * order, and the lane tries again with capped exponential backoff and jitter for as long as it is wanted. While the node's
+ * breaker is open (breaker.ts) the entries hear it just as often, but only one lane really tries.
  *
  * Bytes read are in a buffer that the next read overwrites: `onReply` and `onPiece` must copy what they keep.
  * Anything the reply scanner does not understand closes the connection; it never guesses.
@@ -19,6 +20,7 @@ import type { Held, IntentCommit } from '../ledger/intent.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { ReplyError, ReplyScanner } from '../resp/reply.js';
 import type { Reply, Resp } from '../resp/values.js';
+import type { Breaker } from './breaker.js';
 import type { CommandLane } from './command-lane.js';
 import { Outbox } from './outbox.js';
 import { turn } from './turn.js';
@@ -79,6 +81,8 @@ export interface LaneOptions {
   onStream?(buf: Buffer, start: number, end: number): void;
   /** Missing: 2. A reply of the other version is as unintelligible as one of none. */
   readonly resp?: Resp;
+  /** Of the node: whether it is asked at all. */
+  readonly breaker?: Breaker;
   /** A refused login is final: no further attempts (client identities). */
   readonly giveUpOnRefusal?: boolean;
 }
@@ -134,6 +138,8 @@ export class Lane implements CommandLane, Held {
   private partialUsed = 0;
   private steps: HandshakeStep[] = [];
   private timer: NodeJS.Timeout | null = null;
+  /** When the present attempt to connect began. */
+  private beganMs = 0;
   private closing = false;
   /** What was sent since the last flush leaves when this is on disk. */
   private heldBy: IntentCommit | null = null;
@@ -165,6 +171,17 @@ export class Lane implements CommandLane, Held {
 
   isUp(): boolean {
     return this.state === 'up';
+  }
+
+  get isAway(): boolean {
+    return this.state !== 'up' && this.options.breaker?.isOpen === true;
+  }
+
+  /** The breaker: the node can be reached again. */
+  tryNow(): void {
+    if (this.state !== 'down') return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.open();
   }
 
   connectionFor(): Lane {
@@ -236,6 +253,7 @@ export class Lane implements CommandLane, Held {
     this.state = 'closed';
     this.closedAtMs = performance.now();
     if (this.timer !== null) clearTimeout(this.timer);
+    this.options.breaker?.forget(this);
     this.socket?.destroy();
     this.socket = null;
     if (wasDown)
@@ -249,9 +267,15 @@ export class Lane implements CommandLane, Held {
     else this.closing = true;
   }
 
+  private retry(): void {
+    if (this.options.breaker?.mayTry(this) === false) this.fallDown(this.lastError);
+    else this.open();
+  }
+
   private open(): void {
     this.state = 'connecting';
     this.paused = false;
+    this.beganMs = performance.now();
     this.scanner.reset();
     this.partialUsed = 0;
     const { host, port, path } = this.options.address;
@@ -305,6 +329,7 @@ export class Lane implements CommandLane, Held {
     this.failures = 0;
     this.lastError = '';
     this.sentTail = this.head;
+    this.options.breaker?.succeeded();
     this.options.onUp?.(this);
     if (this.outbox.pendingBytes > 0) turn.flushLater(this);
   }
@@ -443,12 +468,18 @@ export class Lane implements CommandLane, Held {
     const socket = this.socket;
     this.socket = null;
     socket?.destroy();
+    if (this.state === 'connecting') this.options.breaker?.failed(this.beganMs, performance.now());
+    this.fallDown(reason, unread);
+  }
+
+  /** Not connected, until the next attempt. */
+  private fallDown(reason: string, unread: LaneEntry | null = null): void {
     this.state = 'down';
     this.failures++;
     this.lastError = reason;
     if (this.timer !== null) clearTimeout(this.timer);
     const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures - 1, 10));
-    this.timer = setTimeout(() => this.open(), backoffMs * (0.5 + Math.random() / 2));
+    this.timer = setTimeout(() => this.retry(), backoffMs * (0.5 + Math.random() / 2));
     this.fail(reason, unread);
   }
 

@@ -21,6 +21,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { ReplicationHistory } from '../topology/replication.js';
 import type { OwnAccount } from './accounts.js';
+import { Breaker } from './breaker.js';
 import { connectorWith } from './control-connector.js';
 import { Fences } from './fencing.js';
 import { infoField } from './info.js';
@@ -36,6 +37,8 @@ const CONTROL_WAIT_MS = 1000;
 const PREDECESSORS_MS = 2000;
 /** A connection may die under a login's question; a dead server is told apart by its persistence. */
 export const LOGIN_ATTEMPTS = 4;
+
+const UNREACHABLE = 'FERRY the server is not reachable';
 
 export type NodeState = 'up' | 'down';
 
@@ -87,6 +90,7 @@ export class ServerNode {
   evictedKeys = 0;
   usedMemoryBytes = 0;
   readonly replication = new ReplicationHistory();
+  readonly breaker = new Breaker();
   readonly control: Redis;
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
@@ -125,13 +129,16 @@ export class ServerNode {
         return Math.min(20 * 2 ** Math.min(times, 6), 1000);
       },
     });
-    this.control.on('error', (error: Error) => {
+    this.control.on('error', (error: NodeJS.ErrnoException) => {
       this.controlError = error;
+      // a system error: there was no connection; what a server says is an answer
+      if (error.syscall === 'connect') this.breaker.failed(performance.now(), performance.now());
       this.is('down');
     });
     this.control.on('close', () => this.is('down'));
     this.control.on('ready', () => {
       this.controlEpoch++;
+      this.breaker.succeeded();
       this.is('up');
       this.refresh()
         .then(() => this.probeAnonymous())
@@ -354,8 +361,9 @@ export class ServerNode {
   }
 
   private tryLogin(command: Buffer): Promise<string | null> {
+    if (this.breaker.isOpen) return Promise.resolve(UNREACHABLE);
     return new Promise((resolve) => {
-      let answer: string | null = 'FERRY the server is not reachable';
+      let answer: string | null = UNREACHABLE;
       let answered = false;
       const lane = new Lane({
         name: 'login',
@@ -411,6 +419,7 @@ export class ServerNode {
         if (this.runId === '' && this.state === 'up') this.control.ping().catch(() => {});
         options.onUp?.(lane);
       },
+      breaker: this.breaker,
       onCut: (lane) => {
         if (!onlyReads) this.laneCut(lane);
         options.onCut?.(lane);

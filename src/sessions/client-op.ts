@@ -34,6 +34,7 @@ import type { Parts, PartsOwner } from './fan-out/parts.js';
 import type { NamesBack } from './prefixed/names-back.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
+import { UNCERTAIN, UNREACHABLE } from './texts.js';
 import type { Watch } from './watch.js';
 
 /** A command that waits, of which the op is the present attempt. */
@@ -51,7 +52,6 @@ export type OpRoute = 0 | 1 | 2 | 3;
 /** How many lost connections a command that was not executed survives before its client is given up. */
 const MAX_ATTEMPTS = 8;
 const NOT_SENT = errorReply('FERRY the server was given up before it got this command: send it again');
-const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 
 export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsOwner {
   session: Session | null = null;
@@ -151,6 +151,10 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     }
     if (this.watch?.isBroken === true) {
       this.giveUp(nullArrayReply(this.resp), false, false);
+      return;
+    }
+    if (lane.isAway) {
+      this.giveUp(UNREACHABLE, false, true);
       return;
     }
     if (this.parts !== null) {
@@ -375,8 +379,9 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
 
   partsLost(sent: boolean): void {
     const lane = this.lane!;
-    const reply = lane.state === 'closed' ? errorReply(this.session!.refusalText(lane)) : UNCERTAIN;
-    this.giveUp(reply, sent || !this.settledDone, true);
+    const executed = sent || !this.settledDone;
+    const reply = lane.state === 'closed' ? errorReply(this.session!.refusalText(lane)) : this.lostReply(executed);
+    this.giveUp(reply, executed, true);
   }
 
   /** It must not settle before its last part was answered. */
@@ -477,7 +482,11 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     }
     const isSafe = (!sent && !this.isPartial) || (this.route === PASS && !this.mayChangeData);
     if (isSafe && !session.isClosed && ++this.attempts < MAX_ATTEMPTS) this.transmit(lane);
-    else this.giveUp(UNCERTAIN, sent, true);
+    else this.giveUp(this.lostReply(sent), sent, true);
+  }
+
+  private lostReply(sent: boolean): Buffer {
+    return sent && this.mayChangeData ? UNCERTAIN : UNREACHABLE;
   }
 
   private get mayChangeData(): boolean {
@@ -492,9 +501,9 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   private giveUp(reply: Buffer, executed: boolean, isLost: boolean): void {
     const session = this.session!;
     const { board } = session;
+    if (executed && isLost && this.mayChangeData) board.counters.uncertainWrites++;
     if (this.route === WRITE) {
       if (this.stage !== LAUNCHED) throw new Error(`a write in stage ${this.stage} was lost`);
-      if (executed && isLost) board.counters.uncertainWrites++;
       if (executed) {
         if (this.elements === null) board.mirror?.lost(this);
         else for (const element of this.elements) board.mirror?.lost(element);

@@ -25,10 +25,12 @@ import type { ReplicaWait } from './blocking/replica-wait.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
+import { refuse } from './refusal.js';
 import { SessionLanes } from './session-lanes.js';
 import { SlotReads } from './slot-reads.js';
 import type { Monitor } from './subscriptions/monitor.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
+import { UNREACHABLE } from './texts.js';
 import type { Transaction } from './transaction.js';
 import { beginUpload, UPLOAD_BYTES, type Upload } from './upload.js';
 import { endWatch, type Watch } from './watch.js';
@@ -240,7 +242,8 @@ export class Session implements Resumable, Flushable, Gated {
 
   /**
    * Asks the server something that the present command depends on; the command is tried again afterwards. A connection
-   * that is lost meanwhile is no answer: it is asked again, and after some times the client goes as with a dying server.
+   * that is lost meanwhile is no answer: it is asked again, and after some times the client goes as with a dying server,
+   * or is told (`on-uncertain error`).
    */
   probe(ask: () => Promise<void>): void {
     this.busy = true;
@@ -250,8 +253,13 @@ export class Session implements Resumable, Flushable, Gated {
           this.probesLost = 0;
         },
         () => {
-          const { state } = this.lanes.shared();
-          if (state === 'closed' || ++this.probesLost > PROBES_MAX) this.close('the server went away');
+          const { state, isAway } = this.lanes.shared();
+          if (state !== 'closed' && !isAway && ++this.probesLost <= PROBES_MAX) return;
+          if (state === 'closed' || this.board.config.onUncertain === 'close') this.close('the server went away');
+          else if (this.held) {
+            this.held = false;
+            refuse(this, UNREACHABLE);
+          }
         },
       )
       .finally(() => this.ready());

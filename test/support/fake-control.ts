@@ -117,7 +117,7 @@ export function freshStatus(): Status {
     source: { ...side, url: 'redis://a', missingRights: [], nodes: [] },
     target: { ...side, url: 'redis://b', missingRights: [], nodes: [] },
     clients: { connected: 0, blocked: 0, subscribed: 0 },
-    commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0 },
+    commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0, uncertain: 0 },
     crossSlot: { total: 0, commands: {} },
     mirror: {
       backlogOps: 0,

@@ -82,6 +82,7 @@ export class RoutedLane implements CommandLane, RequestOwner {
   state: LaneState = 'up';
   lastError = '';
   closedAtMs = 0;
+  readonly isAway = false;
   barriers = 0;
   /** The one server refused a write, being a replica now; until everything that was sent to it is answered. */
   isDemoted = false;

@@ -17,6 +17,8 @@ export class Relay {
   private readonly held = new Set<string>();
   /** How many connections with each purpose were seen. */
   readonly seen: Record<string, number> = {};
+  /** How many there were in all, with a name or without. */
+  connections = 0;
 
   private constructor(
     private readonly server: Server,
@@ -77,6 +79,7 @@ export class Relay {
 
   private link(near: Socket, far: Socket): void {
     const link: Link = { near, far, purpose: '' };
+    this.connections++;
     this.links.add(link);
     near.on('data', (chunk) => {
       if (link.purpose === '') this.recognise(link, chunk.toString('latin1'));

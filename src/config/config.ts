@@ -124,6 +124,12 @@ export interface Limits {
   /** unacknowledged mirror operations, after which keys become dirty instead */
   readonly mirrorBacklogBytes: number;
   readonly maxClients: number;
+  /** new connections that are let in per second; 0: no limit */
+  readonly acceptRate: number;
+  /** connections that have not logged in, where a login is needed; the oldest makes room for one more */
+  readonly maxUnauthenticated: number;
+  /** how long such a connection may take; 0: for ever */
+  readonly authTimeoutSeconds: number;
   /** single dirty keys that are remembered; beyond it whole slots are dirty */
   readonly dirtyKeys: number;
   /** key hashes in the table of known keys */
@@ -176,6 +182,9 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
     clientOutputBytes: 256 * MIB,
     mirrorBacklogBytes: 256 * MIB,
     maxClients: 10_000,
+    acceptRate: 5000,
+    maxUnauthenticated: 1000,
+    authTimeoutSeconds: 30,
     dirtyKeys: 100_000,
     knownKeys: 1 << 20,
     deadlines: 1 << 20,

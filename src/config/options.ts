@@ -370,6 +370,21 @@ export const OPTIONS = {
     describe: 'unconfirmed mirror operations, after which keys become dirty instead',
   },
   'max-clients': { ...count(1, 1_000_000), default: `${limits.maxClients}`, describe: 'connections of applications' },
+  'accept-rate': {
+    ...count(0, 1_000_000),
+    default: `${limits.acceptRate}`,
+    describe: 'new connections let in per second, the others wait; 0: no limit',
+  },
+  'max-unauthenticated': {
+    ...count(1, 1_000_000),
+    default: `${limits.maxUnauthenticated}`,
+    describe: 'connections that have not logged in, where a login is needed; the oldest makes room',
+  },
+  'auth-timeout-seconds': {
+    ...count(0, 86_400),
+    default: `${limits.authTimeoutSeconds}`,
+    describe: 'how long a client may take to log in; 0: for ever',
+  },
   'dirty-keys': {
     ...count(0, BILLION),
     default: `${limits.dirtyKeys}`,
@@ -499,6 +514,9 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,
       mirrorBacklogBytes: given['mirror-backlog-bytes'] ?? limits.mirrorBacklogBytes,
       maxClients: given['max-clients'] ?? limits.maxClients,
+      acceptRate: given['accept-rate'] ?? limits.acceptRate,
+      maxUnauthenticated: given['max-unauthenticated'] ?? limits.maxUnauthenticated,
+      authTimeoutSeconds: given['auth-timeout-seconds'] ?? limits.authTimeoutSeconds,
       dirtyKeys: given['dirty-keys'] ?? limits.dirtyKeys,
       knownKeys: given['known-keys'] ?? limits.knownKeys,
       deadlines: given.deadlines ?? limits.deadlines,

@@ -37,6 +37,7 @@ const CONTROL_WAIT_MS = 1000;
 const PREDECESSORS_MS = 2000;
 /** A connection may die under a login's question; a dead server is told apart by its persistence. */
 export const LOGIN_ATTEMPTS = 4;
+const LOGINS_AT_ONCE = 32;
 
 const UNREACHABLE = 'FERRY the server is not reachable';
 
@@ -98,6 +99,8 @@ export class ServerNode {
   private greeting: Promise<void> | null = null;
   private closed = false;
   private retired = false;
+  private logins = 0;
+  private readonly waitingLogins: (() => void)[] = [];
 
   constructor(
     /** Its number on its side (topology/slot-map.ts). */
@@ -360,8 +363,21 @@ export class ServerNode {
     return refusal === null || !/^(FERRY|LOADING|BUSY|MASTERDOWN)/.test(refusal);
   }
 
-  private tryLogin(command: Buffer): Promise<string | null> {
-    if (this.breaker.isOpen) return Promise.resolve(UNREACHABLE);
+  /** One connection each, so not many at once: whoever may not log in must not use up the server's connections. */
+  private async tryLogin(command: Buffer): Promise<string | null> {
+    if (this.breaker.isOpen) return UNREACHABLE;
+    if (this.logins >= LOGINS_AT_ONCE) await new Promise<void>((resolve) => this.waitingLogins.push(resolve));
+    else this.logins++;
+    try {
+      return await this.askLogin(command);
+    } finally {
+      const next = this.waitingLogins.shift();
+      if (next === undefined) this.logins--;
+      else next();
+    }
+  }
+
+  private askLogin(command: Buffer): Promise<string | null> {
     return new Promise((resolve) => {
       let answer: string | null = UNREACHABLE;
       let answered = false;

@@ -5,20 +5,52 @@ import { ReplicaWatch } from './blocking/replica-wait.js';
 import type { Session } from './session.js';
 import { mayMatchKeyspace } from './subscriptions/keyspace.js';
 
+const LOGIN_SWEEP_MS = 250;
+
 export class Clients {
   /** In the order in which they came. */
   readonly byId = new Map<number, Session>();
   readonly replicaWatch: ReplicaWatch;
   private readonly poll: WaitedKeysPoll;
+  /** Those that must log in and have not, oldest first. */
+  readonly unauthenticated = new Set<Session>();
 
   /** Disconnects who has sent nothing for too long; a waiting, subscribed or monitoring client is meant to be silent. */
   private readonly idleSweep: NodeJS.Timeout | null = null;
 
-  constructor(board: Switchboard) {
+  private readonly loginSweep: NodeJS.Timeout;
+
+  constructor(private readonly board: Switchboard) {
     const idleMs = board.config.clientIdleSeconds * 1000;
     if (idleMs > 0) this.idleSweep = setInterval(() => this.closeIdle(idleMs), Math.min(1000, idleMs / 2));
     this.replicaWatch = new ReplicaWatch(board);
     this.poll = new WaitedKeysPoll(board);
+    this.loginSweep = setInterval(() => this.closeStrangers(), LOGIN_SWEEP_MS);
+  }
+
+  // ── before a login
+
+  /** It must log in: so many at once, and for so long. The oldest has had its time when another one comes. */
+  awaitsLogin(session: Session): void {
+    session.strangerSinceMs = performance.now();
+    this.unauthenticated.delete(session);
+    if (this.unauthenticated.size >= this.board.config.limits.maxUnauthenticated) {
+      for (const oldest of this.unauthenticated) {
+        oldest.close('it made room for another client that has not logged in');
+        break;
+      }
+    }
+    this.unauthenticated.add(session);
+  }
+
+  private closeStrangers(): void {
+    const { authTimeoutSeconds } = this.board.config.limits;
+    if (authTimeoutSeconds === 0) return;
+    const before = performance.now() - authTimeoutSeconds * 1000;
+    for (const session of this.unauthenticated) {
+      if (session.strangerSinceMs > before) return;
+      session.close('it has not logged in in time');
+    }
   }
 
   /** Parked until something comes. */
@@ -102,6 +134,7 @@ export class Clients {
 
   stop(): void {
     if (this.idleSweep !== null) clearInterval(this.idleSweep);
+    clearInterval(this.loginSweep);
     this.unpause();
     this.poll.stop();
     for (const session of [...this.byId.values()]) session.close('Ferry is stopping');

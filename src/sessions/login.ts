@@ -19,9 +19,8 @@ export function login(session: Session, username: string | null, password: strin
   return afterReplies(session, async () => {
     const identity = await identify(session, username, password);
     if (typeof identity === 'string') return errorReply(identity);
-    session.identity = identity;
-    session.scanner.authenticated = true;
-    session.lanes.forget();
+    // who was closed meanwhile must not be counted as if he were there
+    if (!session.isClosed) session.logsIn(identity);
     return success();
   });
 }

@@ -1,7 +1,6 @@
 /**
  * RESET: the connection is as if it were new, but stays open. https://redis.io/commands/reset
  */
-import { ANONYMOUS } from '../lanes/identity.js';
 import type { Session } from './session.js';
 import { endWatch } from './watch.js';
 
@@ -14,8 +13,7 @@ export function reset(session: Session): boolean {
   if (session.watch !== null) endWatch(session);
   session.endSubscriptions();
   session.endMonitor();
-  session.identity = ANONYMOUS;
-  session.scanner.authenticated = !session.board.requiresLogin;
+  session.becomesStranger();
   session.db = session.board.source.endpoint.db;
   session.resp = 2;
   session.name = '';

@@ -53,6 +53,8 @@ export class Session implements Resumable, Flushable, Gated {
   readonly connectedMs = performance.now();
   /** When it last sent something. */
   heardMs = this.connectedMs;
+  /** Since when it must log in. */
+  strangerSinceMs = 0;
   lastCommand = 'NULL';
   readonly address: string;
   readonly localAddress: string;
@@ -118,7 +120,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.db = board.source.endpoint.db;
     board.gated.add(this);
     clients.byId.set(this.id, this);
-    this.scanner.authenticated = !board.requiresLogin;
+    this.becomesStranger();
     this.scanner.streamThreshold = UPLOAD_BYTES;
     this.address = addressOf(socket.remoteAddress, socket.remotePort);
     this.localAddress = addressOf(socket.localAddress, socket.localPort);
@@ -140,6 +142,20 @@ export class Session implements Resumable, Flushable, Gated {
       this.inputEnded = true;
       this.pump();
     });
+  }
+
+  /** Nobody has logged in on it: where a login is needed, Redis' smaller limits apply, and Ferry's (clients.ts). */
+  becomesStranger(): void {
+    this.identity = ANONYMOUS;
+    this.scanner.authenticated = !this.board.requiresLogin;
+    if (!this.scanner.authenticated) this.clients.awaitsLogin(this);
+  }
+
+  logsIn(identity: Identity): void {
+    this.identity = identity;
+    this.scanner.authenticated = true;
+    this.clients.unauthenticated.delete(this);
+    this.lanes.forget();
   }
 
   get hasInFlight(): boolean {
@@ -480,6 +496,7 @@ export class Session implements Resumable, Flushable, Gated {
     this.isClosed = true;
     this.board.gated.delete(this);
     this.clients.byId.delete(this.id);
+    this.clients.unauthenticated.delete(this);
     if (!this.socket.destroyed && !this.socket.writableEnded) this.socket.destroy();
     const parked = this.parkedOp;
     this.parkedOp = null;

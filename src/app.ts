@@ -185,6 +185,12 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const transitions = new Transitions({ migration, backfill, verify, bypass }, repair, swap);
 
   const listener = openListener(board, config);
+  board.memory.watch(() => listener.clients.byId.values(), {
+    unsentBytes: () => source.unsentBytes() + target.unsentBytes(),
+    partialBytes: () => source.partialBytes() + target.partialBytes(),
+    mirrorBytes: () => board.mirror?.lane.heldBytes ?? 0,
+    copyBytes: () => board.mirror?.copies.heldBytes ?? 0,
+  });
   const logins = new LoginWatch(board, listener.clients, log, config.reverifySeconds);
   const renewal = renewCredentials([source, target], config, log);
   swap.subscribers = listener.clients;
@@ -220,6 +226,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     clearInterval(renewal);
     lease.stop();
     logins.stop();
+    board.memory.stop();
     control.stop();
     eviction.stop();
     bypass.stop();

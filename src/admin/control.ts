@@ -67,6 +67,13 @@ export interface Status {
   };
   /** changes that do not come through Ferry */
   bypass: BypassStatus;
+  /** All buffers together; `throttling`: clients that hold much are not read from; `refusing`: some were closed. */
+  memory: {
+    heldBytes: number;
+    limitBytes: number;
+    pressure: 'none' | 'throttling' | 'refusing';
+    closedClients: number;
+  };
   backfill: BackfillProgress;
   verify: VerifyProgress;
   lastCutover: CutoverRecord | null;

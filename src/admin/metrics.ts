@@ -27,6 +27,8 @@ export interface MetricsSnapshot {
   mirrorLagSeconds: number;
   dirtyKeys: number;
   uncertainWrites: number;
+  /** all buffers together, as last measured */
+  bufferBytes: number;
   clientsConnected: number;
   phase: Phase;
   /** by result: copied, failed, … */
@@ -100,6 +102,7 @@ export class Metrics {
       gauge.set(now.mirrorLagSeconds);
     });
     this.gauge('dirty_keys', 'Keys that must be copied again', [], (gauge, now) => gauge.set(now.dirtyKeys));
+    this.gauge('buffer_bytes', 'Bytes in all buffers together', [], (gauge, now) => gauge.set(now.bufferBytes));
     this.gauge('clients_connected', 'Connected clients', [], (gauge, now) => gauge.set(now.clientsConnected));
     this.gauge('phase', '1 for the current phase', ['phase'], (gauge, now) => {
       for (const phase of PHASES) gauge.set({ phase }, phase === now.phase ? 1 : 0);

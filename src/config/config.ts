@@ -119,6 +119,8 @@ export interface Timeouts {
 }
 
 export interface Limits {
+  /** all buffers together: above it clients that hold much wait, then the mirror's work becomes dirty keys */
+  readonly memoryBytes: number;
   /** unread replies per client, after which it is disconnected */
   readonly clientOutputBytes: number;
   /** unacknowledged mirror operations, after which keys become dirty instead */
@@ -179,6 +181,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   topology: { refreshMs: 1000, redirectWaitMs: 30_000, dnsServers: [], dnsRefreshMs: 2000 },
   timeouts: { targetReadMs: 1000, silentConnectionMs: 15_000 },
   limits: {
+    memoryBytes: 1024 * MIB,
     clientOutputBytes: 256 * MIB,
     mirrorBacklogBytes: 256 * MIB,
     maxClients: 10_000,

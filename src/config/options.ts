@@ -359,6 +359,11 @@ export const OPTIONS = {
     describe:
       'milliseconds after which a connection that owes a reply is given up, if its server answers on another one; 0: never',
   },
+  'memory-limit': {
+    ...size(16 << 20),
+    default: '1GiB',
+    describe: 'all buffers together: above it clients that hold much wait, and keys become dirty',
+  },
   'client-output-bytes': {
     ...size(1 << 20),
     default: '256MiB',
@@ -511,6 +516,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       silentConnectionMs: given['silent-connection-ms'] ?? timeouts.silentConnectionMs,
     },
     limits: {
+      memoryBytes: given['memory-limit'] ?? limits.memoryBytes,
       clientOutputBytes: given['client-output-bytes'] ?? limits.clientOutputBytes,
       mirrorBacklogBytes: given['mirror-backlog-bytes'] ?? limits.mirrorBacklogBytes,
       maxClients: given['max-clients'] ?? limits.maxClients,

@@ -302,7 +302,6 @@ export class PhaseSwap implements Swapping {
 
   private makeMirror(authority: Upstream, follower: Upstream): Mirror {
     const { board } = this.migration;
-    const { limits } = board.config;
     // without its COMMAND a side has what its version has
     const has = (side: Upstream, name: string, major: number, minor: number): boolean =>
       this.commands.has(side)
@@ -320,14 +319,20 @@ export class PhaseSwap implements Swapping {
       dirty: board.dirty,
       ownWrites: board.ownWrites,
       usedDbs: board.databases.used,
-      backlogLimitBytes: limits.mirrorBacklogBytes,
+      get backlogLimitBytes() {
+        return board.backlogLimitBytes;
+      },
       counters: board.counters,
       scripts: board.scripts,
       onMirrored: board.hooks.onMirrored ?? null,
       onCopyAppended: board.hooks.at === undefined ? null : () => board.hooks.at!('copy-appended'),
       copy: {
-        budgetBytes: limits.copyBudgetBytes,
-        bigKeyBytes: limits.bigKeyBytes,
+        get budgetBytes() {
+          return board.memory.isOver ? 0 : board.config.limits.copyBudgetBytes;
+        },
+        get bigKeyBytes() {
+          return board.config.limits.bigKeyBytes;
+        },
         window: COPY_WINDOW,
         hasExpireTime: has(authority, 'pexpiretime', 7, 0),
         hasDump: canDump && canRestore,

@@ -235,6 +235,11 @@ export class Lane implements CommandLane, Held {
     this.flush();
   }
 
+  /** The part of a reply that is there. */
+  get partialBytes(): number {
+    return this.partial.length;
+  }
+
   flush(): void {
     if (this.state !== 'up' || this.socket === null || this.heldBy !== null) return;
     this.sentTail = this.tail;

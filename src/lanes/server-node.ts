@@ -99,6 +99,7 @@ export class ServerNode {
   private greeting: Promise<void> | null = null;
   private closed = false;
   private retired = false;
+  private readonly lanes = new Set<Lane>();
   private logins = 0;
   private readonly waitingLogins: (() => void)[] = [];
 
@@ -422,7 +423,7 @@ export class ServerNode {
    * behind that could run later, and is not fenced.
    */
   open(options: Omit<LaneOptions, 'address' | 'tls' | 'lookup'>, onlyReads = false): Lane {
-    return new Lane({
+    const lane = new Lane({
       ...options,
       address: this.options.address,
       tls: this.options.tls,
@@ -436,11 +437,19 @@ export class ServerNode {
         options.onUp?.(lane);
       },
       breaker: this.breaker,
-      onCut: (lane) => {
-        if (!onlyReads) this.laneCut(lane);
-        options.onCut?.(lane);
+      onCut: (which) => {
+        if (!onlyReads) this.laneCut(which);
+        options.onCut?.(which);
       },
     });
+    this.lanes.add(lane);
+    return lane;
+  }
+
+  /** Every connection to it that is wanted. */
+  openLanes(): Iterable<Lane> {
+    for (const lane of this.lanes) if (lane.state === 'closed') this.lanes.delete(lane);
+    return this.lanes;
   }
 
   /** Counted as unfenced before anybody reacts: a copy that the loss sets free must not pass for a repair. */

@@ -302,6 +302,20 @@ export class Upstream implements Routes, DiscoveredSide {
     return RIGHTS.filter((right) => this.current.some((node) => node.missingRights?.has(right)));
   }
 
+  /** What its connections have not taken. */
+  unsentBytes(): number {
+    let sum = 0;
+    for (const node of this.nodes) for (const lane of node.openLanes()) sum += lane.unsentBytes;
+    return sum;
+  }
+
+  /** Parts of replies that its connections hold. */
+  partialBytes(): number {
+    let sum = 0;
+    for (const node of this.nodes) for (const lane of node.openLanes()) sum += lane.partialBytes;
+    return sum;
+  }
+
   /** The server's clock now, ms since 1970: the one that serves the slot. */
   nowMs(slot: number = ANY_NODE): number {
     return steadyMs() + this.clockOffsetFor(slot);

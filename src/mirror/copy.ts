@@ -14,7 +14,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandLane } from '../lanes/command-lane.js';
 import { Fifo } from '../ledger/fifo.js';
-import { IDLE, LAUNCHED, REPLIED } from '../ledger/operation.js';
+import { IDLE, LAUNCHED, OPERATION_BYTES, REPLIED } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
 import { integerReply, isError } from '../resp/values.js';
 import { type CopyHandler, CopyTask, type CopyWatcher } from './copy-task.js';
@@ -39,6 +39,8 @@ export interface CopyOptions {
   /** Both sides know XGROUP … ENTRIESREAD (≥ 7.0). */
   readonly entriesRead: boolean;
 }
+
+const CROWD = 16_384;
 
 export class CopyEngine implements CopyHandler {
   /** Tasks that are not taken yet: a write on their key joins them. */
@@ -66,6 +68,16 @@ export class CopyEngine implements CopyHandler {
 
   isPending(db: number, key: Buffer): boolean {
     return this.pending.find(db, key) !== null;
+  }
+
+  /** So many wait that a key which needs one is better remembered as dirty, which costs its name only. */
+  get isCrowded(): boolean {
+    return this.waiting.length > CROWD;
+  }
+
+  /** What those under way hold. */
+  get heldBytes(): number {
+    return this.inFlightBytes + this.active * OPERATION_BYTES;
   }
 
   /** Asks for a copy of the key. `effect` settles with it (its `waits` already counts it). True: joined one. */

@@ -57,6 +57,7 @@ export interface MirrorContext {
   readonly dirty: DirtyKeys;
   readonly ownWrites: OwnWrites;
   readonly usedDbs: ReadonlySet<number>;
+  /** Asked for each operation: it changes with what else is held in memory. */
   readonly backlogLimitBytes: number;
   readonly copy: CopyOptions;
   readonly scripts: ScriptBook;
@@ -97,7 +98,7 @@ export class Mirror implements DerivationOutput {
   constructor(readonly context: MirrorContext) {
     this.base = new MirrorBase(context.known, context.dirty, context.ledger);
     this.clock = new MirrorClock(context.authority, context.mirror);
-    this.lane = new WriteLane(context.mirror, context.usedDbs, context.backlogLimitBytes, {
+    this.lane = new WriteLane(context.mirror, context.usedDbs, context, {
       onUp: () => {
         this.given.clear();
         for (const body of context.scripts.allBodies()) this.giveScript(body);
@@ -558,6 +559,11 @@ export class Mirror implements DerivationOutput {
 
   copyKeyIn(db: number, key: Buffer): void {
     const e = this.current!;
+    if (this.copies.isCrowded && !this.copies.isPending(db, key)) {
+      this.context.counters.shed++;
+      this.markKeyDirty(db, key);
+      return;
+    }
     e.waits++;
     if (this.copies.request(db, key, e)) this.context.counters.joinedCopies++;
   }

@@ -14,6 +14,7 @@ import type { Lane, LaneEntry } from '../lanes/lane.js';
 import { RoutedLane } from '../lanes/routed/routed-lane.js';
 import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { OPERATION_BYTES } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
 import { isError } from '../resp/values.js';
 
@@ -101,7 +102,7 @@ export class WriteLane {
     private readonly upstream: Upstream,
     /** The databases in use, proven distinct on this side: selected at every connect. */
     private readonly usedDbs: ReadonlySet<number>,
-    private readonly backlogLimitBytes: number,
+    private readonly limits: { readonly backlogLimitBytes: number },
     events: WriteLaneEvents,
   ) {
     const owner = this;
@@ -158,13 +159,18 @@ export class WriteLane {
     return this.timed === null ? this.lastLagMs : Math.max(this.lastLagMs, performance.now() - this.timedSinceMs);
   }
 
+  /** What the backlog holds in memory: many small operations cost more than their bytes. */
+  get heldBytes(): number {
+    return this.backlogBytes + this.backlogOps * OPERATION_BYTES;
+  }
+
   get lastError(): string {
     return this.lane.lastError;
   }
 
   /** May an operation of `bytes` on that slot of `db` be appended now? False: its keys become dirty. */
   canTake(db: number, slot: number, bytes: number): boolean {
-    if (!this.lane.isUp(slot) || this.backlogBytes + bytes > this.backlogLimitBytes) return false;
+    if (!this.lane.isUp(slot) || this.heldBytes + bytes > this.limits.backlogLimitBytes) return false;
     if (this.upstream.hasSlots) return this.usedDbs.has(db);
     if (this.usable.has(db)) return true;
     // it came into use while this connection was being made: from the next time on it may be

@@ -19,6 +19,7 @@ import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
 import type { Counters } from './counters.js';
 import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
+import { MemoryCeiling } from './memory.js';
 import { Waiters } from './waiters.js';
 
 /** Somebody who stops admitting commands while the gate is closed. */
@@ -71,6 +72,8 @@ export class Switchboard implements IntentReasons {
   readonly ownWrites = new OwnWrites();
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
+  /** The ceiling for all buffers together. */
+  readonly memory = new MemoryCeiling(() => this.config.limits.memoryBytes);
   /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */
   readonly hasPrefixes: boolean;
   /** A client flushed, or may have flushed, the database that Ferry's own key is in; the app provides it. */
@@ -99,6 +102,12 @@ export class Switchboard implements IntentReasons {
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;
     this.tellReads();
+  }
+
+  /** What the mirror may have unacknowledged now. */
+  get backlogLimitBytes(): number {
+    const { mirrorBacklogBytes, memoryBytes } = this.config.limits;
+    return this.memory.shedsMirror ? 0 : Math.min(mirrorBacklogBytes, memoryBytes / 2);
   }
 
   get authority(): Upstream {

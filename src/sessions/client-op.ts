@@ -22,7 +22,7 @@ import {
   sendMulti,
   sendQueued,
 } from '../lanes/multi.js';
-import { IDLE, LAUNCHED, NO_SLOT, REPLIED } from '../ledger/operation.js';
+import { IDLE, LAUNCHED, NO_SLOT, OPERATION_BYTES, REPLIED } from '../ledger/operation.js';
 import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
@@ -116,6 +116,13 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       return this.passing;
     }
     return this.passing || this.session?.isFront(this) === true;
+  }
+
+  /** What it holds in memory besides a reply that waits: its record, its bytes. */
+  get requestBytes(): number {
+    let held = OPERATION_BYTES + this.frameEnd - this.frameStart;
+    if (this.elements !== null) for (const e of this.elements) held += OPERATION_BYTES + e.frameEnd - e.frameStart;
+    return held;
   }
 
   get canRepeat(): boolean {

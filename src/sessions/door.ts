@@ -18,6 +18,8 @@ import { HANDSHAKE_TIMEOUT_MS } from './certificates.js';
 const HANDSHAKES = 1024;
 /** A handshake is about a millisecond of computing, during which nobody else is served. */
 const HANDSHAKES_PER_SECOND = 1000;
+const NO_ROOM = '-ERR max number of clients reached\r\n';
+const NO_MEMORY = '-FERRY the buffers are over the memory limit: try again later\r\n';
 const TICK_MS = 10;
 /** What comes in one go after a quiet while. */
 const BURST_SECONDS = 0.02;
@@ -44,6 +46,8 @@ export class Door {
     private readonly limits: () => DoorLimits,
     /** How many are served. */
     private readonly served: () => number,
+    /** Nobody can be served now who is not already. */
+    private readonly isFull: () => boolean,
     private readonly serve: (socket: Socket) => void,
     /** Null: plain connections. */
     private readonly tls: TlsServer | null,
@@ -79,9 +83,10 @@ export class Door {
 
   private knock(socket: Socket): void {
     socket.on('error', () => {});
-    if (this.served() + this.outside >= this.limits().maxClients) {
+    const hasRoom = this.served() + this.outside < this.limits().maxClients;
+    if (!hasRoom || this.isFull()) {
       // as in Redis a TLS client learns it by the closed connection: there is no way to tell it yet
-      if (this.tls === null) socket.end('-ERR max number of clients reached\r\n');
+      if (this.tls === null) socket.end(hasRoom ? NO_MEMORY : NO_ROOM);
       socket.destroySoon();
     } else if (this.tls === null) this.queue(socket);
     else this.awaitHello(socket);

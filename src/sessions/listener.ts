@@ -25,6 +25,7 @@ export class Listener {
     this.door = new Door(
       () => board.config.limits,
       () => this.clients.byId.size,
+      () => board.memory.pressure === 'refusing',
       (socket) => this.serve(socket),
       this.certificates?.server ?? null,
     );

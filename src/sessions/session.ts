@@ -19,6 +19,7 @@ import { PARKED } from '../ledger/operation.js';
 import { errorReply } from '../resp/encode.js';
 import { BODY, HEAD, NEED_MORE, PROTOCOL_ERROR, RequestScanner } from '../resp/request.js';
 import type { Resp } from '../resp/values.js';
+import type { Holder } from '../routing/memory.js';
 import type { Gated, Switchboard } from '../routing/switchboard.js';
 import type { Blocked } from './blocking/blocked.js';
 import type { ReplicaWait } from './blocking/replica-wait.js';
@@ -39,6 +40,8 @@ import { endWatch, type Watch } from './watch.js';
 const PROBES_MAX = 8;
 /** Stop parsing while so much of the client's output is unread, and go on below. */
 const OUTPUT_PAUSE_BYTES = 1024 * 1024;
+/** So many commands are dealt with in one turn; those of other clients come before the rest. */
+const COMMANDS_PER_TURN = 1024;
 /** Stop reading the socket while so much input waits. */
 const INPUT_PAUSE_BYTES = 1024 * 1024;
 
@@ -48,7 +51,7 @@ function addressOf(host: string | undefined, port: number | undefined): string {
 
 let nextSessionId = 1;
 
-export class Session implements Resumable, Flushable, Gated {
+export class Session implements Resumable, Flushable, Gated, Holder {
   readonly id = nextSessionId++;
   readonly connectedMs = performance.now();
   /** When it last sent something. */
@@ -80,6 +83,12 @@ export class Session implements Resumable, Flushable, Gated {
   parkedOp: ClientOp | null = null;
   busy = false;
   subscriptions: Subscriptions | null = null;
+  /** Buffers are over the memory limit, and this client has a good part in it. */
+  isThrottled = false;
+  heldBytes = 0;
+  sentBytes = 0;
+  /** It has had its commands for this turn. */
+  private isSpent = false;
   private isWaiting = false;
   private probesLost = 0;
   monitor: Monitor | null = null;
@@ -129,7 +138,8 @@ export class Session implements Resumable, Flushable, Gated {
       turn.nowMs = performance.now();
       this.heardMs = turn.nowMs;
       this.scanner.push(chunk);
-      this.pump();
+      board.memory.arrived(chunk.length);
+      if (!this.isSpent) this.pump();
     });
     socket.on('drain', () => {
       this.lanes.own?.pace(0);
@@ -167,7 +177,13 @@ export class Session implements Resumable, Flushable, Gated {
   /** Admits what can be admitted now. */
   pump(): void {
     const { scanner } = this;
+    let left = COMMANDS_PER_TURN;
     while (!this.isClosed && !this.closing) {
+      if (left-- === 0) {
+        this.isSpent = true;
+        turn.resumeLater(this);
+        break;
+      }
       if (this.upload !== null) {
         if (!this.passUpload(this.upload)) break;
         continue;
@@ -200,8 +216,8 @@ export class Session implements Resumable, Flushable, Gated {
       this.close('it went away while it waited');
       return;
     }
-    const isHeld = this.held || this.upload !== null || this.isHeldBack;
-    const wantsPause = scanner.bufferedBytes > INPUT_PAUSE_BYTES && isHeld;
+    const isHeld = this.held || this.upload !== null || this.isSpent || this.isHeldBack;
+    const wantsPause = this.isThrottled || (scanner.bufferedBytes > INPUT_PAUSE_BYTES && isHeld);
     if (wantsPause !== this.socket.isPaused()) {
       if (wantsPause) this.socket.pause();
       else this.socket.resume();
@@ -241,6 +257,7 @@ export class Session implements Resumable, Flushable, Gated {
     return (
       this.board.gateClosed ||
       this.busy ||
+      this.isThrottled ||
       this.parkedOp !== null ||
       this.blocked !== null ||
       this.inFlight >= this.board.config.limits.sessionWindow ||
@@ -249,7 +266,24 @@ export class Session implements Resumable, Flushable, Gated {
   }
 
   resume(): void {
+    this.isSpent = false;
     this.pump();
+  }
+
+  get isStuck(): boolean {
+    return this.inFlight === 0 || this.socket.writableLength > 0;
+  }
+
+  measure(): void {
+    let held = this.scanner.bufferedBytes + this.outbox.pendingBytes + this.socket.writableLength;
+    if (this.transaction !== null) held += this.transaction.heldBytes;
+    let sent = 0;
+    for (let op = this.front; op !== null; op = op.next) {
+      if (op.stash !== null) held += op.stash.length;
+      sent += op.requestBytes;
+    }
+    this.heldBytes = held + sent;
+    this.sentBytes = sent;
   }
 
   gateOpened(): void {

@@ -9,6 +9,7 @@
 import type { Command } from '../commands/table.js';
 import { ANY_NODE } from '../lanes/command-lane.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { OPERATION_BYTES } from '../ledger/operation.js';
 import { ElementEffect } from '../mirror/effect.js';
 import { EMPTY_ARRAY, errorReply, nullArrayReply, OK, QUEUED } from '../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../resp/request.js';
@@ -37,6 +38,8 @@ interface Queued {
 
 export class Transaction {
   readonly queued: Queued[] = [];
+  /** What is queued holds in memory. */
+  heldBytes = 0;
   /** The slot of its keys on `side`, and on a target that is a Cluster (routing/placement.ts). */
   place = ANY_NODE;
   placeOnTarget = ANY_NODE;
@@ -103,6 +106,7 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
   findPlaces(session, transaction);
   addPlaces(session, transaction, command, scanner);
   transaction.queued.push({ command, frame, start: frameStart, end: frameEnd });
+  transaction.heldBytes += frameEnd - frameStart + OPERATION_BYTES;
   session.replyNow(QUEUED);
   return true;
 }

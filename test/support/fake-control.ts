@@ -130,6 +130,7 @@ export function freshStatus(): Status {
       repairedKeys: 0,
     },
     bypass: { mode: 'auto', state: 'off', sign: '', refusal: '', found: 0, lastFoundAt: null },
+    memory: { heldBytes: 0, limitBytes: 1 << 30, pressure: 'none', closedClients: 0 },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
       state: 'idle',
@@ -155,6 +156,7 @@ function freshSnapshot(): MetricsSnapshot {
     mirrorLagSeconds: 0.5,
     dirtyKeys: 7,
     uncertainWrites: 8,
+    bufferBytes: 9,
     clientsConnected: 9,
     phase: 'dual-write',
     backfillKeys: { copied: 10, failed: 1 },

@@ -13,6 +13,7 @@ import { type AdminServer, startAdminServer } from './admin/server.js';
 import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
+import { planReload } from './config/reload.js';
 import { Backfill } from './jobs/backfill.js';
 import { BypassDetection } from './jobs/bypass/detection.js';
 import { BypassWatch } from './jobs/bypass/watch.js';
@@ -45,6 +46,8 @@ import { LoginWatch } from './sessions/logins.js';
 import { KeyPrefixes } from './topology/key-prefixes.js';
 
 export interface FerryOptions {
+  /** Reads the configuration again, as at the start; without it a reload only renews TLS files. @throws ConfigError */
+  readonly readConfig?: () => Config;
   readonly log?: Logger;
   readonly hooks?: TestHooks;
   /** Who resolves the names of servers; else the system's resolver, or `dns-servers`. */
@@ -214,6 +217,18 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     }),
   });
   board.describe = () => control.infoText();
+  control.onReload = () => {
+    const plan = planReload(board.config, options.readConfig?.() ?? board.config);
+    // everything that can fail comes before anything takes effect
+    const renewals = [listener.prepare(plan.config.tls), source.tls.prepare(), target.tls.prepare()];
+    for (const renew of renewals) renew();
+    const { rateKeysPerSecond } = plan.config.backfill;
+    if (rateKeysPerSecond !== board.config.backfill.rateKeysPerSecond) backfill.setRate(rateKeysPerSecond);
+    board.config = plan.config;
+    log.level = plan.config.logLevel;
+    log.info({ changed: plan.changed, needsRestart: plan.needsRestart }, 'the configuration was read again');
+    return plan;
+  };
 
   let admin: AdminServer | null = null;
   const clock = setInterval(() => {

@@ -16,6 +16,7 @@ export function accessGuard(token: string | null) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const path = request.url.split('?')[0] ?? '';
     if (OPEN_PATHS.has(path)) return undefined;
+    if (isForeign(request)) return reply.code(403).send({ error: 'A page of another origin may not call this.' });
     if (expected === null) {
       if (isLoopback(hostName(request.headers.host ?? ''))) return undefined;
       return reply.code(403).send({ error: 'Without a token the admin API answers only to a loopback host name.' });
@@ -25,6 +26,15 @@ export function accessGuard(token: string | null) {
     reply.header('www-authenticate', 'Bearer');
     return reply.code(401).send({ error: 'The admin token is missing or wrong.' });
   };
+}
+
+/** A browser says so where a request comes from; programs name no origin. */
+function isForeign({ method, headers }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const { origin, host } = headers;
+  if (headers['sec-fetch-site'] === 'cross-site') return true;
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase();
 }
 
 /** Equal lengths, as timingSafeEqual needs them. */

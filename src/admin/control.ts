@@ -32,6 +32,11 @@ export interface FerryControl {
   differences(): Iterable<Difference> | AsyncIterable<Difference>;
   /** whether Ferry may be taken out, and where the application should point then */
   leave(): Promise<LeaveAnswer>;
+  /**
+   * Reads configuration and TLS files again, as at the start.
+   * @throws when they are no good (one sentence, without secrets), and nothing has changed then
+   */
+  reload(): ReloadAnswer;
   /** the record of the migration so far */
   report(): MigrationReport;
 }
@@ -117,6 +122,13 @@ export interface LeaveAnswer {
   /** where the application must point before Ferry stops */
   pointTo: string;
   reasons: string[];
+}
+
+/** Names of options. */
+export interface ReloadAnswer {
+  readonly changed: readonly string[];
+  /** wanted, and not possible while Ferry runs: nothing of it has changed */
+  readonly needsRestart: readonly string[];
 }
 
 export interface MigrationReport {

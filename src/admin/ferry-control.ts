@@ -19,6 +19,7 @@ import type {
   MigrationReport,
   NodeStatus,
   PhaseRequest,
+  ReloadAnswer,
   SideStatus,
   Status,
   StepResult,
@@ -225,6 +226,14 @@ export class RunningFerry implements FerryControl, MetricsSource {
       crossSlotCommands: crossingsOf(board.crossings),
       breakers: [board.source, board.target].flatMap(breakersOf),
     };
+  }
+
+  /** The app's part of `reload`. @throws when something is wrong, and nothing has changed then */
+  onReload: () => ReloadAnswer = () => ({ changed: [], needsRestart: [] });
+
+  reload(): ReloadAnswer {
+    const { changed, needsRestart } = this.onReload();
+    return { changed, needsRestart };
   }
 
   /** The text of INFO ferry and FERRY STATUS. */

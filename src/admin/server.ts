@@ -3,14 +3,15 @@
  *
  *     GET  /healthz /readyz /metrics /api/status /api/verify/differences /api/leave
  *          /api/report /                                              never change anything
- *     POST /api/phase /api/backfill /api/verify /api/abort            JSON, or nothing, as body
+ *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload     JSON, or nothing, as body
  *
  * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
- * `content-type: application/json`, so that a form or script of some web page cannot make one.
+ * `content-type: application/json` and, if it names an origin, come from the API's own: so no form or script of some web
+ * page can make one. A path that takes another method is a 405.
  * Errors are `{"error": "…"}`; a refused step is a 409 with its `blockers`.
  */
 import { Readable } from 'node:stream';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import { StartError } from '../config/errors.js';
 import { checkAdminAddress } from '../config/loopback.js';
@@ -36,6 +37,15 @@ export interface AdminServer {
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** To send a request, not to answer it. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Nothing is guessed, framed, or kept by a browser. */
+const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
 
 const phaseBody = z.strictObject({
   to: z.enum(PHASES),
@@ -56,10 +66,21 @@ export async function startAdminServer(
   log: Logger,
 ): Promise<AdminServer> {
   checkAdminAddress(options);
-  const http = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
+  const http = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  });
+  // in this order: who may not call learns nothing of what there is
+  http.addHook('onRequest', accessGuard(options.token));
+  http.addHook('onRequest', async (request, reply) =>
+    request.is404 ? answerMissing(http, request, reply) : undefined,
+  );
   acceptOnlyJson(http);
   answerErrorsAsJson(http, log);
-  http.addHook('onRequest', accessGuard(options.token));
+  http.addHook('onSend', async (_request, reply) => {
+    reply.headers(SAFE_HEADERS);
+  });
   addReading(http, control, new Metrics(metricsSource));
   addSteps(http, control, log);
   try {
@@ -98,6 +119,15 @@ function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): vo
     parseBody(emptyBody, request.body);
     log.info('asked to abort');
     return answerStep(control, await control.abort(), reply, 200);
+  });
+  http.post('/api/reload', (request) => {
+    parseBody(emptyBody, request.body);
+    log.info('asked to read the configuration again');
+    try {
+      return control.reload();
+    } catch (error) {
+      throw new BadRequest(`Nothing was changed. ${(error as Error).message}`);
+    }
   });
   http.post('/api/backfill', async (request, reply) => {
     const { action, rate } = parseBody(backfillBody, request.body);
@@ -148,11 +178,16 @@ function acceptOnlyJson(http: FastifyInstance): void {
   });
 }
 
+/** Nothing there, or not with this method. */
+function answerMissing(http: FastifyInstance, { method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = url.split('?')[0] ?? '';
+  const allowed = (['GET', 'POST'] as const).filter((other) => http.hasRoute({ method: other, url: path }));
+  if (allowed.length === 0) return reply.code(404).send({ error: `There is no ${method} ${path}.` });
+  reply.header('allow', allowed.join(', '));
+  return reply.code(405).send({ error: `${path} takes ${allowed.join(' and ')}, not ${method}.` });
+}
+
 function answerErrorsAsJson(http: FastifyInstance, log: Logger): void {
-  http.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0];
-    return reply.code(404).send({ error: `There is no ${request.method} ${path}.` });
-  });
   http.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const code = error.statusCode ?? 500;
     if (code >= 500) log.error({ err: error, call: request.routeOptions.url }, 'an admin call failed');

@@ -1,5 +1,6 @@
 /**
  * `ferry serve`: runs the proxy until SIGTERM or SIGINT; then it drains and stops. A second signal ends it at once.
+ * SIGHUP reads the configuration and the TLS files again (config/reload.ts).
  *
  * Everything it needs is loaded when it runs, so that the other verbs start quickly.
  */
@@ -26,7 +27,19 @@ export const serveCommand: Verb = {
     const { startFerry } = await import('../app.js');
     const { StartError } = await import('../config/errors.js');
     const log = createLogger(config.logLevel);
-    const ferry = await startFerry(config, { log });
+    let reload = (): void => {};
+    process.on('SIGHUP', () => reload()); // one that comes too early must not end it
+    const ferry = await startFerry(config, { log, readConfig: () => loadConfig(argv) });
+    reload = () => {
+      try {
+        ferry.control.reload();
+      } catch (error) {
+        log.error(
+          { reason: (error as Error).message },
+          'the configuration was not read again, and nothing has changed',
+        );
+      }
+    };
     const signal = await Promise.race([endSignal(), ferry.ended.then((reason) => new StartError(1, reason))]);
     if (signal instanceof StartError) throw signal;
     log.info({ signal }, 'stopping');

@@ -5,9 +5,10 @@
  *   else                the certificate must be for the host that the connection goes to, or for one of the hosts of the
  *                       connection string: where discovery gives addresses, those are the names that somebody vouched for
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
 
 /** What a connection string says of TLS. */
 export interface TlsFiles {
@@ -32,11 +33,43 @@ export function tlsOptionsOf(
   const servername = accepted.find((name) => isIP(name) === 0);
   return {
     minVersion: 'TLSv1.2',
-    ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca) }),
-    ...(tls.cert === undefined ? {} : { cert: readFileSync(tls.cert) }),
-    ...(tls.key === undefined ? {} : { key: readFileSync(tls.key) }),
+    ...filesOf(tls),
     ...(servername === undefined ? {} : { servername }),
     checkServerIdentity: (_asked, certificate) => mismatch(accepted, certificate),
+  };
+}
+
+/** The files of a side, as its connections use them: read once for each host, and all again when they are renewed. */
+export class TlsOptions {
+  private readonly made: { readonly options: ConnectionOptions; readonly tls: TlsFiles }[] = [];
+
+  /** As `tlsOptionsOf`; what it returns follows the files. */
+  of(tls: TlsFiles | undefined, named: readonly string[], host: string): ConnectionOptions | null {
+    const options = tlsOptionsOf(tls, named, host);
+    if (options !== null && tls !== undefined) this.made.push({ options, tls });
+    return options;
+  }
+
+  /** Reads all files; what it returns makes them count for connections from then on. @throws as `tlsOptionsOf`, and then nothing changes */
+  prepare(): () => void {
+    const fresh = this.made.map(({ options, tls }) => {
+      const files = filesOf(tls);
+      // a key that does not belong to its certificate is said here; what is no certificate at all would be passed over
+      createSecureContext(files);
+      if (files.ca !== undefined) new X509Certificate(files.ca);
+      return { options, files };
+    });
+    return () => {
+      for (const { options, files } of fresh) Object.assign(options, files);
+    };
+  }
+}
+
+function filesOf({ ca, cert, key }: TlsFiles): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  return {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+    ...(key === undefined ? {} : { key: readFileSync(key) }),
   };
 }
 

@@ -38,7 +38,7 @@ import { RIGHTS, type Right } from './rights-probe.js';
 import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
 import { LOGIN_ATTEMPTS, ServerNode, steadyMs } from './server-node.js';
 import { SilenceWatch } from './silence.js';
-import { tlsOptionsOf } from './tls.js';
+import { TlsOptions, tlsOptionsOf } from './tls.js';
 
 /** degraded: some of several servers are away. */
 export type UpstreamState = 'up' | 'degraded' | 'down';
@@ -126,6 +126,7 @@ export class Upstream implements Routes, DiscoveredSide {
   isHeld = false;
   /** It was given up as the authority: what waited for it is told so, and its clients go as with a dying server. */
   isAbandoned = false;
+  readonly tls = new TlsOptions();
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -441,7 +442,7 @@ export class Upstream implements Routes, DiscoveredSide {
         this.nodes.length,
         {
           address: isFixed && endpoint.path !== undefined ? { host, port, path: endpoint.path } : { host, port },
-          tls: tlsOptionsOf(endpoint.tls, this.namedHosts, host),
+          tls: this.tls.of(endpoint.tls, this.namedHosts, host),
           lookup: this.lookup,
           own: this.own,
           nameFor: (purpose) => this.nameFor(purpose),

@@ -83,7 +83,8 @@ export class Switchboard implements IntentReasons {
   private drainWaiters: (() => void)[] = [];
 
   constructor(
-    readonly config: Config,
+    /** Another one after a reload: ask for what is needed when it is needed. */
+    public config: Config,
     readonly source: Upstream,
     readonly target: Upstream,
     readonly ledger: SlotLedger,

@@ -5,6 +5,7 @@
  * handshakes from then on. Connections that are there go on with what they began with. Whether clients must have a
  * certificate is decided once.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/config.js';
@@ -37,6 +38,7 @@ export class Certificates {
   prepare(tls: TlsConfig): () => void {
     const files = filesOf(tls);
     createSecureContext({ ...files, minVersion: 'TLSv1.2' });
+    if (files.ca !== undefined) new X509Certificate(files.ca);
     const contexts = contextsOf(tls);
     return () => {
       this.server.setSecureContext({ ...files, minVersion: 'TLSv1.2' });

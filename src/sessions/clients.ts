@@ -5,7 +5,7 @@ import { ReplicaWatch } from './blocking/replica-wait.js';
 import type { Session } from './session.js';
 import { mayMatchKeyspace } from './subscriptions/keyspace.js';
 
-const LOGIN_SWEEP_MS = 250;
+const SWEEP_MS = 250;
 
 export class Clients {
   /** In the order in which they came. */
@@ -15,17 +15,15 @@ export class Clients {
   /** Those that must log in and have not, oldest first. */
   readonly unauthenticated = new Set<Session>();
 
-  /** Disconnects who has sent nothing for too long; a waiting, subscribed or monitoring client is meant to be silent. */
-  private readonly idleSweep: NodeJS.Timeout | null = null;
-
-  private readonly loginSweep: NodeJS.Timeout;
+  private readonly sweep: NodeJS.Timeout;
 
   constructor(private readonly board: Switchboard) {
-    const idleMs = board.config.clientIdleSeconds * 1000;
-    if (idleMs > 0) this.idleSweep = setInterval(() => this.closeIdle(idleMs), Math.min(1000, idleMs / 2));
     this.replicaWatch = new ReplicaWatch(board);
     this.poll = new WaitedKeysPoll(board);
-    this.loginSweep = setInterval(() => this.closeStrangers(), LOGIN_SWEEP_MS);
+    this.sweep = setInterval(() => {
+      this.closeStrangers();
+      this.closeIdle();
+    }, SWEEP_MS);
   }
 
   // ── before a login
@@ -124,7 +122,10 @@ export class Clients {
     for (const session of this.byId.values()) session.phaseChanged();
   }
 
-  private closeIdle(idleMs: number): void {
+  /** Who has sent nothing for too long; a waiting, subscribed or monitoring client is meant to be silent. */
+  private closeIdle(): void {
+    const idleMs = this.board.config.clientIdleSeconds * 1000;
+    if (idleMs === 0) return;
     const before = performance.now() - idleMs;
     for (const session of [...this.byId.values()]) {
       const isQuiet = session.blocked !== null || session.subscriptions !== null || session.monitor !== null;
@@ -133,8 +134,7 @@ export class Clients {
   }
 
   stop(): void {
-    if (this.idleSweep !== null) clearInterval(this.idleSweep);
-    clearInterval(this.loginSweep);
+    clearInterval(this.sweep);
     this.unpause();
     this.poll.stop();
     for (const session of [...this.byId.values()]) session.close('Ferry is stopping');

@@ -45,6 +45,11 @@ export class Listener {
     });
   }
 
+  /** Reads the certificates; what it returns makes them count. @throws when they are no good, and nothing has changed then */
+  prepare(tls: Config['tls']): () => void {
+    return this.certificates === null || tls === null ? () => {} : this.certificates.prepare(tls);
+  }
+
   /** Stops accepting; open sessions go on. */
   stopAccepting(): void {
     this.door.close();

@@ -8,6 +8,7 @@ import type {
   LeaveAnswer,
   MigrationReport,
   PhaseRequest,
+  ReloadAnswer,
   Status,
   StepResult,
 } from '../../src/admin/control.js';
@@ -27,6 +28,8 @@ export class FakeControl implements FerryControl, MetricsSource {
   answers: StepResult[] = [];
   current: FakeStatus = freshStatus();
   notReady = '';
+  /** what a reload meets */
+  broken: Error | null = null;
   found: Difference[] = [];
   /** how often the status says "running" after a job was started */
   pollsUntilDone = 1;
@@ -83,6 +86,11 @@ export class FakeControl implements FerryControl, MetricsSource {
   async leave(): Promise<LeaveAnswer> {
     if (this.current.phase === 'target-only') return { ok: true, pointTo: 'redis://b', reasons: [] };
     return { ok: false, pointTo: 'redis://b', reasons: ['The phase is not target-only.'] };
+  }
+
+  reload(): ReloadAnswer {
+    if (this.broken !== null) throw this.broken;
+    return { changed: ['log-level'], needsRestart: ['listen'] };
   }
 
   report(): MigrationReport {

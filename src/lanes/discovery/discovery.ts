@@ -2,8 +2,10 @@
  * How a side finds its nodes. Each kind of side has one way: a fixed address or a name that may move (one-server.ts),
  * sentinels (sentinel.ts), a Cluster's own map (cluster.ts).
  */
+
 import type { Shard } from '../../topology/cluster-views.js';
 import type { ServerNode } from '../server-node.js';
+import type { TlsOptions } from '../tls.js';
 
 export interface Discovery {
   /** First contact. Throws when nobody answers. */
@@ -17,6 +19,8 @@ export interface Discovery {
 
 /** What a discovery needs of its side. */
 export interface DiscoveredSide {
+  /** The TLS files of everything that belongs to the side. */
+  readonly tls: TlsOptions;
   /** The node at that address, made if it is not known yet. */
   node(host: string, port: number): ServerNode;
   /** The masters that answer now. */

@@ -15,7 +15,6 @@ import { addressText } from '../../config/addresses.js';
 import type { Endpoint } from '../../config/url.js';
 import { connectorWith } from '../control-connector.js';
 import type { ServerNode } from '../server-node.js';
-import { tlsOptionsOf } from '../tls.js';
 import type { DiscoveredSide, Discovery } from './discovery.js';
 import { Looking } from './look.js';
 
@@ -77,7 +76,7 @@ export class SentinelDiscovery implements Discovery {
 
   private sentinelAt({ host, port }: { readonly host: string; readonly port: number }): Redis {
     const { sentinel: access } = this.endpoint;
-    const tls = tlsOptionsOf(access?.tls, [], host);
+    const tls = this.side.tls.of(access?.tls, [], host);
     const sentinel = new Redis({
       host,
       port,

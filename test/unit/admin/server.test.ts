@@ -167,14 +167,31 @@ describe('bad requests change nothing', () => {
     expect(control.asked).toEqual([]);
   });
 
-  test('unknown paths and methods are 404, as JSON', async () => {
+  test('unknown paths are 404, other methods 405, as JSON', async () => {
     expect(await call('GET', '/api/nothing?x=1')).toMatchObject({
       code: 404,
       body: { error: 'There is no GET /api/nothing.' },
     });
-    for (const path of ['/api/phase', '/api/backfill', '/api/verify', '/api/abort']) {
-      expect(await call('GET', path)).toMatchObject({ code: 404 });
+    for (const path of ['/api/phase', '/api/backfill', '/api/verify', '/api/abort', '/api/reload']) {
+      for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+        expect(await call(method, path)).toMatchObject({
+          code: 405,
+          body: { error: `${path} takes POST, not ${method}.` },
+        });
+      }
     }
+    for (const path of ['/', '/api/status', '/metrics']) {
+      for (const method of ['POST', 'DELETE']) {
+        for (const type of ['application/json', 'text/plain']) {
+          const body = method === 'POST' ? 'x' : undefined;
+          expect(await call(method, path, body, { 'content-type': type })).toMatchObject({
+            code: 405,
+            body: { error: `${path} takes GET, not ${method}.` },
+          });
+        }
+      }
+    }
+    expect(await call('POST', '/api/nothing', 'x', { 'content-type': 'text/plain' })).toMatchObject({ code: 404 });
     expect(control.asked).toEqual([]);
   });
 
@@ -194,6 +211,20 @@ describe('bad requests change nothing', () => {
   );
 });
 
+describe('reloading', () => {
+  test('tells what has changed and what needs another start; a bad configuration is a 400, and its secrets stay', async () => {
+    expect(await call('POST', '/api/reload')).toMatchObject({
+      code: 200,
+      body: { changed: ['log-level'], needsRestart: ['listen'] },
+    });
+    control.broken = new Error('--source: redis://u:hunter2@h is wrong.');
+    const { code, text } = await call('POST', '/api/reload');
+    expect(code).toBe(400);
+    expect(text).toContain('Nothing was changed.');
+    expect(text).not.toContain('hunter2');
+  });
+});
+
 describe('who may call', () => {
   test('without a token only under a loopback name', async () => {
     for (const host of ['localhost:1', '127.0.0.1', '[::1]:6390', 'LOCALHOST']) {
@@ -205,6 +236,30 @@ describe('who may call', () => {
       expect(await call('GET', '/healthz', undefined, { host })).toMatchObject({ code: 200 });
     }
     expect(control.asked).toEqual([]);
+  });
+
+  test('no page of another origin can change anything, whatever it knows', async () => {
+    const own = `http://127.0.0.1:${server.port}`;
+    const from = (origin: string, more = {}): Promise<Answer> => call('POST', '/api/abort', '{}', { origin, ...more });
+    for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1:1', 'http://localhost.evil.example']) {
+      expect(await from(origin)).toMatchObject({ code: 403 });
+    }
+    expect(await from(own, { 'sec-fetch-site': 'cross-site' })).toMatchObject({ code: 403 });
+    expect(control.asked).toEqual([]);
+    expect(await from(own)).toMatchObject({ code: 200 });
+    await server.stop();
+    server = await start('s3cret');
+    const authorization = 'Bearer s3cret';
+    expect(await from('https://evil.example', { authorization })).toMatchObject({ code: 403 });
+    // who may not call learns nothing of what there is
+    for (const [method, path] of [
+      ['POST', '/api/status'],
+      ['GET', '/api/phase'],
+      ['POST', '/nothing'],
+      ['PUT', '/'],
+    ] as const) {
+      expect(await call(method, path, undefined, { 'content-type': 'text/plain' })).toMatchObject({ code: 401 });
+    }
   });
 
   test('with a token everything but health and readiness needs it', async () => {

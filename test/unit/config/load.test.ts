@@ -52,6 +52,7 @@ describe('loadConfig', () => {
       'on-uncertain': 'error',
       'rename-source': 'FLUSHALL=gone,KEYS=',
       'rename-target': 'config=c',
+      'memory-limit': '32MiB',
       'client-output-bytes': '3MiB',
       'mirror-backlog-bytes': '3mb',
       'copy-budget-bytes': '1g',

@@ -1,0 +1,97 @@
+/**
+ * What changes when the configuration is read again while Ferry runs, and what would need another start.
+ *
+ * Pure: `planReload` compares the running configuration with the wanted one. Limits, rates, the log level, small switches
+ * and TLS files can change; where the data is, who may come in, and what the state on disk or a table's size depends on,
+ * cannot. Names of options are told, never their values, since some are secret.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type Config, deepFreeze } from './config.js';
+import { isOptionName, type OptionName } from './options.js';
+
+export interface ReloadPlan {
+  /** What runs from now on. */
+  readonly config: Config;
+  readonly changed: readonly OptionName[];
+  /** Wanted, and not changed: Ferry must be started again for it. */
+  readonly needsRestart: readonly OptionName[];
+}
+
+export function planReload(now: Config, wanted: Config): ReloadPlan {
+  const { dirtyKeys, knownKeys, deadlines } = now.limits;
+  const config: Config = deepFreeze({
+    ...now,
+    onUncertain: wanted.onUncertain,
+    readRepair: wanted.readRepair,
+    allowUnknownKeys: wanted.allowUnknownKeys,
+    clientIdleSeconds: wanted.clientIdleSeconds,
+    limits: { ...wanted.limits, dirtyKeys, knownKeys, deadlines },
+    backfill: wanted.backfill,
+    cutover: wanted.cutover,
+    tls: now.tls === null || wanted.tls === null ? now.tls : { ...wanted.tls, clientAuth: now.tls.clientAuth },
+    logLevel: wanted.logLevel,
+  });
+  const names = Object.keys(VALUES).filter(isOptionName);
+  const differing = (a: Config, b: Config): OptionName[] =>
+    names.filter((name) => !isDeepStrictEqual(VALUES[name](a), VALUES[name](b)));
+  return { config, changed: differing(now, config), needsRestart: differing(config, wanted) };
+}
+
+/** Where each option is in the configuration. */
+const VALUES: Readonly<Record<OptionName, (config: Config) => unknown>> = {
+  source: (c) => c.source,
+  target: (c) => c.target,
+  listen: (c) => c.listen,
+  admin: (c) => [c.admin.host, c.admin.port],
+  token: (c) => c.admin.token,
+  'state-dir': (c) => c.stateDir,
+  phase: (c) => c.phase,
+  takeover: (c) => c.takeover,
+  adopt: (c) => c.adopt,
+  ack: (c) => c.ack,
+  'on-uncertain': (c) => c.onUncertain,
+  'read-repair': (c) => c.readRepair,
+  'rename-source': (c) => c.rename.source,
+  'rename-target': (c) => c.rename.target,
+  'allow-unknown-keys': (c) => c.allowUnknownKeys,
+  'tls-cert': (c) => c.tls?.cert,
+  'tls-key': (c) => c.tls?.key,
+  'tls-ca': (c) => c.tls?.ca ?? null,
+  'tls-client-auth': (c) => c.tls?.clientAuth,
+  'tls-sni': (c) => c.tls?.sni,
+  'users-file': (c) => c.usersFile,
+  'map-users': (c) => c.mapUsers,
+  'source-credentials-file': (c) => c.credentials.source.file,
+  'target-credentials-file': (c) => c.credentials.target.file,
+  'source-credentials-command': (c) => c.credentials.source.command,
+  'target-credentials-command': (c) => c.credentials.target.command,
+  'credentials-refresh-seconds': (c) => c.credentials.refreshSeconds,
+  'reverify-seconds': (c) => c.reverifySeconds,
+  'client-idle-seconds': (c) => c.clientIdleSeconds,
+  scripts: (c) => c.scripts,
+  'db-prefix': (c) => c.dbPrefix,
+  'replica-reads': (c) => c.replicaReads,
+  announce: (c) => c.announce,
+  'topology-refresh': (c) => c.topology.refreshMs,
+  'redirect-wait': (c) => c.topology.redirectWaitMs,
+  'dns-servers': (c) => c.topology.dnsServers,
+  'dns-refresh': (c) => c.topology.dnsRefreshMs,
+  'memory-limit': (c) => c.limits.memoryBytes,
+  'client-output-bytes': (c) => c.limits.clientOutputBytes,
+  'mirror-backlog-bytes': (c) => c.limits.mirrorBacklogBytes,
+  'max-clients': (c) => c.limits.maxClients,
+  'accept-rate': (c) => c.limits.acceptRate,
+  'max-unauthenticated': (c) => c.limits.maxUnauthenticated,
+  'auth-timeout-seconds': (c) => c.limits.authTimeoutSeconds,
+  'dirty-keys': (c) => c.limits.dirtyKeys,
+  'known-keys': (c) => c.limits.knownKeys,
+  deadlines: (c) => c.limits.deadlines,
+  'copy-budget-bytes': (c) => c.limits.copyBudgetBytes,
+  'big-key-bytes': (c) => c.limits.bigKeyBytes,
+  'session-window': (c) => c.limits.sessionWindow,
+  'backfill-rate': (c) => c.backfill.rateKeysPerSecond,
+  'scan-count': (c) => c.backfill.scanCount,
+  'drain-timeout-ms': (c) => c.cutover.drainTimeoutMs,
+  'max-pause-ms': (c) => c.cutover.maxPauseMs,
+  'log-level': (c) => c.logLevel,
+};

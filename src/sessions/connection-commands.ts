@@ -6,6 +6,7 @@
  * the database must be one there as well. https://redis.io/commands/hello
  */
 import type { Command } from '../commands/table.js';
+import { errorOf } from '../lanes/call.js';
 import { ANONYMOUS } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, OK, verbatimReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
@@ -46,8 +47,7 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
     case 'ping':
       if (session.subscriptions === null || session.resp === 3) return pass(session, command, scanner, NO_BUCKET);
       if (argc > 2) return refuse(session, wrongArity('ping'));
-      session.replyNow(pongOfSubscriber(argc === 1 ? null : arg(1)));
-      return true;
+      return pingOfSubscriber(session, argc === 1 ? null : Buffer.from(arg(1)));
     case 'reset':
       return reset(session);
     case 'script|kill':
@@ -105,6 +105,15 @@ function ferry(session: Session, what: string): true {
     session.replyNow(arrayReply([integerReplyBytes(board.dirty.size), integerReplyBytes(board.dirty.dirtySlots)]));
   } else return refuse(session, errorReply('FERRY unknown subcommand: try FERRY STATUS, FERRY PHASE or FERRY DIRTY'));
   return true;
+}
+
+/** Answered here, but the server says whether the user may. */
+function pingOfSubscriber(session: Session, message: Buffer | null): boolean {
+  return afterReplies(session, async () => {
+    // a server that is away says nothing about rights
+    const error = await errorOf(session.lanes.shared(), ['PING']).catch(() => '');
+    return /^NOPERM/.test(error) ? errorReply(error) : pongOfSubscriber(message);
+  });
 }
 
 function select(session: Session, text: string): boolean {

@@ -4,6 +4,7 @@
  * Whether a user may call them is the server's to say (rights.ts). https://redis.io/commands/client
  */
 import type { Command } from '../../commands/table.js';
+import { errorOf } from '../../lanes/call.js';
 import {
   arrayReply,
   bulkReply,
@@ -16,6 +17,7 @@ import {
   verbatimReply,
 } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
+import { afterReplies } from '../after-replies.js';
 import { refuse } from '../refusal.js';
 import type { Session } from '../session.js';
 import { NOT_AN_INTEGER, SYNTAX } from '../texts.js';
@@ -35,8 +37,8 @@ export function isClientName(name: string): boolean {
   return /^[!-~]*$/.test(name);
 }
 
-/** CLIENT …; the command exists and has the right number of arguments. */
-export function clientCommand(session: Session, command: Command, scanner: RequestScanner): true {
+/** CLIENT …; the command exists and has the right number of arguments. False: it must wait for the replies before it. */
+export function clientCommand(session: Session, command: Command, scanner: RequestScanner): boolean {
   const { argc } = scanner;
   const text = (i: number): string => scanner.text(i);
   const say = (reply: Buffer): true => {
@@ -98,11 +100,28 @@ export function clientCommand(session: Session, command: Command, scanner: Reque
   }
 }
 
-function kill(session: Session, args: readonly string[]): true {
+function kill(session: Session, args: readonly string[]): boolean {
+  const user = args.findIndex((arg, i) => i % 2 === 0 && arg.toUpperCase() === 'USER');
+  if (user >= 0 && user + 1 < args.length) {
+    return afterReplies(session, () => killUser(session, args.slice(0, user + 2), args));
+  }
   const { reply, killsAsking } = killClients(session, args);
   session.replyNow(reply);
   if (killsAsking) session.closeWhenAnswered();
   return true;
+}
+
+/** Only the server knows who is a user of its. It reads `args` up to the user, and then an id that it refuses. */
+async function killUser(session: Session, upToUser: readonly string[], args: readonly string[]): Promise<Buffer> {
+  const { authority, source } = session.board;
+  if (source.accounts.users === null) {
+    const asked = [authority.wireName('CLIENT'), 'KILL', ...upToUser, 'ID', '0'];
+    const error = await errorOf(session.lanes.shared(), asked).catch(() => '');
+    if (error.startsWith('ERR No such user')) return errorReply(error);
+  }
+  const { reply, killsAsking } = killClients(session, args);
+  if (killsAsking) setImmediate(() => session.closeWhenAnswered());
+  return reply;
 }
 
 /** What the server says of a subcommand that takes some more arguments, but not so many. */

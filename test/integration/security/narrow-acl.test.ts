@@ -15,7 +15,7 @@ const USERS: Readonly<Record<string, string>> = {
   selectors: '+get ~a:* (+set ~b:*)',
   bare: '~* +set +get -multi',
   nothing: 'resetkeys -@all',
-  noclient: '~* &* +@all -client|list -client|kill -ping -select -echo -multi -monitor -wait',
+  noclient: '~* &* +@all -client|list -client|kill -client|unpause -ping -select -echo -multi -monitor -wait',
 };
 
 const LINES: readonly string[] = [
@@ -56,6 +56,10 @@ const LINES: readonly string[] = [
   'CLIENT SETNAME me',
   'CLIENT LIST TYPE master',
   'CLIENT KILL ID 999999',
+  'CLIENT KILL USER nosuchuser',
+  'CLIENT KILL USER nosuchuser ID 5',
+  'CLIENT KILL ID 0 USER nosuchuser',
+  'CLIENT UNPAUSE',
   'CLIENT NO-EVICT off',
   'CLIENT UNBLOCK 999999',
   'WAIT 0 1',

@@ -2,7 +2,7 @@
  * The app: builds the parts, connects them, and knows in which order they start and stop.
  *
  *   start   state directory → both sides → phase, mirror → listener → admin API
- *   stop    no new clients → gate closed, drained → durable "clean" → everything closed
+ *   stop    no new clients → gate closed, drained → durable "clean" → replies taken → everything closed
  *
  * Start-up errors are StartErrors: one sentence and an exit code.
  */
@@ -57,6 +57,8 @@ export interface FerryOptions {
 const CLOCK_EVERY_MS = 5000;
 const SETTLE_INTENT_EVERY_MS = 1000;
 const STOP_DRAIN_MS = 5000;
+/** How long a client may take for its last replies, and to hang up. */
+const STOP_LEAVE_MS = 2000;
 
 /** What tests and reports look at, gathered from the parts. */
 export interface FerryCounters {
@@ -234,7 +236,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const clock = setInterval(() => {
     for (const side of [source, target]) if (side.state !== 'down') side.refresh().catch(() => {});
   }, CLOCK_EVERY_MS);
-  const intents = setInterval(() => intent.settle(board, config.limits.intentIdleMs), SETTLE_INTENT_EVERY_MS);
+  const intents = setInterval(() => intent.settle(board, board.config.limits.intentIdleMs), SETTLE_INTENT_EVERY_MS);
   const closeAll = async (): Promise<void> => {
     clearInterval(clock);
     clearInterval(intents);
@@ -320,6 +322,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         const drained = await board.drained(STOP_DRAIN_MS);
         await board.keepDirtyMarks();
         await migration.update({ clean: drained && board.dirty.isClean });
+        await listener.clients.leave(STOP_LEAVE_MS);
         await lease.release(migration.state);
         await closeAll();
         log.info({ drained }, 'ferry has stopped');

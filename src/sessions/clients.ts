@@ -133,6 +133,17 @@ export class Clients {
     }
   }
 
+  /** Ends every connection; those who have not taken their replies within the time lose them. */
+  async leave(limitMs: number): Promise<void> {
+    const all = [...this.byId.values()].map((session) => session.leave());
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limitMs);
+    });
+    await Promise.race([Promise.all(all), late]);
+    clearTimeout(timer);
+  }
+
   stop(): void {
     clearInterval(this.sweep);
     this.unpause();

@@ -515,6 +515,17 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     if (this.front === null) this.end();
   }
 
+  /** Ferry is stopping: resolves when the client has taken what it was answered, and has hung up. */
+  leave(): Promise<void> {
+    const { socket } = this;
+    const isGone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    // input that nobody reads would make the kernel throw away what the client has not read
+    socket.removeAllListeners('data');
+    this.end();
+    socket.resume();
+    return isGone;
+  }
+
   private end(): void {
     this.flush();
     this.socket.end();

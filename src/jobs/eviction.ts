@@ -29,6 +29,7 @@ export class EvictionWatch {
     /** Nothing about the mirror is sure any more. */
     private readonly onMirrorEvicts: (why: string) => void,
   ) {
+    for (const side of [migration.board.source, migration.board.target]) this.begin(side);
     this.timer = setInterval(() => void this.look(), EVERY_MS);
     this.timer.unref();
   }
@@ -37,29 +38,38 @@ export class EvictionWatch {
     clearInterval(this.timer);
   }
 
-  /** Keys that the side evicted since Ferry looks at it. */
-  evicted(side: Upstream): number {
+  /** Keys that the side evicted since Ferry looks at it, until now. */
+  async evicted(side: Upstream): Promise<number> {
+    await this.look();
     return this.evictedOn.get(side) ?? 0;
   }
 
-  /** Asks every server that may evict. */
+  /** Asks every server; limits and policies may be changed while it runs. */
   async look(): Promise<void> {
     const { board } = this.migration;
-    if (!board.rules.mirrored) return;
+    if (!board.rules.mirrored) {
+      for (const side of [board.source, board.target]) this.begin(side);
+      return;
+    }
     for (const side of [board.authority, board.follower]) {
       for (const node of side.masters) {
-        if (!mayEvict(node) || node.state !== 'up') continue;
+        if (node.state !== 'up') continue;
         await node.refreshEvicted().catch(() => {});
         this.count(side, node);
       }
     }
   }
 
+  /** What was evicted until now does not matter. */
+  private begin(side: Upstream): void {
+    for (const node of side.masters) this.seen.set(node, { runId: node.runId, keys: node.evictedKeys });
+  }
+
   private count(side: Upstream, node: ServerNode): void {
     const before = this.seen.get(node);
     this.seen.set(node, { runId: node.runId, keys: node.evictedKeys });
     if (before?.runId !== node.runId || node.evictedKeys <= before.keys) return;
-    this.evictedOn.set(side, this.evicted(side) + node.evictedKeys - before.keys);
+    this.evictedOn.set(side, (this.evictedOn.get(side) ?? 0) + node.evictedKeys - before.keys);
     const { board } = this.migration;
     if (side === board.follower) this.onMirrorEvicts(`${node.name} evicts keys`);
     else if (!this.isCovered()) {

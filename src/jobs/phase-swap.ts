@@ -21,6 +21,7 @@ import type { MigrationState } from '../phases/state.js';
 import type { Reply } from '../resp/values.js';
 import type { Backfill } from './backfill.js';
 import type { BypassWatch } from './bypass/watch.js';
+import type { EvictionWatch } from './eviction.js';
 import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Swapping } from './transition.js';
@@ -48,8 +49,9 @@ export class PhaseSwap implements Swapping {
   users: () => User[] = () => [];
   /** Calls back as soon as nothing is dirty; the app provides it. */
   whenRepaired: (then: () => void) => void = () => {};
-  /** Looks for changes behind Ferry; the app provides it. */
+  /** Look for changes behind Ferry; the app provides them. */
   bypass: BypassWatch | null = null;
+  eviction: EvictionWatch | null = null;
   /** The clients with subscriptions; the app provides them. */
   subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
@@ -193,6 +195,7 @@ export class PhaseSwap implements Swapping {
   async settle(limitMs: number): Promise<boolean> {
     const untilMs = performance.now() + limitMs;
     if (!((await this.subscribers?.settleSubscriptions(limitMs)) ?? true)) return false;
+    await this.eviction?.look();
     return (await this.bypass?.detection.settle(untilMs - performance.now())) ?? true;
   }
 

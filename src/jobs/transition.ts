@@ -227,7 +227,9 @@ export class Transitions {
     const keysOf = async (side: typeof authority): Promise<number> =>
       [...(await usedDatabases(side)).values()].reduce((sum, keys) => sum + keys, 0);
     try {
-      return shortfall(await keysOf(authority), await keysOf(follower), follower.side);
+      // what a cache evicted there is not missing
+      const evicted = await this.jobs.verify.evicted(follower);
+      return shortfall((await keysOf(authority)) - evicted, await keysOf(follower), follower.side);
     } catch {
       return []; // a side that does not answer is another blocker's business
     }

@@ -94,7 +94,7 @@ export class Verify {
   private found: VerifyDifference[] = [];
   private run = 0;
   /** How many keys a side evicted; the app sets it where that is allowed. */
-  evicted: (side: Upstream) => number = () => 0;
+  evicted: (side: Upstream) => Promise<number> = () => Promise.resolve(0);
   /** Hazards at the start of the last clean verification, or -1. */
   private cleanAtHazards = -1;
 
@@ -220,7 +220,7 @@ export class Verify {
       this.check(run);
       const difference = await this.compareAtLast(run, candidate);
       if (difference === null) continue;
-      if (this.isEviction(difference.kind)) {
+      if (await this.isEviction(difference.kind)) {
         this.evictedKeys++;
         continue;
       }
@@ -418,10 +418,10 @@ export class Verify {
   }
 
   /** The side that lacks the key evicted as many as were found missing, or more. */
-  private isEviction(kind: DifferenceKind): boolean {
+  private async isEviction(kind: DifferenceKind): Promise<boolean> {
     if (kind !== 'missing' && kind !== 'extra') return false;
     const { authority, follower } = this.migration.board;
-    return this.evicted(kind === 'missing' ? follower : authority) > this.evictedKeys;
+    return (await this.evicted(kind === 'missing' ? follower : authority)) > this.evictedKeys;
   }
 
   private record(c: Candidate, difference: Found): void {

@@ -44,6 +44,13 @@ interface Report {
   readonly atMs: number;
 }
 
+/** A key to be compared, for the how many-th time. */
+interface Suspect {
+  readonly key: Buffer;
+  readonly attempt: number;
+  readonly dueMs: number;
+}
+
 export class BypassDetection {
   /** Keys found changed by somebody else, and compared at all, since Ferry started. */
   found = 0;
@@ -54,7 +61,9 @@ export class BypassDetection {
   /** The one that is about to become the authority. */
   private next: WatchedSide | null = null;
   private pending: Report[] = [];
-  private readonly suspects = new Map<string, Buffer>();
+  private readonly suspects = new Map<string, Suspect>();
+  /** Those that only the mirror had: looked at once more when they are due. */
+  private later: Suspect[] = [];
   private comparing = 0;
   private foreignFlushes = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -96,8 +105,7 @@ export class BypassDetection {
     this.watched = null;
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
-    this.pending = [];
-    this.suspects.clear();
+    this.forgetReports();
     this.migration.board.ownWrites.turnOff();
   }
 
@@ -122,9 +130,14 @@ export class BypassDetection {
       this.watched.close();
       this.watched = this.next ?? this.watchSide(this.migration.board.authority);
       this.next = null;
-      this.pending = [];
-      this.suspects.clear();
+      this.forgetReports();
     }
+  }
+
+  private forgetReports(): void {
+    this.pending = [];
+    this.later = [];
+    this.suspects.clear();
   }
 
   private watchSide(side: Upstream): WatchedSide {
@@ -144,10 +157,15 @@ export class BypassDetection {
     if (this.watched !== null && !(await this.watched.roundTrip(limitMs))) return !this.isLive;
     while (this.isOn && performance.now() < untilMs) {
       this.round(true);
-      if (this.pending.length + this.suspects.size + this.comparing === 0) return true;
+      if (this.isIdle) return true;
       await sleep(2);
     }
     return !this.isOn;
+  }
+
+  /** Nothing that was reported is still to be looked at. */
+  get isIdle(): boolean {
+    return this.pending.length + this.later.length + this.suspects.size + this.comparing === 0;
   }
 
   /** Does what the side reports matter? */
@@ -226,13 +244,19 @@ export class BypassDetection {
       else if (explanation !== 'own') this.suspect(side, key);
     }
     this.pending.length = kept;
+    if (this.later.length > 0) {
+      for (const { key, attempt, dueMs } of this.later) if (dueMs <= nowMs) this.suspect(side, key, attempt);
+      this.later = this.later.filter(({ dueMs }) => dueMs > nowMs);
+    }
     this.compareSome(side);
   }
 
-  private suspect(side: Upstream, key: Buffer): void {
+  private suspect(side: Upstream, key: Buffer, attempt = 1): void {
     const name = key.toString('latin1');
-    if (this.suspects.size < SUSPECTS_MAX || this.suspects.has(name)) this.suspects.set(name, key);
-    else {
+    if (this.suspects.size < SUSPECTS_MAX || this.suspects.has(name)) {
+      // a new report begins anew
+      if (attempt === 1 || !this.suspects.has(name)) this.suspects.set(name, { key, attempt, dueMs: 0 });
+    } else {
       this.gap(side, 'more keys were changed by others than could be compared');
       this.migration.board.dirty.markSlot(keySlot(key, 0, key.length));
     }
@@ -240,12 +264,12 @@ export class BypassDetection {
 
   private compareSome(side: Upstream): void {
     const { board } = this.migration;
-    for (const [name, key] of this.suspects) {
+    for (const [name, suspect] of this.suspects) {
       if (this.comparing >= COMPARED_AT_ONCE || board.mirror?.lane.isUp !== true) return;
       this.suspects.delete(name);
       this.comparing++;
       this.compared++;
-      void this.compare(side, key).finally(() => {
+      void this.compare(side, suspect).finally(() => {
         this.comparing--;
         this.compareSome(side);
       });
@@ -253,25 +277,20 @@ export class BypassDetection {
   }
 
   /** Reports carry no database: the key is compared in all that are in use. */
-  private async compare(side: Upstream, key: Buffer): Promise<void> {
+  private async compare(side: Upstream, { key, attempt }: Suspect): Promise<void> {
     const { board } = this.migration;
     for (const db of [...board.databases.used]) {
       if (!side.holds(db) || !board.follower.holds(db)) continue;
       const isDirty = board.dirty.has(db, key, keySlot(key, 0, key.length));
-      const isSame = isDirty ? null : await this.isSame(db, key).catch(() => null);
-      if (isSame === true || !this.counts(side)) continue;
+      const kind = isDirty ? 'unknown' : await this.verify.differenceIn(db, key).catch(() => 'unknown' as const);
+      if (kind === null || !this.counts(side)) continue;
+      if (kind === 'extra' && attempt < EXPIRY_ATTEMPTS) {
+        this.later.push({ key, attempt: attempt + 1, dueMs: performance.now() + EXPIRY_SKEW_MS });
+        continue;
+      }
       // a mark that was there is made anew: a copy that is on its way may be older than the change
       board.mirror?.markKeyDirty(db, key);
-      if (isSame === false) this.sawChange();
-    }
-  }
-
-  private async isSame(db: number, key: Buffer): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
-      const kind = await this.verify.differenceIn(db, key);
-      if (kind === null) return true;
-      if (kind !== 'extra' || attempt === EXPIRY_ATTEMPTS) return false;
-      await sleep(EXPIRY_SKEW_MS);
+      if (kind !== 'unknown') this.sawChange();
     }
   }
 

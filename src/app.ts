@@ -187,7 +187,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     (why) => swap.doubtMirror(why),
   );
   swap.eviction = eviction;
-  if (config.eviction === 'allow') verify.evicted = (side) => eviction.evicted(side);
+  verify.evicted = (side) => eviction.evicted(side);
   const transitions = new Transitions({ migration, backfill, verify, bypass }, repair, swap);
 
   const listener = openListener(board, config);

@@ -223,12 +223,12 @@ export class Transitions {
 
   private async counts(step: StepName): Promise<Blocker[]> {
     if (step !== 'cutover' && step !== 'rollback') return [];
-    const { authority, follower } = this.jobs.migration.board;
+    const { authority, follower, config } = this.jobs.migration.board;
     const keysOf = async (side: typeof authority): Promise<number> =>
       [...(await usedDatabases(side)).values()].reduce((sum, keys) => sum + keys, 0);
     try {
       // what a cache evicted there is not missing
-      const evicted = await this.jobs.verify.evicted(follower);
+      const evicted = config.eviction === 'allow' ? await this.jobs.verify.evicted(follower) : 0;
       return shortfall((await keysOf(authority)) - evicted, await keysOf(follower), follower.side);
     } catch {
       return []; // a side that does not answer is another blocker's business

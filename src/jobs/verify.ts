@@ -93,7 +93,7 @@ export class Verify {
   private finishedAt: string | null = null;
   private found: VerifyDifference[] = [];
   private run = 0;
-  /** How many keys a side evicted; the app sets it where that is allowed. */
+  /** How many keys a side evicted until now; the app sets it. */
   evicted: (side: Upstream) => Promise<number> = () => Promise.resolve(0);
   /** Hazards at the start of the last clean verification, or -1. */
   private cleanAtHazards = -1;
@@ -153,6 +153,7 @@ export class Verify {
 
   private async work(run: number, repair: boolean): Promise<void> {
     const { board, log } = this.migration;
+    await this.evicted(board.follower); // what was evicted before it does not void it later
     const { hazards } = this.migration;
     const { epoch } = board;
     const window = new CopyWindow(64);
@@ -420,7 +421,8 @@ export class Verify {
   /** The side that lacks the key evicted as many as were found missing, or more. */
   private async isEviction(kind: DifferenceKind): Promise<boolean> {
     if (kind !== 'missing' && kind !== 'extra') return false;
-    const { authority, follower } = this.migration.board;
+    const { authority, follower, config } = this.migration.board;
+    if (config.eviction === 'refuse') return false;
     return (await this.evicted(kind === 'missing' ? follower : authority)) > this.evictedKeys;
   }
 

@@ -197,7 +197,8 @@ export class BypassWatch {
 
 /** By the last command that a client sent; of what nobody knows it is taken that it may write. */
 function writes(name: string, table: CommandTable): boolean {
-  if (name === '' || name === 'NULL') return false;
+  // nothing yet, or one of a Cluster's nodes that brings the keys of a slot
+  if (name === '' || name === 'NULL' || name === 'restore-asking') return false;
   const command = table.byName(name.toLowerCase());
   if (command === undefined || command.name === 'exec') return true;
   return command.kind === 'keyless-write' || (command.kind === 'write' && command.mirroring.class !== 'none');

@@ -3,6 +3,7 @@
  * Each case with what was on its way enumerated again, and without.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ConfigOverrides } from '../../../src/config/config.js';
 import { Moves } from '../../../src/jobs/scan.js';
 import { tagForSlot } from '../../../src/topology/crc16.js';
 import type { ClusterMaster, ClusterNode } from '../../support/cluster.js';
@@ -32,6 +33,8 @@ afterEach(async () => {
 afterAll(() => stopClusterServers(servers));
 
 const KEYS = 10;
+/** The keys are written beside Ferry, and only the scan is to find them. */
+const UNWATCHED: ConfigOverrides = { detectBypass: { mode: 'off' } };
 
 /** The node that is scanned first and the one that is scanned last, and a slot of each with some keys. */
 interface Arrangement {
@@ -126,7 +129,7 @@ async function moveDuring(
 describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
   /** The keys that did not arrive. */
   async function backfilled(): Promise<string[]> {
-    stage = await ClusterStage.start(servers, { cluster: 'source' });
+    stage = await ClusterStage.start(servers, { cluster: 'source', config: UNWATCHED });
     const arrangement = await arrange();
     const progress = () => stage.ferry.control.status().backfill;
     const start = () => stage.ferry.control.backfill('start');
@@ -147,7 +150,7 @@ describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
 
   /** Does it say that both sides are the same, although the mirror lacks those of the late keys that moved? */
   async function calledClean(): Promise<boolean> {
-    stage = await ClusterStage.start(servers, { cluster: 'source' });
+    stage = await ClusterStage.start(servers, { cluster: 'source', config: UNWATCHED });
     const arrangement = await arrange();
     const { early, late, first } = arrangement;
     for (const slot of [early, late]) for (const key of keysIn(slot)) await stage.direct.send('SET', key, slot);
@@ -176,7 +179,11 @@ describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
 
   /** The keys that only the mirror has, and keeps. */
   async function ghosts(): Promise<string[]> {
-    stage = await ClusterStage.start(servers, { cluster: 'target', onTarget: [['SET', 'not empty', '1']] });
+    stage = await ClusterStage.start(servers, {
+      cluster: 'target',
+      onTarget: [['SET', 'not empty', '1']],
+      config: UNWATCHED,
+    });
     const arrangement = await arrange();
     const { early, first } = arrangement;
     const start = () => stage.ferry.control.backfill('start');

@@ -72,7 +72,9 @@ export class Repair {
       if (this.mayRun) this.migration.board.mirror!.copies.staging.deleteLeftovers(this.migration.board.mirror!.copies);
       if (dirty.isClean && this.onceClean.length > 0 && this.mayRun)
         for (const then of this.onceClean.splice(0)) then();
-      if (this.settling.isNeeded && this.mayRun) this.settling.releaseIfSettled();
+      // where nothing follows there is nothing to settle
+      const mayRelease = this.mayRun || this.migration.board.mirror === null;
+      if (this.settling.isNeeded && mayRelease) this.settling.releaseIfSettled();
       if (dirty.isClean || !this.mayRun) {
         await sleep(IDLE_MS);
         continue;

@@ -131,6 +131,7 @@ export class BypassDetection {
       this.watched = this.next ?? this.watchSide(this.migration.board.authority);
       this.next = null;
       this.forgetReports();
+      if (!this.watched.isUp) this.gap(this.watched.side, `changes on the ${this.watched.side.side} are not reported`);
     }
   }
 

@@ -123,7 +123,7 @@ export interface Limits {
   readonly memoryBytes: number;
   /** unread replies per client, after which it is disconnected */
   readonly clientOutputBytes: number;
-  /** unacknowledged mirror operations, after which keys become dirty instead */
+  /** memory for unacknowledged mirror operations (each its bytes and 1 KiB), after which keys become dirty instead */
   readonly mirrorBacklogBytes: number;
   readonly maxClients: number;
   /** new connections that are let in per second; 0: no limit */

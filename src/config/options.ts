@@ -372,7 +372,8 @@ export const OPTIONS = {
   'mirror-backlog-bytes': {
     ...size(1 << 20),
     default: '256MiB',
-    describe: 'unconfirmed mirror operations, after which keys become dirty instead',
+    describe:
+      'memory for unconfirmed mirror operations (each its bytes and 1 KiB); after that keys become dirty instead',
   },
   'max-clients': { ...count(1, 1_000_000), default: `${limits.maxClients}`, describe: 'connections of applications' },
   'accept-rate': {

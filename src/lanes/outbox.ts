@@ -3,7 +3,11 @@
  *
  * Ownership: `append` copies, so the caller's bytes may be reused at once; `appendStable` may keep a reference for
  * pieces of 16 KiB and more, so the caller promises that they are never overwritten. A block that the kernel took
- * whole is reused; one that waits in the socket's queue is left to it.
+ * whole is reused; of one that waits in the socket's queue the rest is used, so that a socket which takes nothing holds
+ * little more than the bytes it was given, however small the portions.
+ *
+ *     [ in the socket's queue | not handed over | room ]
+ *     0                       from              used
  */
 import type { Socket } from 'node:net';
 
@@ -12,6 +16,7 @@ const STABLE_BYTES = 16 * 1024;
 
 export class Outbox {
   private block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  private from = 0;
   private used = 0;
   /** Full blocks and stable pieces in front of `block`. */
   private full: Buffer[] = [];
@@ -19,7 +24,7 @@ export class Outbox {
 
   /** Bytes appended and not handed to the socket. */
   get pendingBytes(): number {
-    return this.fullBytes + this.used;
+    return this.fullBytes + this.used - this.from;
   }
 
   append(buf: Buffer, start: number, end: number): void {
@@ -42,7 +47,7 @@ export class Outbox {
       this.append(buf, start, end);
       return;
     }
-    if (this.used > 0) this.closeBlock(0);
+    this.closeBlock(0);
     this.full.push(buf.subarray(start, end));
     this.fullBytes += end - start;
   }
@@ -54,35 +59,36 @@ export class Outbox {
       for (const piece of this.full) socket.write(piece);
       this.full = [];
       this.fullBytes = 0;
-      if (this.used > 0) {
-        socket.write(this.block.subarray(0, this.used));
-        this.block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-        this.used = 0;
+      if (this.used > this.from) {
+        socket.write(this.block.subarray(this.from, this.used));
+        this.from = this.used;
       }
       socket.uncork();
       return;
     }
-    if (this.used === 0) return;
-    socket.write(this.block.subarray(0, this.used));
+    if (this.used === this.from) return;
+    socket.write(this.block.subarray(this.from, this.used));
+    this.from = this.used;
     // length 0: the kernel has taken it in the call itself, so nobody refers to the block any more
-    if (socket.writableLength !== 0 || socket.connecting || this.block.length > BLOCK_BYTES) {
-      this.block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    }
-    this.used = 0;
+    if (socket.writableLength === 0 && !socket.connecting && this.block.length === BLOCK_BYTES)
+      this.from = this.used = 0;
   }
 
   clear(): void {
     this.full = [];
     this.fullBytes = 0;
-    this.used = 0;
+    // what came before may be in the queue of a socket
+    this.from = this.used;
   }
 
   private closeBlock(room: number): void {
-    if (this.used > 0) {
-      this.full.push(this.block.subarray(0, this.used));
-      this.fullBytes += this.used;
+    if (this.used > this.from) {
+      this.full.push(this.block.subarray(this.from, this.used));
+      this.fullBytes += this.used - this.from;
+      this.from = this.used;
     }
+    if (this.used + room <= this.block.length) return;
     this.block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, room));
-    this.used = 0;
+    this.from = this.used = 0;
   }
 }

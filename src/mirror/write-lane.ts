@@ -7,7 +7,8 @@
  * SELECT. While a connection is down nothing is queued for it: the caller marks keys dirty instead.
  *
  * `slot` says which node (lanes/command-lane.ts); `appendToAll` is for what concerns every node (FLUSHALL, SCRIPT LOAD).
- * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first.
+ * `backlogBytes`: appended and not acknowledged. Who appends asks `canTake` first; against the limit counts what they
+ * need in memory, which for small commands is mostly not their bytes.
  */
 import { handshakeSteps } from '../lanes/handshake.js';
 import type { Lane, LaneEntry } from '../lanes/lane.js';

@@ -10,6 +10,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { OPERATION_BYTES } from '../../src/mirror/write-lane.js';
 import { differences } from '../history/compare.js';
 import { encode } from '../history/resp.js';
 import { FerryProcess } from '../integration/journey/process.js';
@@ -21,7 +22,7 @@ const STALL_MS = Number(process.env.FERRY_CHAOS_STALL_MS ?? (IS_LONG ? 600_000 :
 const WRITES_PER_SECOND = 20_000;
 const HEAP_MB = 512;
 /** Buffers are beside the heap; what the options bound, and as much again for the runtime and its garbage. */
-const BACKLOG_MB = IS_LONG ? 128 : 4;
+const BACKLOG_MB = Number(process.env.FERRY_CHAOS_BACKLOG_MB ?? (IS_LONG ? 128 : 4));
 const MOST_MB = HEAP_MB + 2 * BACKLOG_MB + 256;
 const TICK_MS = 10;
 const KEYS = IS_LONG ? 150_000 : 30_000;
@@ -57,7 +58,7 @@ it(`is bounded while the mirror stalls for ${STALL_MS / 1000} s, and repaired af
     const look = setInterval(() => {
       ferry.status().then(
         ({ mirror }) => {
-          backlog = Math.max(backlog, mirror.backlogBytes);
+          backlog = Math.max(backlog, mirror.backlogBytes + mirror.backlogOps * OPERATION_BYTES);
         },
         () => {},
       );

@@ -66,7 +66,7 @@ export class FerryProcess {
   async kill(): Promise<void> {
     const { child } = this;
     this.child = null;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
     this.guard?.kill('SIGKILL');

@@ -64,7 +64,7 @@ describe('the backfill', () => {
     await stage.ferry.control.backfill('start', 3000);
     await stage.until('a part is done', ({ backfill }) => backfill.scanned > 500);
     await stage.ferry.control.backfill('pause');
-    await sleep(50);
+    await stage.until('copies under way are over', ({ backfill }) => backfill.copied === backfill.scanned);
     const { scanned, copied } = stage.status.backfill;
     await sleep(200);
     expect(stage.status.backfill).toMatchObject({ state: 'paused', scanned, copied, etaSeconds: null });

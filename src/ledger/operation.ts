@@ -26,7 +26,7 @@ export const LANE_SLOTS = -3;
 export const NO_SLOT = -1;
 
 /** What an operation on its way costs besides its bytes: its record, and its places in queues. */
-export const OPERATION_BYTES = 512;
+export const OPERATION_BYTES = 1024;
 
 export abstract class Operation {
   /** The first slot it takes, or ALL_SLOTS, LANE_SLOTS, or NO_SLOT. */

@@ -10,7 +10,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { OPERATION_BYTES } from '../../src/mirror/write-lane.js';
+import { OPERATION_BYTES } from '../../src/ledger/operation.js';
 import { differences } from '../history/compare.js';
 import { encode } from '../history/resp.js';
 import { FerryProcess } from '../integration/journey/process.js';

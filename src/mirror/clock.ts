@@ -16,9 +16,15 @@ export const CLOCK_TOLERANCE_MS = 100;
 /** Well below the margin within which a key near its deadline does not count as known (ledger/known.ts). */
 export const PROMPT_REPLY_MS = 500;
 
+/** They note in the stream's pending entries when they ran. */
+const DELIVERIES = new Set(['xreadgroup', 'xclaim', 'xautoclaim']);
+
 /** Does what the command does depend on the moment at which it runs? */
 export function isTimed(command: Command, argc: number): boolean {
-  return command.mirroring.class === 'time' || (argc > 3 && command.name === 'set');
+  return (
+    command.mirroring.class === 'time' ||
+    (argc > 3 && (command.name === 'set' || (command.kind === 'write' && DELIVERIES.has(command.name))))
+  );
 }
 
 export class MirrorClock {

@@ -233,13 +233,14 @@ class Ordeal {
     let lagMs = 0;
     for (let lastMs = fromMs; lastMs < fromMs + this.plan.holdMs; ) {
       await pause(LOOK_MS);
+      // a machine that has no time for this process or for the healthy server keeps clients waiting as well
+      if (!this.isAuthoritySick) await this.pair[PHASE_RULES[this.plan.phase].authority].tell(['PING']);
       const nowMs = performance.now();
-      // a machine that has no time for this process has none for the servers, and keeps clients waiting as well
       lagMs += Math.max(0, nowMs - lastMs - 2 * LOOK_MS);
       lastMs = nowMs;
       for (const { sentMs, args } of this.workload.waiting) {
         this.longestWaitMs = Math.max(this.longestWaitMs, nowMs - sentMs);
-        if (nowMs - sentMs > PATIENCE_MS + 2 * lagMs) hung ||= args.join(' ').slice(0, 80);
+        if (nowMs - sentMs > PATIENCE_MS + 3 * lagMs) hung ||= args.join(' ').slice(0, 80);
       }
     }
     if (hung !== '' && !this.isAuthoritySick) {
@@ -252,9 +253,9 @@ class Ordeal {
   /** An error of the authority's own, in reply to what was sent before the fault was over. */
   private isExcused(exchange: Exchange, error: ErrorReply): boolean {
     if (!this.isAuthoritySick || exchange.sentAt > this.liftedAt || exchange.answeredAt < this.struckAt) return false;
-    const { refusals, closes } = this.fault;
-    // a server that is not there can verify no login
-    if (closes === true && LOGIN.has(exchange.args[0]!) && error.word === 'FERRY') return true;
+    const { refusals } = this.fault;
+    // a server that is not there, or does not answer, can verify no login
+    if (LOGIN.has(exchange.args[0]!) && error.word === 'FERRY') return true;
     // what was refused while it was queued aborts its EXEC, which does not say why
     return refusals !== undefined && (refusals.test(error.text) || error.word === 'EXECABORT');
   }

@@ -15,7 +15,7 @@ import { fill, judge, loadScripts, NARROW, WIDE } from '../history/judge.js';
 import { Workload } from '../history/workload.js';
 import { pause } from './node.js';
 import { type Pair, startPair } from './ordeal.js';
-import { IS_LONG } from './tally.js';
+import { IS_LONG, Tally, totals } from './tally.js';
 
 const SEEDS = IS_LONG ? 40 : 2;
 const QUIET_WITHIN_MS = 30_000;
@@ -30,15 +30,24 @@ it(`a forced rollback says what it could not bring back, ${SEEDS} times`, {
   retry: 0,
   timeout: 60_000 + SEEDS * 40_000,
 }, async () => {
-  let named = 0;
-  let writes = 0;
+  const tally = new Tally('rescue');
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const outcome = await rescue(seed, seed % 2 === 0);
-    expect({ seed, wrong: outcome.wrong }).toEqual({ seed, wrong: [] });
-    named += outcome.named;
-    writes += outcome.writes;
+    if (tally.has(seed)) continue;
+    const { wrong, named, writes } = await rescue(seed, seed % 2 === 0);
+    tally.add({
+      id: seed,
+      runs: 1,
+      acknowledgedWrites: writes,
+      lost: wrong.filter((line) => line.startsWith('lost')).length,
+      silentDifferences: wrong.filter((line) => line.startsWith('source and target differ')).length,
+      mirrorOnly: 0,
+      unavailable: 0,
+      wrong: wrong.map((line) => `seed ${seed}: ${line}`),
+      counts: { 'keys named as left behind': named },
+    });
   }
-  console.log(`rescue: ${SEEDS} runs, ${writes} acknowledged writes, ${named} keys named as left behind`);
+  console.log(totals('rescue', tally.results));
+  expect(tally.report()).toBe('');
 });
 
 async function rescue(seed: number, freezes: boolean): Promise<{ wrong: string[]; named: number; writes: number }> {

@@ -99,7 +99,7 @@ export class RawClient {
     const sentMs = performance.now();
     const burst = commands.map((args) => ({ args, sentAt, sentMs, answeredAt: Infinity, reply: undefined }));
     if (this.socket === null) return burst;
-    this.unanswered.push(...burst);
+    for (const exchange of burst) this.unanswered.push(exchange); // there may be very many
     this.write(burst.map((exchange) => encode(exchange.args)).join(''));
     return burst;
   }

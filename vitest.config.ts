@@ -1,6 +1,7 @@
 /**
- * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share two processes: the machine they must pass
- * on has two cores, and every integration test runs redis-servers of its own beside them.
+ * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share three processes: the
+ * machine they must pass on has two cores, every integration test runs redis-servers of its own beside them, and most of
+ * them wait more than they compute.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -11,7 +12,7 @@ function kind(name: string, testTimeout: number, hookTimeout: number) {
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     // a machine that stalls for seconds can starve a real server of its turn; what is wrong with Ferry fails again
     retry: process.env.CI === undefined ? 0 : 2,
     projects: [

@@ -10,6 +10,7 @@
  * Silent is a connection with something unanswered on which no byte came since, nor went out of what waited for room. One
  * whose reading Ferry itself has paused is not.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lane } from './lane.js';
 
 interface Watched {
@@ -21,6 +22,7 @@ interface Watched {
   sinceMs: number;
 }
 
+const GRACE_MS = 250;
 const LOOKS_PER_LIMIT = 4;
 const SLOWEST_LOOK_MS = 500;
 const FASTEST_LOOK_MS = 20;
@@ -85,8 +87,9 @@ export class SilenceWatch {
     this.asking.add(server);
     const askedMs = performance.now();
     this.isWell(lane)
-      .then((isWell) => {
+      .then(async (isWell) => {
         if (!isWell) return;
+        await sleep(GRACE_MS); // a server that goes on at this very moment may answer the new connection first
         this.look(); // what came meanwhile counts
         for (const one of this.watched) {
           const isThere =

@@ -55,6 +55,11 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'a Cluster has one database',
   },
   {
+    commands: list('keys scan dbsize randomkey info'),
+    what: "leave out Ferry's own key, `__ferry:lease` (not inside MULTI, nor in scripts)",
+    why: 'it is none of the data',
+  },
+  {
     commands: list('dbsize randomkey flushdb cluster|countkeysinslot cluster|getkeysinslot move copy'),
     what: 'refused in every database while a Cluster with `db-prefix` has the authority (COPY only to another database)',
     why: 'several databases share the Cluster, and it cannot tell their keys apart; KEYS and SCAN can, and show those of one',

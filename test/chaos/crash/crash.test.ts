@@ -13,12 +13,12 @@ import type { CrashPoint } from '../../../src/routing/switchboard.js';
 import { Load } from '../../integration/journey/load.js';
 import { FerryProcess } from '../../integration/journey/process.js';
 import { Stage, sleep } from '../../integration/journey/stage.js';
-import { IS_LONG_RUN } from '../../support/long-run.js';
+import { IS_LONG, Tally } from '../tally.js';
 
 const KILLED_FERRY = fileURLToPath(new URL('./killed-ferry.js', import.meta.url));
 const COLD_KEYS = 5000;
 const SLOTS = 16384;
-const REPEATS = IS_LONG_RUN ? 5 : 1;
+const REPEATS = IS_LONG ? 5 : 1;
 
 type Mirrored = 'dual-write' | 'target-read' | 'target-first';
 const PHASES: readonly Mirrored[] = ['dual-write', 'target-read', 'target-first'];
@@ -41,6 +41,8 @@ const STEP_POINTS: readonly [CrashPoint, 'old' | 'new'][] = [
   ['swapped', 'new'],
   ['gate-opened', 'new'],
 ];
+
+const tally = new Tally('crash');
 
 let stage: Stage;
 let ferry: FerryProcess;
@@ -94,7 +96,7 @@ function newLoad(): Load {
 }
 
 /** It was killed: started again, everything must come right by itself. */
-async function comesBack(load: Load, phase: Phase): Promise<{ slots: number; keys: number }> {
+async function comesBack(id: number, load: Load, phase: Phase): Promise<{ slots: number; keys: number }> {
   await ferry.ended();
   await ferry.start();
   const status = await ferry.status();
@@ -111,6 +113,17 @@ async function comesBack(load: Load, phase: Phase): Promise<{ slots: number; key
   expect((await ferry.status()).verify).toMatchObject({ state: 'done', clean: true });
   expect(await stage.differences()).toEqual([]);
   await verified();
+  tally.add({
+    id,
+    runs: 1,
+    acknowledgedWrites: load.replies,
+    lost: 0,
+    silentDifferences: 0,
+    mirrorOnly: 0,
+    unavailable: 0,
+    wrong: [],
+    counts: { slotsCopiedAgain: slots, keysCopiedAgain: repairedKeys },
+  });
   return { slots, keys: repairedKeys };
 }
 
@@ -126,15 +139,19 @@ const writePoints = PHASES.flatMap((phase) => WRITE_POINTS.map((point) => ({ pha
 /** Each point once, in the phases by turns. */
 const few = writePoints.filter((_, i) => i % 4 === 0 || i === 1);
 
-describe.each(Array.from({ length: REPEATS }, (_, i) => i))('round %i', () => {
-  test.each(IS_LONG_RUN ? writePoints : few)(
+describe.each(Array.from({ length: REPEATS }, (_, i) => i))('round %i', (round) => {
+  const idOf = (n: number): number => round * 1000 + n;
+
+  test.each(
+    (IS_LONG ? writePoints : few).map((one, n) => ({ ...one, id: idOf(n) })).filter(({ id }) => !tally.has(id)),
+  )(
     'cases 7 and 13: killed in $phase at $point',
-    async ({ phase, point }) => {
+    async ({ phase, point, id }) => {
       await goTo(phase);
       const load = newLoad();
       await load.more(40);
       await arm(point, 1 + Math.floor(Math.random() * 30));
-      const { slots, keys } = await comesBack(load, phase);
+      const { slots, keys } = await comesBack(id, load, phase);
       console.log(`killed in ${phase} at ${point}: ${slots} of ${SLOTS} slots, ${keys} of ${COLD_KEYS}+ keys again`);
       expect(slots).toBeGreaterThan(0);
       expect(slots).toBeLessThan(SLOTS / 4);
@@ -157,9 +174,9 @@ describe.each(Array.from({ length: REPEATS }, (_, i) => i))('round %i', () => {
       : from === 'target-first' && point === 'state-saved',
   );
 
-  test.each(IS_LONG_RUN ? all : some)(
+  test.each((IS_LONG ? all : some).map((one, n) => ({ ...one, id: idOf(100 + n) })).filter(({ id }) => !tally.has(id)))(
     'case 14: killed on the way from $from to $to at $point: the $counts phase counts',
-    async ({ from, to, point, counts }) => {
+    async ({ from, to, point, counts, id }) => {
       await goTo(from);
       await verified();
       const load = newLoad();
@@ -169,7 +186,7 @@ describe.each(Array.from({ length: REPEATS }, (_, i) => i))('round %i', () => {
         () => expect.fail('it was not killed'),
         () => {},
       );
-      await comesBack(load, counts === 'old' ? from : to);
+      await comesBack(id, load, counts === 'old' ? from : to);
     },
     90_000,
   );

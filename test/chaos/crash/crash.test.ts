@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Phase } from '../../../src/phases/phase.js';
 import type { CrashPoint } from '../../../src/routing/switchboard.js';
 import { Load } from '../../integration/journey/load.js';
@@ -55,7 +55,7 @@ beforeAll(async () => {
   await Promise.all(Array.from({ length: COLD_KEYS }, (_, i) => source.send('SET', `cold ${i}`, `value ${i}`)));
   const args = ['--source', stage.source.url, '--target', stage.target.url, '--state-dir', stage.stateDir];
   // few slots count as in use, so that it can be seen that only they are copied again
-  const few = ['--intent-idle-ms', '300', '--reverify-seconds', '0'];
+  const few = ['--intent-idle-ms', '300', '--reverify-seconds', '0', '--detect-bypass', 'off'];
   ferry = await FerryProcess.prepare([...args, ...few], [], [KILLED_FERRY], { FERRY_CRASH_FILE: join(dir, 'point') });
   await ferry.start();
   await ferry.phase({ to: 'dual-write' });
@@ -91,8 +91,16 @@ async function arm(point: CrashPoint, count: number): Promise<void> {
   await sleep(20);
 }
 
+let loads: Load[] = [];
+afterEach(async () => {
+  await Promise.all(loads.map((load) => load.stop()));
+  loads = [];
+});
+
 function newLoad(): Load {
-  return new Load(ferry.port, { clients: 4, mayClose: true, pauseMs: 3 });
+  const load = new Load(ferry.port, { clients: 4, mayClose: true, pauseMs: 3 });
+  loads.push(load);
+  return load;
 }
 
 /** It was killed: started again, everything must come right by itself. */

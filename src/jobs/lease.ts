@@ -27,6 +27,7 @@ import { keySlot } from '../topology/crc16.js';
 const HOLD_MS = 10_000;
 const BEAT_MS = 1000;
 const ASK_MS = 2000;
+const PUBLISH_MS = 500;
 const LOOK_EVERY_MS = 100;
 /** After a takeover the other process is dead once none of its connections came back for so long. */
 const QUIET_MS = 1500;
@@ -83,10 +84,11 @@ export class Lease {
     if (this.timer !== null) for (const side of SIDES) void this.beat(side);
   }
 
-  /** Resolves when both sides that answer have the new state. */
+  /** Resolves when both sides that answer have the new state; clients wait meanwhile, so not for long. */
   async publish(state: MigrationState): Promise<void> {
     this.state = state;
-    await Promise.all(SIDES.map((side) => this.write(side).catch(() => {})));
+    const written = Promise.all(SIDES.map((side) => this.write(side).catch(() => {})));
+    await Promise.race([written, sleep(PUBLISH_MS, undefined, { ref: false })]);
   }
 
   stop(): void {

@@ -54,6 +54,7 @@ export class Tracker {
       {
         name: 'tracker',
         giveUpOnRefusal: true,
+        resp: 3,
         handshake: (lane) => [
           ...handshakeSteps(lane, {
             credentials: own.reread(),

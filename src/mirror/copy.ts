@@ -42,6 +42,9 @@ export interface CopyOptions {
 
 const CROWD = 16_384;
 
+/** A forced rollback waits for nothing of that side: its keys stay dirty. */
+const ABANDONED = 'the side that it would be read from was given up';
+
 export class CopyEngine implements CopyHandler {
   /** Tasks that are not taken yet: a write on their key joins them. */
   readonly pending = new PendingCopies();
@@ -140,6 +143,10 @@ export class CopyEngine implements CopyHandler {
       queueMicrotask(() => this.failedBeforeSwap(task, "its name there would be that of another database's key"));
       return;
     }
+    if (authority.isAbandoned) {
+      queueMicrotask(() => this.failedBeforeSwap(task, ABANDONED));
+      return;
+    }
     const frame = encodeCommand([authority.wireName('MEMORY'), 'USAGE', task.sourceKey]);
     this.lane(task.db).send(
       {
@@ -166,7 +173,8 @@ export class CopyEngine implements CopyHandler {
 
   private begin(task: CopyTask): void {
     this.inFlightBytes += task.sizeBytes;
-    if (task.sizeBytes > this.options.bigKeyBytes) {
+    if (this.mirror.context.authority.isAbandoned) queueMicrotask(() => this.failedBeforeSwap(task, ABANDONED));
+    else if (task.sizeBytes > this.options.bigKeyBytes) {
       this.mirror.context.counters.chunkedCopies++;
       void copyStaged(this, task, true);
     } else if (this.logical) void copyStaged(this, task, false);
@@ -210,7 +218,8 @@ export class CopyEngine implements CopyHandler {
   }
 
   readKey(task: CopyTask): void {
-    this.dump.send(task);
+    if (this.mirror.context.authority.isAbandoned) queueMicrotask(() => this.sourceLost(task));
+    else this.dump.send(task);
   }
 
   dumped(task: CopyTask, buf: Buffer, start: number, end: number): void {
@@ -246,8 +255,13 @@ export class CopyEngine implements CopyHandler {
 
   /** The job lane went before the answer: a copy is a read, so it is simply taken again. */
   sourceLost(task: CopyTask): void {
-    const { ledger } = this.mirror.context;
+    const { ledger, authority } = this.mirror.context;
     ledger.replied(task);
+    if (authority.isAbandoned) {
+      this.taken(task);
+      this.over(task, ABANDONED);
+      return;
+    }
     ledger.finish(task);
     if (this.closed) return;
     setTimeout(() => this.admit(task), 20);

@@ -17,6 +17,7 @@ import { type Cluster, startCluster } from '../../support/cluster.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { Asker } from '../equality/asker.js';
 import { LINES, SETUP, UNORDERED, VARYING } from '../equality/lines.js';
+import { sleep } from '../journey/stage.js';
 import { list, text, Wire, type WireReply } from '../journey/wire.js';
 import { CASES } from '../write-commands/cases.js';
 import { makePayloads } from '../write-commands/running.js';
@@ -242,6 +243,8 @@ describe('about all keys', () => {
   });
 
   test('DBSIZE, KEYS and RANDOMKEY', async () => {
+    // flushed past Ferry, its own key is back within a second; until then there is one less to hide
+    while (text(await wire.send('EXISTS', '__ferry:lease')) === '0') await sleep(20);
     expect(text(await wire.send('DBSIZE'))).toBe(String(SPREAD.length + 2));
     expect(names(await wire.send('KEYS', '*'))).toEqual([...SPREAD, 'set:1', 'set:2'].sort());
     expect(names(await wire.send('KEYS', 'set:?'))).toEqual(['set:1', 'set:2']);

@@ -14,6 +14,7 @@ import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { IntentFile } from '../ledger/intent-file.js';
 import { SLOTS } from '../ledger/slots.js';
+import type { CompareFeatures } from '../mirror/logical/pair.js';
 import { Mirror } from '../mirror/mirror.js';
 import type { Logger } from '../observe/log.js';
 import { PHASE_RULES, type Phase } from '../phases/phase.js';
@@ -313,6 +314,10 @@ export class PhaseSwap implements Swapping {
     const may = (side: Upstream, right: Right): boolean => !side.missingRights.includes(right);
     const canDump = has(authority, 'dump', 2, 6) && may(authority, 'DUMP');
     const canRestore = has(follower, 'restore', 2, 6) && may(follower, 'RESTORE');
+    const features = (side: Upstream): CompareFeatures => ({
+      hashFieldTtl: has(side, 'hpexpiretime', 7, 4),
+      smismember: has(side, 'smismember', 6, 2),
+    });
     let isTold = false;
     const mirror: Mirror = new Mirror({
       authority,
@@ -342,6 +347,7 @@ export class PhaseSwap implements Swapping {
         hashFieldTtl: has(authority, 'hpexpiretime', 7, 4),
         entriesRead: has(follower, 'pexpiretime', 7, 0), // both came with 7.0
       },
+      compare: { a: features(authority), b: features(follower) },
       onMismatch: () => {
         this.log.warn({ side: follower.side }, 'the mirror does not hold what it was given: somebody else changes it');
         this.doubtMirror(`the ${follower.side} answered a write otherwise than the ${authority.side}`);

@@ -412,6 +412,7 @@ export class Verify {
       keyOnB: keyOn(follower, c),
       chunkElements: CHUNK_ELEMENTS,
       chunkBytes: CHUNK_BYTES,
+      ...board.mirror?.context.compare,
       names: [authority.side, follower.side],
       ttlToleranceMs: TTL_TOLERANCE_MS,
       clockDifferenceMs: follower.clockOffsetFor(slotOn(follower, c)) - authority.clockOffsetFor(slotOn(authority, c)),

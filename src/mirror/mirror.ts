@@ -36,6 +36,7 @@ import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './d
 import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
 import { type Effect, ElementEffect } from './effect.js';
+import type { CompareFeatures } from './logical/pair.js';
 import { isFlush, type MirrorOp, MirrorOpPool } from './operation.js';
 import { GivenScripts, type ScriptBook } from './scripts.js';
 import { WriteLane } from './write-lane.js';
@@ -60,6 +61,8 @@ export interface MirrorContext {
   /** Asked for each operation: it changes with what else is held in memory. */
   readonly backlogLimitBytes: number;
   readonly copy: CopyOptions;
+  /** What the authority (a) and the mirror (b) can be asked when a key is compared. */
+  readonly compare: { readonly a: CompareFeatures; readonly b: CompareFeatures };
   readonly scripts: ScriptBook;
   readonly counters: MirrorCounters;
   /** Test hook: told which class each command was mirrored with. */

@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => Promise.all([pair.source.stop(), pair.target.stop()]), 60_000);
 
-it(`a forced rollback says what it could not bring back, ${SEEDS} times`, {
+it(`case 21: a forced rollback says what it could not bring back, ${SEEDS} times`, {
   retry: 0,
   timeout: 60_000 + SEEDS * 40_000,
 }, async () => {

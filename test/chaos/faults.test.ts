@@ -14,7 +14,7 @@ import { FAULT_NAMES, type FaultName } from './faults.js';
 import { type Pair, planOf, runOrdeal, show1, startPair, type Verdict, wrongIn } from './ordeal.js';
 import { IS_LONG, type Result, Tally, totals } from './tally.js';
 
-const SEEDS = Number(process.env.FERRY_CHAOS_SEEDS ?? 36);
+const SEEDS = Number(process.env.FERRY_CHAOS_SEEDS ?? 18);
 const FIRST = Number(process.env.FERRY_CHAOS_FIRST ?? 0);
 const ONLY = (process.env.FERRY_CHAOS_FAULT ?? '').split(',').filter((name) => name !== '') as FaultName[];
 const TRACKS = Number(process.env.FERRY_CHAOS_TRACKS ?? 4);

@@ -18,7 +18,7 @@ import { startRedis } from '../support/redis.js';
 import { pause } from './node.js';
 import { IS_LONG, Tally, totals } from './tally.js';
 
-const STALL_MS = Number(process.env.FERRY_CHAOS_STALL_MS ?? (IS_LONG ? 600_000 : 4_000));
+const STALL_MS = Number(process.env.FERRY_CHAOS_STALL_MS ?? (IS_LONG ? 600_000 : 2_000));
 const WRITES_PER_SECOND = 20_000;
 const HEAP_MB = 512;
 /** Buffers are beside the heap; what the options bound, and as much again for the runtime and its garbage. */

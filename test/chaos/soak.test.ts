@@ -19,7 +19,7 @@ import { startRedis } from '../support/redis.js';
 import { pause } from './node.js';
 import { IS_LONG, Tally, totals } from './tally.js';
 
-const SOAK_MS = Number(process.env.FERRY_CHAOS_SOAK_MS ?? (IS_LONG ? 30 * 60_000 : 9_000));
+const SOAK_MS = Number(process.env.FERRY_CHAOS_SOAK_MS ?? (IS_LONG ? 30 * 60_000 : 6_000));
 const ROUND_MS = IS_LONG ? 60_000 : 3_000;
 const CLIENTS = 12;
 const BURST = 16;

@@ -18,7 +18,7 @@ import type { SiteKind } from './site.js';
 const SEEDS = Number(process.env.FERRY_HISTORY_SEEDS ?? 200);
 const FIRST = Number(process.env.FERRY_HISTORY_FIRST ?? 1);
 /** seeds wait for their wires more than they compute */
-const CLUSTER_SEEDS = Number(process.env.FERRY_HISTORY_CLUSTER_SEEDS ?? 18);
+const CLUSTER_SEEDS = Number(process.env.FERRY_HISTORY_CLUSTER_SEEDS ?? 9);
 /** A Cluster is three servers, or six. */
 const CLUSTER_TRACKS = Number(process.env.FERRY_HISTORY_TRACKS ?? 2);
 const CLUSTER: SiteKind = process.env.FERRY_HISTORY_REPLICAS === undefined ? 'cluster' : 'cluster with replicas';

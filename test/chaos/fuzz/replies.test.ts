@@ -23,7 +23,7 @@ import { type Served, serve } from './served.js';
 
 const BATCH = 50_000;
 const SCANNED = Number(process.env.FERRY_FUZZ_REPLIES ?? (IS_LONG ? 2_000_000 : 150_000));
-const LIES = Number(process.env.FERRY_FUZZ_LIES ?? (IS_LONG ? 50_000 : 400));
+const LIES = Number(process.env.FERRY_FUZZ_LIES ?? (IS_LONG ? 50_000 : 150));
 const LIES_BATCH = Math.min(LIES, 1000);
 const ONE_IN = 15;
 const COMPARED_ONE_IN = 16;

@@ -243,11 +243,12 @@ describe.each(['source-only', 'target-only'] as const)('in %s', (phase) => {
 });
 
 test('between two standalone servers nothing changes', async () => {
-  const other = await startRedis();
+  // the other servers belong to the other migration
+  const [one, other] = await Promise.all([startRedis(), startRedis()]);
   const stateDir = mkdtempSync(join(tmpdir(), 'ferry-cluster-'));
   const ferry = await startFerry(
     defaultConfig({
-      ...{ source: standalone.url, target: other.url, stateDir, logLevel: 'silent' },
+      ...{ source: one.url, target: other.url, stateDir, logLevel: 'silent' },
       ...{ listen: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
     }),
   );
@@ -261,7 +262,7 @@ test('between two standalone servers nothing changes', async () => {
   } finally {
     asker.close();
     await ferry.stop();
-    await other.stop();
+    await Promise.all([one.stop(), other.stop()]);
     rmSync(stateDir, { recursive: true, force: true });
   }
 });

@@ -27,6 +27,8 @@ export class FerryUnderTest {
 
   static async start(overrides: ConfigOverrides, phase: PhaseName): Promise<FerryUnderTest> {
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-write-commands-'));
+    // a migration of its own, although the servers were those of another one
+    for (const url of [overrides.source, overrides.target]) await forgetLease(String(url));
     const config = defaultConfig({
       ...overrides,
       listen: { host: '127.0.0.1', port: 0 },
@@ -34,6 +36,8 @@ export class FerryUnderTest {
       stateDir,
       phase,
       adopt: true,
+      // what it finds it repairs, and nothing here may need a repair
+      detectBypass: { mode: 'off' },
       logLevel: 'silent',
     });
     const mirrored: Mirrored[] = [];
@@ -73,6 +77,14 @@ export class FerryUnderTest {
     await this.ferry.stop();
     rmSync(this.stateDir, { recursive: true, force: true });
   }
+}
+
+async function forgetLease(url: string): Promise<void> {
+  const { port, pathname } = new URL(url);
+  const wire = await Wire.open(Number(port));
+  await wire.send('SELECT', pathname.slice(1) || '0');
+  await wire.send('DEL', '__ferry:lease');
+  wire.close();
 }
 
 /** TEMPORARY: until the status counts them in its backlog. */

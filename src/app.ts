@@ -137,7 +137,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     // whoever had them is dead, or cut off: what it left in its connections must not run after a repair
     const isOlder = (name: string): boolean =>
       name.startsWith(`ferry:${state.migrationId}:`) && !name.includes(`:${holder}`);
-    await Promise.all([source, target].map((side) => side.fencePredecessors(isOlder)));
+    if (!isFirstStart) await Promise.all([source, target].map((side) => side.fencePredecessors(isOlder)));
   } catch (error) {
     stopSides();
     // refused before anything was served: the next start is the first one again
@@ -322,7 +322,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
         board.closeGate();
         const drained = await board.drained(STOP_DRAIN_MS);
         await board.keepDirtyMarks();
-        await migration.update({ clean: drained && board.dirty.isClean });
+        await migration.update({ clean: drained && board.dirty.isClean && !board.isUnfenced });
         await listener.clients.leave(STOP_LEAVE_MS);
         await lease.release(migration.state);
         await closeAll();

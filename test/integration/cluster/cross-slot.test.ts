@@ -3,7 +3,7 @@
  * that server, arrive on the Cluster, are counted by name and stand in the way of the cutover; after it they get the
  * Cluster's own error.
  */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { statusText } from '../../../src/cli/status-text.js';
 import { startRedis } from '../../support/redis.js';
 import { Asker } from '../equality/asker.js';
@@ -65,7 +65,7 @@ async function metric(command: string): Promise<string | undefined> {
 }
 
 test('before the cutover they work, arrive, count and block; after it they are refused', async () => {
-  voyage = await Voyage.open('standalone', 'cluster');
+  voyage = await Voyage.open('standalone', 'cluster', { detectBypass: { mode: 'off' } });
   const reference = await startRedis();
   try {
     await voyage.goTo('dual-write');
@@ -140,8 +140,13 @@ test('a node that is down shows, and the others go on', async () => {
   expect(voyage.status.source.nodes).toContainEqual({ address, state: 'down', slots: 5461 });
   expect(statusText(voyage.status)).toContain(`The source is degraded, these nodes are down: ${address} (5461 slots).`);
   expect(voyage.ferry.control.ready()).toEqual({ ok: true });
-  const page = await (await fetch(`http://127.0.0.1:${voyage.ferry.adminPort}/metrics`)).text();
-  expect(page).toContain(`ferry_breaker_open{node="${address}"} 1`);
+  await vi.waitFor(
+    async () => {
+      const page = await (await fetch(`http://127.0.0.1:${voyage!.ferry.adminPort}/metrics`)).text();
+      expect(page).toContain(`ferry_breaker_open{node="${address}"} 1`);
+    },
+    { timeout: 10_000, interval: 100 },
+  );
   await cluster.failedOver(dead);
   await voyage.until('it is whole again', ({ source }) => source.state === 'up');
   const through = await Wire.open(voyage.ferry.port);

@@ -234,8 +234,8 @@ describe('case 6: a Ferry that is started again', () => {
     const zombie = await leaveZombie();
     await allow('-client|list');
     const second = await start();
-    await pause(SETTLE_MS / 2);
     expect(second.control.status().mirror.dirtySlots).toBeGreaterThan(0);
+    await pause(SETTLE_MS / 2);
     expect(await zombie.deliver()).toBe(1);
     expect(await differences(second)).toEqual([]);
     await second.stop();

@@ -127,6 +127,7 @@ export function freshStatus(): Status {
     clients: { connected: 0, blocked: 0, subscribed: 0 },
     commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0, uncertain: 0 },
     crossSlot: { total: 0, commands: {} },
+    memory: { heldBytes: 0, limitBytes: 1 << 30, pressure: 'none', closedClients: 0 },
     mirror: {
       backlogOps: 0,
       backlogBytes: 0,
@@ -138,7 +139,6 @@ export function freshStatus(): Status {
       repairedKeys: 0,
     },
     bypass: { mode: 'auto', state: 'off', sign: '', refusal: '', found: 0, lastFoundAt: null },
-    memory: { heldBytes: 0, limitBytes: 1 << 30, pressure: 'none', closedClients: 0 },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
       state: 'idle',

@@ -1,7 +1,6 @@
 /**
- * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share three processes: the
- * machine they must pass on has two cores, every integration test runs redis-servers of its own beside them, and most of
- * them wait more than they compute.
+ * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share two processes: the
+ * machine they must pass on has two cores, and every integration test runs redis-servers of its own beside them.
  */
 import { defineConfig } from 'vitest/config';
 
@@ -12,7 +11,7 @@ function kind(name: string, testTimeout: number, hookTimeout: number) {
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     // a machine that stalls for seconds can starve a real server of its turn; what is wrong with Ferry fails again
     retry: process.env.CI === undefined ? 0 : 2,
     projects: [

@@ -119,7 +119,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     target.close();
   };
   try {
-    const { verdict } = await lease.look(state);
+    const verdict = await lease.look(state);
     if (verdict.kind !== 'ours') {
       if (verdict.kind === 'foreign' || !config.adopt) throw new StartError(1, refusalText(verdict, directory.path));
       log.warn(

@@ -59,9 +59,8 @@ export class Lease {
   constructor(private readonly options: LeaseOptions) {}
 
   /** What the sides' records say to a process with this state; those that cannot be asked say nothing. */
-  async look(state: MigrationState): Promise<{ verdict: Verdict; records: Records }> {
-    const records = await this.readBoth();
-    return { verdict: judge(state, records), records };
+  async look(state: MigrationState): Promise<Verdict> {
+    return judge(state, await this.readBoth());
   }
 
   /** Throws a StartError when another process is at work. */

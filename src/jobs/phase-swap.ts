@@ -114,7 +114,7 @@ export class PhaseSwap implements Swapping {
       );
       board.targetProven = empty;
       board.intent.enable(null);
-      await this.migration.update({ targetProven: empty, clean: false, processes: this.processes() });
+      await this.migration.update({ targetProven: empty, clean: false, processes: this.migration.board.processes });
       return;
     }
     // While no Ferry ran, somebody may have written to one side alone: nothing is taken over unseen.
@@ -130,7 +130,7 @@ export class PhaseSwap implements Swapping {
   /** Makes dirty what may differ since the last process ended: nothing when it had drained, else what it was writing. */
   private async recover(state: MigrationState): Promise<void> {
     const { board } = this.migration;
-    const processes = this.processes();
+    const { processes } = board;
     const areSame = isKnown(processes) && isSame(processes, state.processes);
     let marked: Uint8Array | null = null;
     if (areSame) marked = state.clean ? new Uint8Array(SLOTS) : await this.intentFile.load();
@@ -147,11 +147,6 @@ export class PhaseSwap implements Swapping {
     );
     await this.migration.update({ targetProven: false, clean: false, processes, history });
     if (dirtySlots > 0) this.log.warn({ slots: dirtySlots, of: SLOTS }, 'slots are copied again after an unclean end');
-  }
-
-  private processes(): Processes {
-    const { source, target } = this.migration.board;
-    return { source: source.processes, target: target.processes };
   }
 
   async prepare(to: Phase): Promise<Blocker[]> {
@@ -400,7 +395,7 @@ export class PhaseSwap implements Swapping {
   private async noteProcesses(): Promise<void> {
     await this.migration.board.keepDirtyMarks();
     if (this.migration.unsettled > 0) return; // what a promoted server lacks is not known yet
-    await this.migration.update({ processes: this.processes() });
+    await this.migration.update({ processes: this.migration.board.processes });
   }
 
   /** The two sides may differ anywhere, until a verification says otherwise. */

@@ -147,7 +147,7 @@ export class Transitions {
         phase: request.to,
         epoch,
         share: request.share ?? 100,
-        ...(entersMirroring ? { processes: { source: board.source.processes, target: board.target.processes } } : {}),
+        ...(entersMirroring ? { processes: board.processes } : {}),
         ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
         history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
       });

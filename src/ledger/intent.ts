@@ -61,7 +61,6 @@ export class WriteIntent {
   readonly durable = new Uint8Array(SLOTS).fill(1);
   /** Called when the bitmap could not be written; once until it can be again. */
   onFailure: (error: Error) => void = () => {};
-  commits = 0;
   private isOn = false;
   private hasFailed = false;
   private missing = 0;
@@ -132,11 +131,12 @@ export class WriteIntent {
     marks.fill(0);
     reasons.markDirtySlots(marks);
     const before = performance.now() - idleMs;
+    const { isUnfenced, touchedMs } = reasons;
     for (let slot = 0; slot < SLOTS; slot++) {
       if (marks[slot] !== 0) {
         if (durable[slot] === 0) this.want(slot);
-      } else if (durable[slot] !== 0 && !reasons.isUnfenced && !reasons.isOpen(slot)) {
-        if (reasons.touchedMs[slot]! >= before) continue;
+      } else if (durable[slot] !== 0 && !isUnfenced && !reasons.isOpen(slot)) {
+        if (touchedMs[slot]! >= before) continue;
         durable[slot] = 0;
         this.missing++;
         this.bits[slot >> 3]! &= ~(1 << (slot & 7));
@@ -189,7 +189,6 @@ export class WriteIntent {
     let failure: Error | null = null;
     try {
       await this.store.write(this.snapshot);
-      this.commits++;
     } catch (error) {
       failure = error as Error;
     }

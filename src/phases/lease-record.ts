@@ -63,7 +63,7 @@ export type Verdict =
  */
 export function judge(state: MigrationState, records: Readonly<Record<Side, LeaseRecord | null>>): Verdict {
   const { source, target } = records;
-  const relevant = { source: isRetired(source, 'source') ? null : source, target };
+  const relevant = { source: isRetired(source) ? null : source, target };
   let newest: LeaseRecord | null = null;
   for (const side of ['source', 'target'] as const) {
     const record = relevant[side];
@@ -84,8 +84,8 @@ export function judge(state: MigrationState, records: Readonly<Record<Side, Leas
 }
 
 /** It was the target of a migration that is over: nothing stands against its being a source now. */
-function isRetired(record: LeaseRecord | null, as: Side): boolean {
-  return record !== null && as === 'source' && record.side === 'target' && record.phase === 'target-only';
+function isRetired(source: LeaseRecord | null): boolean {
+  return source?.side === 'target' && source.phase === 'target-only';
 }
 
 /** The state that the servers tell of; everything may differ between them. */

@@ -160,6 +160,11 @@ export class Switchboard implements IntentReasons {
     return this.source.unfenced + this.target.unfenced > 0;
   }
 
+  /** The run ids of both sides' servers; '' when one is not known. */
+  get processes(): { readonly source: string; readonly target: string } {
+    return { source: this.source.processes, target: this.target.processes };
+  }
+
   /** Resolves when a crash would not forget what is dirty now. */
   async keepDirtyMarks(): Promise<void> {
     this.intent.settle(this, this.config.limits.intentIdleMs);

@@ -66,7 +66,8 @@ describe('case 12: the source evicts keys', () => {
     await source.send('CONFIG', 'SET', 'maxmemory', '0');
     await sleep(1500);
     if (mode === 'on') {
-      const evicted = await evictedOn(source);
+      // but Ferry's own key there may be one of them: nothing is to be found of that
+      const evicted = (await evictedOn(source)) - 1;
       await stage.until('all of them were found', ({ bypass }) => bypass.found >= evicted);
     }
     await stage.settled();

@@ -255,7 +255,8 @@ export class ServerNode {
     if (this.lastEpochWithoutInfo !== epoch) {
       const isFirst = this.lastEpochWithoutInfo === 0 && this.runId === '';
       this.lastEpochWithoutInfo = epoch;
-      if (!isFirst) this.isAnotherProcess();
+      // perhaps another process with other data; perhaps the same one, which what was lost may still reach
+      if (!isFirst) this.events.onNewProcess(this);
     }
     const hello = await this.call('HELLO').catch(() => []);
     if (Array.isArray(hello)) {
@@ -337,10 +338,7 @@ export class ServerNode {
     if (runId === '' || runId === this.runId) return;
     const isNew = this.runId !== '';
     this.runId = runId;
-    if (isNew) this.isAnotherProcess();
-  }
-
-  private isAnotherProcess(): void {
+    if (!isNew) return;
     this.fences.clear(); // what was lost died with the old one
     this.events.onNewProcess(this);
   }

@@ -47,6 +47,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'kill -9': {
     kind: 'node',
     closes: true,
+    refusals: /^LOADING/,
     async act(node, hold) {
       await node.kill();
       await hold();
@@ -76,6 +77,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
     kind: 'node',
     forgets: true,
     closes: true,
+    refusals: /^LOADING/,
     async act(node, hold) {
       node.remember();
       await hold(); // what is written meanwhile is forgotten

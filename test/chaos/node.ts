@@ -16,9 +16,14 @@ import { freePort, type RedisServer, startRedis } from '../support/redis.js';
 import { Injector } from './injector.js';
 
 const ANSWER_WITHIN_MS = 20_000;
+/** Ferry's account where everything is denied that it can do without, as on managed services. */
+const MEAGRE = { user: 'meagre', password: 'meagre' };
+const WITHHELD =
+  '-client -info -command -config -acl -dump -restore -wait -memory -script -function -debug -slowlog -replicaof';
 const OF_USERS = [
   `user ${WIDE.user} on >${WIDE.password} ~* &* +@all`,
   `user ${NARROW.user} on >${NARROW.password} ${NARROW_USER_RULES.join(' ')}`,
+  `user ${MEAGRE.user} on >${MEAGRE.password} ~* &* +@all ${WITHHELD}`,
 ];
 
 export class SickNode {
@@ -38,9 +43,10 @@ export class SickNode {
     return new SickNode(server, await Injector.to(server.port, random));
   }
 
-  /** For Ferry. */
-  get url(): string {
-    return `redis://127.0.0.1:${this.injector.port}`;
+  /** For Ferry, which may do there what it likes, or only what it must. */
+  url(isMeagre: boolean): string {
+    const login = isMeagre ? `${MEAGRE.user}:${MEAGRE.password}@` : '';
+    return `redis://${login}127.0.0.1:${this.injector.port}`;
   }
 
   /** Of the server itself. */

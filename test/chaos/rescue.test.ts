@@ -71,8 +71,8 @@ async function rescue(seed: number, freezes: boolean): Promise<{ wrong: string[]
   await loadScripts([source.port]);
   const ferry = await startFerry(
     defaultConfig({
-      source: source.url,
-      target: target.url,
+      source: source.url(false),
+      target: target.url(false),
       listen: { host: '127.0.0.1', port: 0 },
       admin: { port: 0 },
       stateDir,

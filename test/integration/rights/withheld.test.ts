@@ -121,6 +121,21 @@ describe('with every optional right withheld', () => {
   });
 });
 
+test('case 6: what a lost connection was sent stays in quarantine, though the control connection is another one', async () => {
+  await open(RULES, { config: { phase: 'dual-write', settleMs: 2000 } });
+  await stage.backfill();
+  const client = await stage.client();
+  const target = await stage.onTarget();
+  await client.send('SET', 'before', '1');
+  await target.send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await stage.until('the target is back', ({ target, mirror }) => target.state === 'up' && mirror.uncertain > 0);
+  const sinceMs = performance.now();
+  await stage.until('it has settled', ({ mirror }) => mirror.uncertain === 0);
+  expect(performance.now() - sinceMs).toBeGreaterThan(1000);
+  await stage.settled();
+  expect(await stage.differences()).toEqual([]);
+});
+
 test('rights that are taken away later are noticed where they are used', async () => {
   await open(['~*', '&*', '+@all']);
   expect(stage.status.target.missingRights).toEqual([]);

@@ -1,25 +1,49 @@
 /**
- * The kinds of tests, one folder of test/ each, in the order of their patience. All of them share two processes: the
- * machine they must pass on has two cores, and every integration test runs redis-servers of its own beside them.
+ * The kinds of tests, one folder of test/ each, in the order of their patience, and how many of their files share a machine
+ * with two cores. What computes all the time has a core each; what mostly waits for its redis-servers does not need one;
+ * what measures, or moves as much as the machine can, has company of its own kind only.
  */
 import { defineConfig } from 'vitest/config';
 
-function kind(name: string, testTimeout: number, hookTimeout: number) {
-  return { extends: true as const, test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout } };
+const HEAVY = ['big', 'demo-app', 'overload'].map((folder) => `test/integration/${folder}/**/*.test.ts`);
+
+interface Group {
+  /** Groups run one after the other. */
+  readonly order: number;
+  readonly files: number;
+}
+
+const COMPUTING: Group = { order: 1, files: 2 };
+const WAITING: Group = { order: 2, files: 4 };
+const LOADING: Group = { order: 3, files: 2 };
+
+function kind(
+  name: string,
+  { order, files }: Group,
+  testTimeout: number,
+  hookTimeout: number,
+  include = [`test/${name}/**/*.test.ts`],
+  exclude: string[] = [],
+) {
+  const sequence = { groupOrder: order };
+  return {
+    extends: true as const,
+    test: { name, include, exclude, testTimeout, hookTimeout, sequence, maxWorkers: files },
+  };
 }
 
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
     // a machine that stalls for seconds can starve a real server of its turn; what is wrong with Ferry fails again
     retry: process.env.CI === undefined ? 0 : 2,
     projects: [
-      kind('unit', 20_000, 20_000),
-      kind('property', 60_000, 30_000),
-      kind('integration', 60_000, 60_000),
-      kind('history', 300_000, 60_000),
-      kind('chaos', 300_000, 60_000),
+      kind('unit', COMPUTING, 20_000, 20_000),
+      kind('property', COMPUTING, 60_000, 30_000),
+      kind('integration', WAITING, 60_000, 60_000, undefined, HEAVY),
+      kind('heavy', LOADING, 60_000, 60_000, HEAVY),
+      kind('history', LOADING, 300_000, 60_000),
+      kind('chaos', LOADING, 300_000, 60_000),
     ],
   },
 });

@@ -245,12 +245,15 @@ export class CopyEngine implements CopyHandler {
     this.over(task, failure);
   }
 
-  /** Resolves when the write lane's backlog leaves room for more of a big copy. */
-  async roomOnMirror(): Promise<void> {
+  /** Resolves when the write lane's backlog leaves room for more of a big copy; false after `limitMs` without. */
+  async roomOnMirror(limitMs: number): Promise<boolean> {
     const { lane, context } = this.mirror;
+    const untilMs = performance.now() + limitMs;
     while (lane.isUp && lane.backlogBytes > Math.min(context.backlogLimitBytes / 2, 8 * 1024 * 1024)) {
+      if (performance.now() > untilMs) return false;
       await sleep(2);
     }
+    return true;
   }
 
   /** The job lane went before the answer: a copy is a read, so it is simply taken again. */

@@ -9,7 +9,9 @@ import { encodeCommand } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
 import type { CopyTask } from './copy-task.js';
+import { mayHoldMoments } from './payload.js';
 import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
+import { copyStaged } from './staged-copy.js';
 
 export class DumpCopy {
   private readonly spans: number[] = [];
@@ -46,6 +48,11 @@ export class DumpCopy {
       return;
     }
     const [payloadStart, payloadEnd, ttlStart, ttlEnd] = spans as [number, number, number, number];
+    const isPayload = !isError(buf, payloadStart) && !isNull(buf, payloadStart);
+    if (isPayload && this.isOfAnotherClock(task, bulkBody(buf, payloadStart, payloadEnd))) {
+      this.takeByType(task);
+      return;
+    }
     this.engine.taken(task);
     if (isError(buf, payloadStart) || isError(buf, ttlStart)) {
       ledger.replied(task);
@@ -83,6 +90,10 @@ export class DumpCopy {
     const fault = replies.find((reply) => reply instanceof ReplyFault);
     if (fault !== undefined) failure = (fault as ReplyFault).message;
     if (fault === replies[0] && isRefusal(failure)) this.engine.logical = true; // the next attempt is by type
+    if (Buffer.isBuffer(replies[0]) && this.isOfAnotherClock(task, replies[0])) {
+      this.takeByType(task);
+      return;
+    }
     this.engine.taken(task);
     if (failure === '') {
       const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.sourceSlot);
@@ -91,6 +102,17 @@ export class DumpCopy {
     }
     ledger.replied(task);
     if (failure !== '') this.engine.over(task, failure);
+  }
+
+  /** Would RESTORE take moments of the authority's clock for those of the mirror's? */
+  private isOfAnotherClock(task: CopyTask, payload: Buffer): boolean {
+    const shiftMs = this.engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot);
+    return shiftMs !== 0 && mayHoldMoments(payload);
+  }
+
+  private takeByType(task: CopyTask): void {
+    this.engine.release(task);
+    void copyStaged(this.engine, task, false);
   }
 
   private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {

@@ -30,6 +30,8 @@ const CHUNK_ELEMENTS = 1000;
 const CHUNK_BYTES = 256 * 1024;
 const UNHELD_ATTEMPTS = 2;
 const HOLD_LIMIT_MS = 10_000;
+/** Clients of a held slot do not wait for a mirror that takes its time. */
+const HELD_WAIT_MS = 200;
 
 /** Tells this process' staging keys from those that a dead one left behind. */
 const PROCESS = randomBytes(4).toString('hex');
@@ -89,6 +91,7 @@ export async function copyStaged(engine: CopyEngine, task: CopyTask, isBig: bool
   try {
     for (let attempt = 1; ; attempt++) {
       if (!isBig || attempt > UNHELD_ATTEMPTS) {
+        if (isBig) await engine.roomOnMirror(Number.POSITIVE_INFINITY);
         await admitted(engine, task);
         held = true;
       }
@@ -147,7 +150,10 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
       return abandon(append, staging);
     }
     for (const args of reader.take(replies)) append(args);
-    if (isBig) await engine.roomOnMirror();
+    if (isBig && !(await engine.roomOnMirror(held ? HELD_WAIT_MS : Number.POSITIVE_INFINITY))) {
+      append(['DEL', staging]);
+      throw new Error('its slot would be held for as long as the mirror is slow');
+    }
     if (task.changed && !held) return abandon(append, staging);
     if (held && performance.now() - startedMs > HOLD_LIMIT_MS) {
       append(['DEL', staging]);

@@ -13,6 +13,7 @@ import { NARROW_USER_RULES } from '../history/modelled.js';
 import { Random } from '../history/random.js';
 import { ErrorReply, type Reply, show } from '../history/resp.js';
 import { freePort, type RedisServer, startRedis } from '../support/redis.js';
+import { ShiftedClock } from '../support/shifted-clock.js';
 import { Injector } from './injector.js';
 
 const ANSWER_WITHIN_MS = 20_000;
@@ -33,14 +34,18 @@ export class SickNode {
   private constructor(
     readonly server: RedisServer,
     readonly injector: Injector,
+    private readonly clock: ShiftedClock | null,
   ) {}
 
-  static async start(random: Random): Promise<SickNode> {
+  /** `clockShiftMs`: how far its clock is ahead of this machine's. */
+  static async start(random: Random, clockShiftMs = 0): Promise<SickNode> {
+    const clock = clockShiftMs === 0 ? null : new ShiftedClock(clockShiftMs);
     const server = await startRedis({
       config: OF_USERS,
+      env: clock?.env,
       args: ['--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0'],
     });
-    return new SickNode(server, await Injector.to(server.port, random));
+    return new SickNode(server, await Injector.to(server.port, random), clock);
   }
 
   /** For Ferry, which may do there what it likes, or only what it must. */
@@ -175,6 +180,7 @@ export class SickNode {
     this.hangUp();
     await this.server.stop();
     await this.injector.close();
+    this.clock?.remove();
   }
 
   private hangUp(): void {

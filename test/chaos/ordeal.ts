@@ -26,14 +26,21 @@ import { Workload } from '../history/workload.js';
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.js';
 import { pause, SickNode } from './node.js';
 
+/** What else is not as it should be, all the time. */
+export type Leg =
+  | 'plain'
+  /** Ferry's account on both sides lacks every right that is optional. */
+  | 'few rights'
+  /** The source's clock is ahead of Ferry's, the target's behind. */
+  | 'skewed clocks';
+
 export interface Plan {
   readonly seed: number;
   readonly fault: FaultName;
   readonly side: Side;
   readonly phase: Phase;
   readonly holdMs: number;
-  /** Ferry's account on both sides lacks every right that is optional. */
-  readonly isMeagre: boolean;
+  readonly leg: Leg;
 }
 
 export interface Verdict extends Plan {
@@ -61,18 +68,24 @@ const QUIET_WITHIN_MS = 40_000;
 const PATIENCE_MS = 1000;
 const LOOK_MS = 20;
 const TIMEOUTS = { targetReadMs: 150, silentConnectionMs: 1000 };
+const SHIFTS_MS = [2 * 3_600_000, -90_000] as const;
 const SIDES = ['source', 'target'] as const;
 const DATABASES = [0, 1];
 const LOGIN = new Set(['AUTH', 'HELLO', 'SELECT']);
 
 /** Every fault on every side in every phase comes round before anything repeats; `holdMs` by the length of the run. */
-export function planOf(seed: number, holdMs: (random: Random) => number, faults = FAULT_NAMES, isMeagre = false): Plan {
+export function planOf(
+  seed: number,
+  holdMs: (random: Random) => number,
+  faults = FAULT_NAMES,
+  leg: Leg = 'plain',
+): Plan {
   const random = new Random(seed ^ 0xc4a05);
   const fault = faults[seed % faults.length]!;
   const round = Math.floor(seed / faults.length);
   const phase = PHASES[(round + seed) % PHASES.length]!;
   const side = SIDES[Math.floor(round / PHASES.length + seed) % 2]!;
-  return { seed, fault, side, phase, holdMs: holdMs(random), isMeagre };
+  return { seed, fault, side, phase, holdMs: holdMs(random), leg };
 }
 
 /** Two servers that a track of seeds uses one after the other. */
@@ -81,9 +94,13 @@ export interface Pair {
   readonly target: SickNode;
 }
 
-export async function startPair(seed: number): Promise<Pair> {
+export async function startPair(seed: number, leg: Leg = 'plain'): Promise<Pair> {
   const random = new Random(seed);
-  const [source, target] = await Promise.all([SickNode.start(random.fork()), SickNode.start(random.fork())]);
+  const [sourceShiftMs, targetShiftMs] = leg === 'skewed clocks' ? SHIFTS_MS : [0, 0];
+  const [source, target] = await Promise.all([
+    SickNode.start(random.fork(), sourceShiftMs),
+    SickNode.start(random.fork(), targetShiftMs),
+  ]);
   return { source, target };
 }
 
@@ -102,6 +119,7 @@ class Ordeal {
   private ferry!: Ferry;
   private struckAt = Number.POSITIVE_INFINITY;
   private liftedAt = Number.POSITIVE_INFINITY;
+  private backAt = Number.POSITIVE_INFINITY;
   private longestWaitMs = 0;
   private repairMs = 0;
 
@@ -171,8 +189,8 @@ class Ordeal {
     await pair.source.tell(['FUNCTION', 'FLUSH']);
     await loadScripts([pair.source.port]);
     const config = defaultConfig({
-      source: pair.source.url(plan.isMeagre),
-      target: pair.target.url(plan.isMeagre),
+      source: pair.source.url(plan.leg === 'few rights'),
+      target: pair.target.url(plan.leg === 'few rights'),
       listen: { host: '127.0.0.1', port: 0 },
       admin: { port: 0 },
       stateDir,
@@ -195,7 +213,7 @@ class Ordeal {
     await this.until('the verification', () => control.status().verify.state !== 'running');
     for (const next of PHASES.slice(PHASES.indexOf('target-read'), PHASES.indexOf(phase) + 1)) {
       // without the rights some risks can be ruled out by nobody, and each is a blocker that wants to be overruled
-      const step = await control.changePhase({ to: next, force: this.plan.isMeagre });
+      const step = await control.changePhase({ to: next, force: this.plan.leg === 'few rights' });
       if (!step.ok) throw new Error(`no step to ${next}: ${JSON.stringify(step.blockers)}`);
     }
   }
@@ -225,6 +243,9 @@ class Ordeal {
       this.liftedAt = clock.tick();
       this.liftedMs = performance.now();
     }
+    // Ferry hears of it with its next attempt to connect
+    await this.until('the side is back', () => this.ferry.control.status()[this.plan.side].state === 'up');
+    this.backAt = clock.tick();
   }
 
   private liftedMs = 0;
@@ -255,10 +276,11 @@ class Ordeal {
 
   /** An error of the authority's own, in reply to what was sent before the fault was over. */
   private isExcused(exchange: Exchange, error: ErrorReply): boolean {
-    if (!this.isAuthoritySick || exchange.sentAt > this.liftedAt || exchange.answeredAt < this.struckAt) return false;
+    if (!this.isAuthoritySick || exchange.answeredAt < this.struckAt) return false;
     const { refusals } = this.fault;
     // a server that is not there, or does not answer, can verify no login
-    if (LOGIN.has(exchange.args[0]!) && error.word === 'FERRY') return true;
+    if (LOGIN.has(exchange.args[0]!) && error.word === 'FERRY') return exchange.sentAt <= this.backAt;
+    if (exchange.sentAt > this.liftedAt) return false;
     // what was refused while it was queued aborts its EXEC, which does not say why
     return refusals !== undefined && (refusals.test(error.text) || error.word === 'EXECABORT');
   }
@@ -274,7 +296,8 @@ class Ordeal {
       this.repairMs = performance.now() - this.liftedMs;
       // what a server forgot by itself shows when both sides are compared: the verification's business
       if (fault.forgets && plan.fault === 'eviction') await this.verified(true);
-      for (const line of await differences([pair.source.port], [pair.target.port], DATABASES, isFerrys)) {
+      const aheadMs = plan.leg === 'skewed clocks' ? SHIFTS_MS[0] - SHIFTS_MS[1] : 0;
+      for (const line of await differences([pair.source.port], [pair.target.port], DATABASES, isFerrys, aheadMs)) {
         this.silent.push(`source and target differ: ${line}`);
       }
       await this.verified(false);
@@ -319,8 +342,8 @@ class Ordeal {
   }
 }
 
-export function show1({ seed, fault, side, phase, holdMs, isMeagre }: Plan): string {
-  return `seed ${seed}: ${fault} of the ${side} in ${phase} for ${holdMs} ms${isMeagre ? ', with few rights' : ''}`;
+export function show1({ seed, fault, side, phase, holdMs, leg }: Plan): string {
+  return `seed ${seed}: ${fault} of the ${side} in ${phase} for ${holdMs} ms${leg === 'plain' ? '' : `, with ${leg}`}`;
 }
 
 export function wrongIn({ lost, silent, unavailable, faults }: Verdict): string[] {

@@ -57,19 +57,28 @@ interface Found {
   /** absolute, in milliseconds; -1: none */
   readonly expiresAtMs: number;
   readonly value: Reply;
+  /** by how much its server's clock is ahead */
+  readonly aheadMs: number;
 }
 
-/** One line per difference; none if both hold the same. `ignored` keys are the proxy's own. */
+/**
+ * One line per difference; none if both hold the same. `ignored` keys are the proxy's own; `aheadMs`: by how much the clocks
+ * of the first ones are ahead of those of the second ones.
+ */
 export async function differences(
   portsA: readonly number[],
   portsB: readonly number[],
   databases: readonly number[],
   ignored: (key: string) => boolean,
+  aheadMs = 0,
 ): Promise<string[]> {
   const found: string[] = [];
   const twice = (key: string): unknown => found.push(`${JSON.stringify(key)} is on two masters`);
   for (const db of databases) {
-    const [a, b] = await Promise.all([readAll(portsA, db, ignored, twice), readAll(portsB, db, ignored, twice)]);
+    const [a, b] = await Promise.all([
+      readAll(portsA, db, ignored, twice, aheadMs),
+      readAll(portsB, db, ignored, twice, 0),
+    ]);
     for (const key of new Set([...a.keys(), ...b.keys()])) {
       const why = difference(a.get(key), b.get(key));
       if (why !== '') found.push(`db ${db} ${JSON.stringify(key)}: ${why}`);
@@ -93,10 +102,11 @@ async function readAll(
   db: number,
   ignored: (key: string) => boolean,
   twice: (key: string) => void,
+  aheadMs: number,
 ): Promise<Map<string, Found>> {
   const all = new Map<string, Found>();
   for (const port of ports) {
-    for (const [key, found] of await readServer(port, db, ignored)) {
+    for (const [key, found] of await readServer(port, db, ignored, aheadMs)) {
       if (all.has(key)) twice(key);
       all.set(key, found);
     }
@@ -104,7 +114,12 @@ async function readAll(
   return all;
 }
 
-async function readServer(port: number, db: number, ignored: (key: string) => boolean): Promise<Map<string, Found>> {
+async function readServer(
+  port: number,
+  db: number,
+  ignored: (key: string) => boolean,
+  aheadMs: number,
+): Promise<Map<string, Found>> {
   const server = await directly(port, db);
   const [names] = await server.ask([['KEYS', '*']]);
   const keys = (names as string[]).filter((key) => !ignored(key));
@@ -122,7 +137,13 @@ async function readServer(port: number, db: number, ignored: (key: string) => bo
   keys.forEach((key, i) => {
     // a key that died between two of these reads is not there
     if (about[2 * i] === 'none' || about[2 * i + 1] === -2 || values[i] === null) return;
-    found.set(key, { type: about[2 * i] as string, expiresAtMs: about[2 * i + 1] as number, value: values[i]! });
+    const expiresAtMs = about[2 * i + 1] as number;
+    found.set(key, {
+      type: about[2 * i] as string,
+      expiresAtMs: expiresAtMs < 0 ? expiresAtMs : expiresAtMs - aheadMs,
+      value: values[i]!,
+      aheadMs,
+    });
   });
   return found;
 }
@@ -138,10 +159,10 @@ const READ: Readonly<Record<string, (key: string) => readonly string[]>> = {
 };
 
 /** The value as nested arrays and records that are equal if and only if the values are. */
-function comparable({ type, value }: Found): unknown {
+function comparable({ type, value, aheadMs }: Found): unknown {
   if (type === 'set') return [...(value as string[])].sort();
   if (type === 'hash') return Object.fromEntries(pairsOf(value));
-  if (type === 'stream') return stream(value);
+  if (type === 'stream') return stream(value, aheadMs);
   if (type === 'string' && (value as string).startsWith('HYLL')) {
     return `${(value as string).slice(0, 8)}${(value as string).slice(16)}`;
   }
@@ -153,13 +174,17 @@ class Moment {
   constructor(readonly ms: number) {}
 }
 
-function stream(value: Reply): unknown {
+function stream(value: Reply, aheadMs: number): unknown {
   const info = Object.fromEntries(pairsOf(value));
   const groups = (info.groups as Reply[]).map((group) => {
     const g = Object.fromEntries(pairsOf(group));
     const consumers = (g.consumers as Reply[]).map((consumer) => {
       const c = Object.fromEntries(pairsOf(consumer));
-      const pending = (c.pending as Reply[][]).map(([id, at, count]) => [id, new Moment(at as number), count]);
+      const pending = (c.pending as Reply[][]).map(([id, at, count]) => [
+        id,
+        new Moment((at as number) - aheadMs),
+        count,
+      ]);
       return [c.name, pending];
     });
     consumers.sort(([x], [y]) => ((x as string) < (y as string) ? -1 : 1));

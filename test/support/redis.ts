@@ -35,6 +35,8 @@ export interface RedisOptions {
   dir?: string;
   /** the lines of a configuration file of its own, which it may rewrite (a Sentinel must); arguments win over it */
   config?: readonly string[];
+  /** beside this process's own variables */
+  env?: Readonly<Record<string, string>>;
 }
 
 const START_TIMEOUT_MS = 15_000;
@@ -100,6 +102,7 @@ class LocalRedis implements RedisServer {
   readonly url: string;
   readonly dir: string;
   private readonly args: string[];
+  private readonly env: NodeJS.ProcessEnv;
   private readonly ownsDir: boolean;
   private child: ChildProcess | null = null;
   private output = '';
@@ -111,6 +114,7 @@ class LocalRedis implements RedisServer {
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'ferry-redis-'));
     this.ownsDir = options.dir === undefined;
     if (this.ownsDir) tellReaper('dir', this.dir);
+    this.env = { ...process.env, ...options.env };
     this.args = options.config === undefined ? [] : [writeConfig(this.dir, options.config)];
     this.args.push('--bind', this.host, '--port', String(port), '--dir', this.dir, '--save', '', '--appendonly', 'no');
     this.args.push('--loglevel', 'warning', ...(options.args ?? []));
@@ -124,7 +128,7 @@ class LocalRedis implements RedisServer {
   async start(): Promise<void> {
     this.output = '';
     const binary = process.env.REDIS_SERVER_BIN ?? 'redis-server';
-    const child = spawn(binary, this.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary, this.args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     if (child.pid !== undefined) tellReaper('up', child.pid);
     let exited = '';

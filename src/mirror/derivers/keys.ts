@@ -2,13 +2,14 @@
  * Key and collection commands that depend on clocks, chance or rounding.
  *
  *   EXPIRE family    → PEXPIREAT on the authority's clock, when it took effect (reply 1)
- *   RESTORE          → RESTORE … REPLACE ABSTTL
+ *   RESTORE          → RESTORE … REPLACE ABSTTL; a copy if it holds moments and the clocks are apart
  *   HINCRBYFLOAT     → HSET with the authority's rounding
  *   SPOP             → SREM of what was popped
  *   HEXPIRE family   → HPEXPIREAT on the authority's clock (Redis ≥ 7.4)
  *   MOVE, COPY … DB  → copies in both databases
  */
 import type { Derivation, Deriver } from '../derivation.js';
+import { mayHoldMoments } from '../payload.js';
 import { deadlineOf } from './strings.js';
 
 function expireAt(d: Derivation, deadlineMs: number): void {
@@ -27,6 +28,10 @@ function restore(d: Derivation): void {
   }
   const deadlineMs = ttlMs === 0 ? 0 : absolute ? ttlMs : d.nowMs + ttlMs;
   d.deadlineMs = deadlineMs;
+  if (d.shiftMs !== 0 && mayHoldMoments(d.arg(3))) {
+    d.copyKeys();
+    return;
+  }
   d.send([
     'RESTORE',
     d.arg(1),

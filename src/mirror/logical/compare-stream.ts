@@ -141,7 +141,8 @@ function comparePendingEntry(pair: Pair, name: string, a: PendingEntry, b: Pendi
   if (a.deliveryCount !== b.deliveryCount) {
     return pair.values(`${name}: delivery count`, a.deliveryCount, b.deliveryCount);
   }
-  if (Math.abs(a.deliveryTimeMs - b.deliveryTimeMs) <= pair.deliveryToleranceMs) return null;
+  const apartMs = b.deliveryTimeMs - pair.clockDifferenceMs - a.deliveryTimeMs;
+  if (Math.abs(apartMs) <= pair.deliveryToleranceMs) return null;
   return pair.values(`${name}: delivery time (ms)`, a.deliveryTimeMs, b.deliveryTimeMs);
 }
 

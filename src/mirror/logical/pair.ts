@@ -71,8 +71,7 @@ export class Pair {
     this.names = options.names ?? ['source', 'target'];
     this.clockDifferenceMs = options.clockDifferenceMs ?? 0;
     this.ttlToleranceMs = options.ttlToleranceMs ?? TOLERANCE_MS;
-    // A delivery in the mirror's future is cut to its now, so clocks that are apart widen this one.
-    this.deliveryToleranceMs = (options.deliveryToleranceMs ?? TOLERANCE_MS) + Math.abs(this.clockDifferenceMs);
+    this.deliveryToleranceMs = options.deliveryToleranceMs ?? TOLERANCE_MS;
   }
 
   /** The same commands on both sides, each about its own key. */

@@ -8,7 +8,15 @@ import type { Reply } from '../../resp/values.js';
 import { PieceSize } from './pieces.js';
 import type { LogicalOptions, LogicalReader } from './reader.js';
 import { type Args, totalBytes } from './replies.js';
-import { nextId, pendingPage, type StreamGroup, type StreamInfo, streamEntries, streamInfo } from './stream-info.js';
+import {
+  nextId,
+  type PendingEntry,
+  pendingPage,
+  type StreamGroup,
+  type StreamInfo,
+  streamEntries,
+  streamInfo,
+} from './stream-info.js';
 import { addEntries, claimPending, createGroups, rewind, setPositions } from './stream-rebuild.js';
 
 /** Bytes of a pending entry beside its names, for the size of the next piece. */
@@ -81,7 +89,7 @@ export class StreamReader implements LogicalReader {
     const commands = createGroups(this.staging, info.groups, this.options.features);
     if (this.step === 'info') return [...commands, ...this.nextGroup()];
     for (const { name, pending } of info.groups) {
-      if (pending.length > 0) commands.push(rewind(this.staging), ...claimPending(this.staging, name, pending));
+      if (pending.length > 0) commands.push(rewind(this.staging), ...this.claim(name, pending));
     }
     commands.push(rewind(this.staging), ...addEntries(this.staging, info.entries));
     return [...commands, ...this.end(info)];
@@ -89,9 +97,13 @@ export class StreamReader implements LogicalReader {
 
   private takePending(replies: Reply[]): Args[] {
     const page = pendingPage(replies[0], replies[1]);
-    const commands = claimPending(this.staging, this.group().name, page);
+    const commands = this.claim(this.group().name, page);
     const bytes = page.reduce((sum, { consumer }) => sum + consumer.length + PENDING_BYTES, 0);
     return this.advance(page, bytes) ? commands : [...commands, ...this.nextGroup()];
+  }
+
+  private claim(group: Buffer, pending: readonly PendingEntry[]): Args[] {
+    return claimPending(this.staging, group, pending, this.options.clockShiftMs ?? 0);
   }
 
   private takeEntries(reply: Reply | undefined): Args[] {

@@ -11,8 +11,7 @@
  * 3. `addEntries`    the real entries.
  * 4. `setPositions`  last id, entries-added, max-deleted id, and the groups' entries-read: the steps above moved them.
  *
- * Not settable by any command: consumers' seen-time. A delivery time in the mirror's future (clocks apart) becomes
- * the mirror's now.
+ * Not settable by any command: consumers' seen-time.
  */
 import { splitCommand } from './pieces.js';
 import type { LogicalFeatures } from './reader.js';
@@ -44,15 +43,23 @@ export function rewind(staging: Buffer): Args {
   return ['XSETID', staging, '0-0'];
 }
 
-/** A piece of one group's pending entries in id order; `rewind` goes before its first piece. */
-export function claimPending(staging: Buffer, group: Buffer, pending: readonly PendingEntry[]): Args[] {
+/**
+ * A piece of one group's pending entries in id order; `rewind` goes before its first piece. `shiftMs` turns the authority's
+ * time into the mirror's.
+ */
+export function claimPending(
+  staging: Buffer,
+  group: Buffer,
+  pending: readonly PendingEntry[],
+  shiftMs: number,
+): Args[] {
   if (pending.length === 0) return [];
   const commands: Args[] = pending.map(({ id }) => ['XADD', staging, id, 'x', '']);
   for (const run of deliveries(pending)) {
     const { consumer, deliveryTimeMs, deliveryCount } = run[0];
     const ids = run.map(({ id }) => id);
     for (const claim of splitCommand(['XCLAIM', staging, group, consumer, 0], ids)) {
-      commands.push([...claim, 'TIME', deliveryTimeMs, 'RETRYCOUNT', deliveryCount, 'FORCE', 'JUSTID']);
+      commands.push([...claim, 'TIME', deliveryTimeMs + shiftMs, 'RETRYCOUNT', deliveryCount, 'FORCE', 'JUSTID']);
     }
   }
   commands.push(['XTRIM', staging, 'MAXLEN', 0]);

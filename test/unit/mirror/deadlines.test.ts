@@ -55,8 +55,8 @@ const CASES: readonly (readonly [line: string, reply: string, sent: string, inMs
   ['GETEX k PX 10', VALUE, 'PEXPIREAT k %', 10],
   ['GETEX k EXAT 1700000100', VALUE, 'PEXPIREAT k %', 100_000],
   ['GETEX k PXAT 1700000100001', VALUE, 'PEXPIREAT k %', 100_001],
-  ['RESTORE k 10 payload', OK, 'RESTORE k % payload REPLACE ABSTTL', 10],
-  ['RESTORE k 1700000100001 payload ABSTTL IDLETIME 5', OK, 'RESTORE k % payload REPLACE ABSTTL', 100_001],
+  ['RESTORE k 10 \0payload', OK, 'RESTORE k % \0payload REPLACE ABSTTL', 10],
+  ['RESTORE k 1700000100001 \0payload ABSTTL IDLETIME 5', OK, 'RESTORE k % \0payload REPLACE ABSTTL', 100_001],
 ];
 
 /** Nothing has a deadline here, or nothing happened. */
@@ -71,7 +71,7 @@ const WITHOUT: readonly (readonly [line: string, reply: string, sent: string[], 
   ['GETEX k EX 10', NIL, [], TTL_UNCHANGED],
   ['GETEX k', VALUE, [], TTL_UNCHANGED],
   ['GETEX k PERSIST', VALUE, ['PERSIST k'], 0],
-  ['RESTORE k 0 payload', OK, ['RESTORE k 0 payload REPLACE ABSTTL'], 0],
+  ['RESTORE k 0 \0payload', OK, ['RESTORE k 0 \0payload REPLACE ABSTTL'], 0],
 ];
 
 describe('ways to diverge 28: deadlines are derived on the clock of the authority', () => {
@@ -86,6 +86,12 @@ describe('ways to diverge 28: deadlines are derived on the clock of the authorit
       const expected = [sent.replace('%', String(at + shiftMs))];
       expect(derive(line, reply, shiftMs)).toEqual({ sent: expected, deadlineMs: at });
     }
+  });
+
+  it.each([15, 19, 21, 22, 25])('28: RESTORE of type %d, which holds moments, is no matter of other bytes', (type) => {
+    const line = `RESTORE k 0 ${String.fromCharCode(type)}payload`;
+    expect(derive(line, OK, 0).sent).toEqual([expect.stringMatching('^RESTORE k 0 ')]);
+    expect(derive(line, OK, SHIFT_MS).sent).toEqual(['copy']);
   });
 
   it.each(WITHOUT)('28: %s with the reply %j', (line, reply, sent, deadlineMs) => {

@@ -143,19 +143,6 @@ describe('ways to diverge 28: clocks that are apart', () => {
     expect(await trueDifferences()).toEqual([]);
   });
 
-  it('28: deliveries of a stream are dated on the mirror as on the authority', async () => {
-    const s = await begin(HOUR_MS, -HOUR_MS);
-    const client = await s.client();
-    const lines = [
-      ...['XADD stream 1-1 f v', 'XADD stream 2-1 f v', 'XADD stream 3-1 f v', 'XGROUP CREATE stream g 0'],
-      ...['XREADGROUP GROUP g ann COUNT 2 STREAMS stream >', 'XREADGROUP GROUP g bob STREAMS stream >'],
-      ...['XCLAIM stream g bob 0 1-1', 'XCLAIM stream g ann 0 3-1 IDLE 5000', 'XAUTOCLAIM stream g eve 0 0 COUNT 1'],
-    ];
-    for (const line of lines) await client.send(...line.split(' '));
-    await s.settled();
-    expect(await trueDifferences()).toEqual([]);
-  });
-
   it('28: the fault without the translation: on a mirror that is ahead they are dead on arrival', async () => {
     const s = await begin(0, HOUR_MS);
     Object.defineProperty(s.mirror.clock, 'shiftMs', { value: () => 0 });

@@ -19,6 +19,8 @@ export interface StageOptions {
   /** Extra arguments of the servers. */
   readonly sourceArgs?: string[];
   readonly targetArgs?: string[];
+  /** Extra variables of the servers' processes. */
+  readonly env?: Readonly<Record<Side, Readonly<Record<string, string>>>>;
   /** Parts of Ferry's configuration. */
   readonly config?: ConfigOverrides;
   /** false: the test starts Ferry itself. */
@@ -47,8 +49,8 @@ export class Stage {
 
   static async open(options: StageOptions = {}): Promise<Stage> {
     const [source, target] = await Promise.all([
-      startRedis({ args: options.sourceArgs ?? [] }),
-      startRedis({ args: options.targetArgs ?? [] }),
+      startRedis({ args: options.sourceArgs ?? [], env: options.env?.source }),
+      startRedis({ args: options.targetArgs ?? [], env: options.env?.target }),
     ]);
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-stage-'));
     const relays =

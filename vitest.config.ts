@@ -14,7 +14,7 @@ interface Group {
 }
 
 const COMPUTING: Group = { order: 1, files: 2 };
-const WAITING: Group = { order: 2, files: 4 };
+const WAITING: Group = { order: 2, files: 3 };
 const LOADING: Group = { order: 3, files: 2 };
 
 function kind(

@@ -12,12 +12,6 @@ export interface Contestant {
   run(count: number): void;
 }
 
-export interface Summary {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
 const CHUNK = 4096;
 
 /** Processor time for one, ns, of each contestant: what others do on the machine counts less than by the clock. */
@@ -49,9 +43,4 @@ export function allocatedBytes(contestant: Contestant, count: number): number {
     allocated += Math.max(0, process.memoryUsage().heapUsed - before);
   }
   return allocated / (Math.ceil(count / CHUNK) * CHUNK);
-}
-
-export function summaryOf(values: readonly number[]): Summary {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)]!, min: sorted[0]!, max: sorted.at(-1)! };
 }

@@ -7,7 +7,8 @@
  * `routing` is the difference, round by round. The bar is 60 ns and no allocation. Exits with 1 when it is not reached.
  */
 
-import { allocatedBytes, type Summary, summaryOf, timed } from './rounds.js';
+import { type Summary, summaryOf } from '../harness/statistics.js';
+import { allocatedBytes, timed } from './rounds.js';
 import { routedCase } from './routed-commands.js';
 
 const BAR_NS = 60;

@@ -1,5 +1,6 @@
 /**
- * The Redis Cluster of the demo: 3 masters and a replica of each, on free loopback ports, without persistence.
+ * The Redis Cluster of the demo: 3 masters and a replica of each unless told otherwise, on free loopback ports, without
+ * persistence.
  *
  * `crash` kills a master as a crash would; `recover` resolves when its replica has taken its slots and the others agree.
  */
@@ -23,7 +24,6 @@ import type { Target } from './target.js';
 import { until } from './waiting.js';
 
 const MASTERS = 3;
-const SIZE = 2 * MASTERS;
 /** Redis' default: a node of a busy machine is not taken for dead, and replaced by one that lacks the last writes */
 const NODE_TIMEOUT_MS = 15_000;
 /** while one is known to be dead, and the others are to find out soon */
@@ -50,10 +50,10 @@ export class ClusterProcess implements Target {
   }
 
   /** Resolves when it takes writes and every replica follows its master. */
-  static start(binary: string, dir: string, cleanup: Cleanup): Promise<ClusterProcess> {
+  static start(binary: string, dir: string, cleanup: Cleanup, replicasPerMaster = 1): Promise<ClusterProcess> {
     return asking(async (ask) => {
       const nodes: Node[] = [];
-      for (let i = 1; i <= SIZE; i++) {
+      for (let i = 1; i <= MASTERS * (1 + replicasPerMaster); i++) {
         const server = await startNode(`node ${i} of the Cluster`, binary, join(dir, String(i)), cleanup);
         nodes.push({ server, port: server.port, nodeId: await ask(server.port, 'CLUSTER', 'MYID') });
       }

@@ -1,5 +1,5 @@
 /**
- * Contestants one after the other, A B C A B C …, in one run: what else happens on the machine happens to all of them.
+ * Contestants in turns, under redis-benchmark.
  *
  * All do the same number of requests, found by trying: the middle one of them takes about as long as asked for. Those trials, and one
  * whole round that does not count, also warm up what compiles itself while it runs.
@@ -7,6 +7,7 @@
 import { cpuSeconds, peakRssMb, resetPeak } from './process-figures.js';
 import { benchmark, type LoadReport, type Workload } from './redis-benchmark.js';
 import { median } from './statistics.js';
+import { inTurns, type Turns } from './turns.js';
 
 /** Who answers, and which process is the one whose cost counts; null for a server itself. */
 export interface Contestant {
@@ -15,6 +16,8 @@ export interface Contestant {
   readonly pid: number | null;
   /** instead of the contest's own */
   readonly workload?: Workload;
+  /** Goes on beside each of its runs; the answer ends it. */
+  readonly beside?: () => Promise<() => Promise<void>>;
 }
 
 export interface Sample extends LoadReport {
@@ -34,13 +37,9 @@ export interface Contest {
   readonly entries: readonly Entry[];
 }
 
-export interface ContestOptions {
-  readonly rounds: number;
+export interface ContestOptions extends Omit<Turns, 'warmUp'> {
   /** how long a round of one contestant should take */
   readonly seconds: number;
-  /** told how many of its rounds are over, of all contestants together */
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal: AbortSignal;
 }
 
 /** Trials grow until one takes so long. */
@@ -52,22 +51,15 @@ export async function holdContest(
   contestants: readonly Contestant[],
   options: ContestOptions,
 ): Promise<Contest> {
-  const { rounds, seconds, signal } = options;
+  const { seconds, signal } = options;
   const workloadOf = (contestant: Contestant): Workload => contestant.workload ?? workload;
   const rates: number[] = [];
-  for (const contestant of contestants) rates.push(await rateOf(contestant.port, workloadOf(contestant), options));
+  for (const contestant of contestants) rates.push(await rateOf(contestant, workloadOf(contestant), options));
   const requests = inBatches(median(rates) * seconds, contestants.map(workloadOf));
 
-  const samples = contestants.map((): Sample[] => []);
   for (const { pid } of contestants) if (pid !== null) resetPeak(pid);
-  for (let round = -1; round < rounds; round++) {
-    for (const [i, contestant] of contestants.entries()) {
-      signal.throwIfAborted();
-      const sample = await sampleOf(contestant, workloadOf(contestant), requests, signal);
-      if (round >= 0) samples[i]!.push(sample);
-      options.onProgress?.((round + 1) * contestants.length + i + 1, (rounds + 1) * contestants.length);
-    }
-  }
+  const runs = contestants.map((contestant) => () => sampleOf(contestant, workloadOf(contestant), requests, signal));
+  const samples = await inTurns(runs, { ...options, warmUp: true });
   const entries = contestants.map((contestant, i) => ({
     contestant,
     samples: samples[i]!,
@@ -77,24 +69,27 @@ export async function holdContest(
 }
 
 async function sampleOf(
-  { port, pid }: Contestant,
+  { port, pid, beside }: Contestant,
   workload: Workload,
   requests: number,
   signal: AbortSignal,
 ): Promise<Sample> {
+  const end = await beside?.();
   const before = pid === null ? null : cpuSeconds(pid);
   const report = await benchmark(port, workload, requests, signal);
   const after = pid === null ? null : cpuSeconds(pid);
+  await end?.();
   const cpuMicros = before === null || after === null ? Number.NaN : ((after - before) * 1e6) / requests;
   return { ...report, cpuMicros };
 }
 
 /** Requests per second, roughly. */
-async function rateOf(port: number, workload: Workload, { seconds, signal }: ContestOptions): Promise<number> {
+async function rateOf(contestant: Contestant, workload: Workload, options: ContestOptions): Promise<number> {
+  const { seconds, signal } = options;
   const enough = Math.min(TRIAL_SECONDS, seconds);
   for (let requests = inBatches(0, [workload]); ; requests *= TRIAL_GROWTH) {
     signal.throwIfAborted();
-    const { perSecond } = await benchmark(port, workload, requests, signal);
+    const { perSecond } = await sampleOf(contestant, workload, requests, signal);
     if (requests / perSecond >= enough) return perSecond;
   }
 }

@@ -49,10 +49,10 @@ async function runRow(row: Row, setting: Setting, title: string): Promise<RowRes
       return site;
     },
     progress: tell,
-    contest: (workload, contestants, { index, of }) =>
+    contest: (workload, contestants, { index, of, longer = 1 }) =>
       holdContest(workload, contestants, {
         rounds,
-        seconds,
+        seconds: seconds * longer,
         signal,
         onProgress: (done, total) => tell((index + done / total) / of, `${workload.name}: ${done} of ${total} runs`),
       }),

@@ -45,8 +45,17 @@ export class Site {
   }
 
   /** Resolves when it serves. */
-  async ferry({ source, target, phase = 'source-only', args = [] }: FerryOptions): Promise<FerryProcess> {
+  async ferry(options: FerryOptions): Promise<FerryProcess> {
+    const { ferry } = await this.startFerry(options);
+    await ferry.ready();
+    return ferry;
+  }
+
+  /** Does not wait until it serves; when it was started is told by performance.now(). */
+  async startFerry(options: FerryOptions): Promise<{ readonly ferry: FerryProcess; readonly startedMs: number }> {
+    const { source, target, phase = 'source-only', args = [] } = options;
     const dir = this.newDir();
+    const startedMs = performance.now();
     const ferry = await FerryProcess.start({
       packageRoot: PACKAGE_ROOT,
       source,
@@ -56,8 +65,7 @@ export class Site {
       logFile: join(dir, 'ferry.log'),
       cleanup: this.cleanup,
     });
-    await ferry.ready();
-    return ferry;
+    return { ferry, startedMs };
   }
 
   peer(peer: Peer, serverPort: number): Promise<Contestant> {

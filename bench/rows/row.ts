@@ -57,10 +57,12 @@ export interface RowContext {
   contest(workload: Workload, contestants: readonly Contestant[], part: Part): Promise<Contest>;
 }
 
-/** One of so many contests of a row, for the progress. */
+/** One of so many contests of a row. */
 export interface Part {
   readonly index: number;
   readonly of: number;
+  /** times the usual length of a sample; default 1 */
+  readonly longer?: number;
 }
 
 export type { ContestOptions, Peer };

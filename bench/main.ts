@@ -5,6 +5,7 @@
  *   stderr                       progress
  *   bench/results/latest.json    the figures, a list (CONTRACT: name, unit, ferry, peer, ratio, bar, reached, …)
  *   bench/results/run.json       everything: rows with verdicts, contests, machine
+ *   docs/                        only with --publish (report/publish.ts)
  *
  * Exits with 0 when everything could be measured or said why not, whatever the verdicts; 1 when something broke, 2 for a
  * wrong command line, 130 when interrupted. Every process it started has ended by then.
@@ -19,26 +20,31 @@ import { PACKAGE_ROOT } from './harness/package-root.js';
 import { findPeers } from './harness/peers.js';
 import { runRows } from './harness/run.js';
 import type { BenchDocument } from './report/document.js';
+import { publish } from './report/publish.js';
 import { tableText } from './report/table.js';
 import { ROWS } from './rows/index.js';
 import type { Row } from './rows/row.js';
 
+const DOCS = join(PACKAGE_ROOT, 'docs');
 const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 class Interrupted extends Error {}
 
 async function main(): Promise<number> {
-  const options = await readOptions(
-    process.argv.slice(2),
-    ROWS.map(({ id }) => id),
-  );
+  const ids = ROWS.map(({ id }) => id);
+  const options = await readOptions(process.argv.slice(2), ids);
   if (options === null) return 0;
   if (options.list) {
     for (const { id, title, bar } of ROWS) print(`${id.padEnd(18)} ${title}\n${' '.repeat(19)}${bar}`);
     return 0;
   }
+  if (options.draw) {
+    await publish(DOCS, null, ids);
+    return 0;
+  }
   const document = await measure(options);
   await write(document, options);
+  if (options.publish) await publish(DOCS, document, ids);
   print(tableText(document.rows));
   return document.rows.some(({ error }) => error !== '') ? 1 : 0;
 }

@@ -35,11 +35,15 @@ export interface Entry {
 export interface Contest {
   readonly workload: Workload;
   readonly entries: readonly Entry[];
+  /** contestants that could not take part, and why; only where that is allowed */
+  readonly absent: readonly { readonly name: string; readonly why: string }[];
 }
 
 export interface ContestOptions extends Omit<Turns, 'warmUp'> {
   /** how long a round of one contestant should take */
   readonly seconds: number;
+  /** Whoever fails at the first trial is left out; otherwise it is an error. */
+  readonly mayLack?: boolean;
 }
 
 /** Trials grow until one takes so long. */
@@ -48,13 +52,25 @@ const TRIAL_GROWTH = 6;
 
 export async function holdContest(
   workload: Workload,
-  contestants: readonly Contestant[],
+  invited: readonly Contestant[],
   options: ContestOptions,
 ): Promise<Contest> {
   const { seconds, signal } = options;
   const workloadOf = (contestant: Contestant): Workload => contestant.workload ?? workload;
   const rates: number[] = [];
-  for (const contestant of contestants) rates.push(await rateOf(contestant, workloadOf(contestant), options));
+  const contestants: Contestant[] = [];
+  const absent: { name: string; why: string }[] = [];
+  for (const contestant of invited) {
+    try {
+      rates.push(await rateOf(contestant, workloadOf(contestant), options));
+      contestants.push(contestant);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (options.mayLack !== true) throw error;
+      absent.push({ name: contestant.name, why: (error as Error).message });
+    }
+  }
+  if (contestants.length === 0) throw new Error(absent[0]?.why ?? 'nobody takes part');
   const requests = inBatches(median(rates) * seconds, contestants.map(workloadOf));
 
   for (const { pid } of contestants) if (pid !== null) resetPeak(pid);
@@ -65,7 +81,7 @@ export async function holdContest(
     samples: samples[i]!,
     peakRssMb: contestant.pid === null ? null : peakRssMb(contestant.pid),
   }));
-  return { workload, entries };
+  return { workload, entries, absent };
 }
 
 async function sampleOf(

@@ -71,6 +71,8 @@ export async function readOptions(args: readonly string[], rowIds: readonly stri
   if (!(Number.isInteger(rounds) && rounds >= 1)) throw new ConfigError('--rounds: expected a whole number from 1.');
   if (!(seconds > 0 && seconds <= 600)) throw new ConfigError('--seconds: expected a number above 0, 600 at the most.');
   if (!(scale > 0 && scale <= 1)) throw new ConfigError('--scale: expected a number above 0, 1 at the most.');
+  // a run on another scale, or with broken rows, says nothing about Ferry
+  if (publish && scale !== 1) throw new ConfigError('--publish: only a run on the whole scale is published.');
   const peers = definedOnly({ nutcracker: argv.nutcracker, haproxy: argv.haproxy, predixy: argv.predixy });
   const only = argv.only === undefined ? null : idsOf(argv.only, rowIds);
   return { rounds, seconds, scale, full, only, json: json ?? null, publish, draw, list, install, peers };

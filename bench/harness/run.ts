@@ -49,10 +49,11 @@ async function runRow(row: Row, setting: Setting, title: string): Promise<RowRes
       return site;
     },
     progress: tell,
-    contest: (workload, contestants, { index, of, longer = 1 }) =>
+    contest: (workload, contestants, { index, of, longer = 1, mayLack }) =>
       holdContest(workload, contestants, {
         rounds,
         seconds: seconds * longer,
+        mayLack,
         signal,
         onProgress: (done, total) => tell((index + done / total) / of, `${workload.name}: ${done} of ${total} runs`),
       }),

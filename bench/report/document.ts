@@ -51,6 +51,7 @@ export interface ContestResult {
   readonly clients: number;
   readonly valueBytes: number;
   readonly contestants: readonly ContestantResult[];
+  readonly absent: Contest['absent'];
 }
 
 export interface ContestantResult {
@@ -64,7 +65,7 @@ export interface ContestantResult {
   readonly peakRssMb: number | null;
 }
 
-export function resultOf({ workload, entries }: Contest): ContestResult {
+export function resultOf({ workload, entries, absent }: Contest): ContestResult {
   const contestants = entries.map(({ contestant, samples, peakRssMb }): ContestantResult => {
     const cpu = samples.map(({ cpuMicros }) => cpuMicros);
     return {
@@ -78,7 +79,7 @@ export function resultOf({ workload, entries }: Contest): ContestResult {
     };
   });
   const { name, pipeline, clients, valueBytes } = workload;
-  return { workload: name, pipeline, clients, valueBytes, contestants };
+  return { workload: name, pipeline, clients, valueBytes, contestants, absent };
 }
 
 /** The rows of `newer` in place of those of `older`, in the order of `ids`. */

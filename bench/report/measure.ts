@@ -73,6 +73,11 @@ export function unmeasured(about: About & { readonly peerName?: string }, why: s
   return { ...described(about), ...none, reached: null, rounds: 0, note: why };
 }
 
+/** The figure stands, but what it was measured under is not what its bar speaks of. */
+export function undecided(measure: Measure, why: string): Measure {
+  return { ...measure, reached: null, note: why };
+}
+
 function judged(
   about: About & { readonly peerName: string },
   ferry: Summary,

@@ -63,6 +63,8 @@ export interface Part {
   readonly of: number;
   /** times the usual length of a sample; default 1 */
   readonly longer?: number;
+  /** Whoever cannot take part is left out, and named in the contest. */
+  readonly mayLack?: boolean;
 }
 
 export type { ContestOptions, Peer };

@@ -72,13 +72,12 @@ function chosen({ only, full }: BenchOptions): readonly Row[] {
   return ROWS.filter(({ onlyFull }) => full || onlyFull !== true);
 }
 
-async function write(document: BenchDocument, { json }: BenchOptions): Promise<void> {
-  const folder = join(PACKAGE_ROOT, 'bench', 'results');
-  await mkdir(folder, { recursive: true });
+async function write(document: BenchDocument, { json, results }: BenchOptions): Promise<void> {
+  await mkdir(results, { recursive: true });
   const measures = document.rows.flatMap((row) => row.measures);
-  await writeFile(join(folder, 'latest.json'), `${JSON.stringify(measures, null, 2)}\n`);
+  await writeFile(join(results, 'latest.json'), `${JSON.stringify(measures, null, 2)}\n`);
   const everything = `${JSON.stringify(document, null, 2)}\n`;
-  await writeFile(join(folder, 'run.json'), everything);
+  await writeFile(join(results, 'run.json'), everything);
   if (json !== null) await writeFile(json, everything);
 }
 

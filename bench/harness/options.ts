@@ -1,6 +1,8 @@
 /** The command line of `npm run bench`. Whatever is wrong with it is a ConfigError: one sentence, exit code 2. */
+import { resolve } from 'node:path';
 import yargs from 'yargs';
 import { ConfigError } from '../../src/config/errors.js';
+import { PACKAGE_ROOT } from './package-root.js';
 import type { PeerName } from './peers.js';
 
 export interface BenchOptions {
@@ -12,6 +14,8 @@ export interface BenchOptions {
   readonly only: readonly string[] | null;
   /** where to write the results too */
   readonly json: string | null;
+  /** the folder of latest.json and run.json */
+  readonly results: string;
   readonly publish: boolean;
   /** measures nothing, only draws again what was published */
   readonly draw: boolean;
@@ -38,6 +42,7 @@ export async function readOptions(args: readonly string[], rowIds: readonly stri
         default: false,
         describe: 'all workloads, values, pipelines and numbers of clients too',
       },
+      results: { type: 'string', default: 'bench/results', requiresArg: true, describe: 'the folder for the results' },
       json: { type: 'string', requiresArg: true, describe: 'a file for the results, as run.json' },
       publish: { type: 'boolean', default: false, describe: 'take the results into docs/ (tables, charts, JSON)' },
       draw: { type: 'boolean', default: false, describe: 'measure nothing; make docs/ again from what was published' },
@@ -67,7 +72,7 @@ export async function readOptions(args: readonly string[], rowIds: readonly stri
     })
     .parseAsync();
   if (asksForHelp) return null;
-  const { rounds, seconds, scale, full, json, publish, draw, list, install } = argv;
+  const { rounds, seconds, scale, full, results, json, publish, draw, list, install } = argv;
   if (!(Number.isInteger(rounds) && rounds >= 1)) throw new ConfigError('--rounds: expected a whole number from 1.');
   if (!(seconds > 0 && seconds <= 600)) throw new ConfigError('--seconds: expected a number above 0, 600 at the most.');
   if (!(scale > 0 && scale <= 1)) throw new ConfigError('--scale: expected a number above 0, 1 at the most.');
@@ -75,7 +80,8 @@ export async function readOptions(args: readonly string[], rowIds: readonly stri
   if (publish && scale !== 1) throw new ConfigError('--publish: only a run on the whole scale is published.');
   const peers = definedOnly({ nutcracker: argv.nutcracker, haproxy: argv.haproxy, predixy: argv.predixy });
   const only = argv.only === undefined ? null : idsOf(argv.only, rowIds);
-  return { rounds, seconds, scale, full, only, json: json ?? null, publish, draw, list, install, peers };
+  const what = { rounds, seconds, scale, full, only, publish, draw, list, install, peers };
+  return { ...what, results: resolve(PACKAGE_ROOT, results), json: json ?? null };
 }
 
 function idsOf(text: string, known: readonly string[]): string[] {

@@ -36,9 +36,3 @@ export function ratioOf(values: readonly number[], peers: readonly number[]): Ra
   const byRound = values.map((value, round) => value / peers[round]!);
   return { median: median(values) / median(peers), min: Math.min(...byRound), max: Math.max(...byRound) };
 }
-
-/** The value that `percent` % of the sorted ones do not exceed. */
-export function percentileOf(sorted: ArrayLike<number>, percent: number): number {
-  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
-  return sorted[rank - 1] ?? 0;
-}

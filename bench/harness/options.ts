@@ -62,6 +62,7 @@ export async function readOptions(args: readonly string[], rowIds: readonly stri
       haproxy: { type: 'string', requiresArg: true, describe: 'its path [HAPROXY_BIN]' },
       predixy: { type: 'string', requiresArg: true, describe: 'its path, to measure it too [PREDIXY_BIN]' },
     })
+    .parserConfiguration({ 'duplicate-arguments-array': false })
     .version(false)
     .strict()
     .exitProcess(false)

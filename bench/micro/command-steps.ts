@@ -30,7 +30,7 @@ const BATCH = 64;
 const VALUE = 'v'.repeat(64);
 const OK = Buffer.from('+OK\r\n');
 /** Arguments of their own, and two slices of the frame. */
-const DERIVED_BYTES = 1500;
+const DERIVED_BYTES = 600;
 
 const keyOf = (i: number): string => `key:${String(i * 7919).padStart(12, '0')}`;
 const many = <T>(make: (i: number) => T): T[] => Array.from({ length: BATCH }, (_, i) => make(i));

@@ -20,9 +20,20 @@ function rowLines(row: RowResult): string[] {
   const head = `${MARKS[row.verdict]} ${row.title}  [${row.id}]`;
   const lines = [`${head.padEnd(84)} ${row.verdict.toUpperCase()}`, `    bar: ${row.bar}`];
   if (row.error !== '') lines.push(`    broke: ${row.error}`);
-  lines.push(...row.measures.map((measure) => `  ${measureLine(measure)}`));
+  const measures = row.id.startsWith('matrix-') ? matrixLines(row.measures) : row.measures.map(measureLine);
+  lines.push(...measures.map((line) => `  ${line}`));
   lines.push(...row.notes.map((note) => `    note: ${note}`));
   return lines;
+}
+
+/** One line for each workload: what Ferry does, and how many times that of each other. */
+function matrixLines(measures: readonly Measure[]): string[] {
+  const names = [...new Set(measures.map(({ name }) => name))];
+  return names.map((name) => {
+    const those = measures.filter((measure) => measure.name === name);
+    const ratios = those.map(({ peerName, ratio }) => `${times(ratio)} ${peerName}`.padEnd(20));
+    return `· ${name.padEnd(36)} ${figure(those[0]!.ferry).padStart(10)} ${those[0]!.unit}: ${ratios.join(' ')}`.trimEnd();
+  });
 }
 
 function measureLine(measure: Measure): string {

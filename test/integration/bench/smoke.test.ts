@@ -105,7 +105,7 @@ test('Ctrl-C in the middle of a row ends what it started', async () => {
   while (!/\d+ of \d+ runs/.test(stderr) && Date.now() < deadlineMs)
     await new Promise((resolve) => setTimeout(resolve, 20));
   lookForDescendants();
-  expect((await left()).length).toBeGreaterThan(1);
+  expect((await left()).length, stderr).toBeGreaterThan(1);
   child.kill('SIGINT');
   expect(await ended).toBe(130);
   expect(stderr).toContain('interrupted');

@@ -1,5 +1,5 @@
 /** Bars in groups: the median as a bar, the rounds' range as a thin line over it, and what is to be reached as a dashed one. */
-import { figure } from './figures.js';
+import { figure, tickText } from './figures.js';
 import { document, element, line, SERIES_COLOURS, text, ticksTo } from './svg.js';
 
 export interface BarChart {
@@ -39,7 +39,7 @@ export function barChart({ title, unit, series, groups }: BarChart): string {
   const parts = [text(0, 16, title, { class: 'title' }), text(0, 34, unit, { class: 'dim' }), ...legend(series)];
   for (const tick of ticks) {
     parts.push(line(x(tick), TOP - 6, x(tick), height - BOTTOM + 4, 'grid'));
-    parts.push(text(x(tick), height - BOTTOM + 20, figure(tick), { class: 'dim', 'text-anchor': 'middle' }));
+    parts.push(text(x(tick), height - BOTTOM + 20, tickText(tick), { class: 'dim', 'text-anchor': 'middle' }));
   }
   for (const [g, group] of groups.entries()) {
     const top = TOP + g * (series.length * ROW_HEIGHT + GROUP_GAP);

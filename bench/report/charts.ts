@@ -1,6 +1,6 @@
 /** Which charts docs/performance.md has, and what of the results each shows. A chart without results is not drawn. */
 import { type BarChart, type BarGroup, barChart } from './bar-chart.js';
-import type { BenchDocument, ContestantResult, RowResult } from './document.js';
+import type { BenchDocument, ContestantResult, ContestResult, RowResult } from './document.js';
 import { lineChart } from './line-chart.js';
 
 export interface Chart {
@@ -29,7 +29,10 @@ export function charts({ rows }: BenchDocument): Chart[] {
     course(byId, 'backfill', 'backfill-course', 'The backfill of 5 million keys'),
     course(byId, 'memory', 'backfill-memory', "Ferry's memory meanwhile"),
     pauses(byId),
-    ...(['no pipeline', 'pipeline 16', 'pipeline 128'] as const).map((pipeline) => commands(byId, pipeline)),
+    ...['no pipeline', 'pipeline 16', 'pipeline 128'].map((pipeline) => commands(byId, pipeline)),
+    ...['GET', 'SET'].flatMap((test) =>
+      [1, 16].flatMap((pipeline) => [values(byId, test, pipeline), clients(byId, test, pipeline)]),
+    ),
   ];
   return drawn.filter((chart) => chart !== null);
 }
@@ -113,4 +116,50 @@ function commands(rows: Rows, pipeline: string): Chart | null {
   const name = `commands-${pipeline.replaceAll(' ', '-')}`;
   const only = new Map([['it', { ...rows.get('matrix-commands')!, contests: all }]]);
   return contests(only, ['it'], name, `Other commands, ${pipeline}`, 'commands/s', ({ perSecond }) => perSecond);
+}
+
+function values(rows: Rows, test: string, pipeline: number): Chart | null {
+  const title = `${test} of 16 bytes to 1 MB, ${pipelineText(pipeline)}`;
+  const name = `values-${test.toLowerCase()}-${pipeline}`;
+  const megabytes = ({ perSecond }: ContestantResult, { valueBytes }: ContestResult): number =>
+    (perSecond.median * valueBytes) / 1e6;
+  const of = { title, xUnit: 'bytes of a value', yUnit: 'MB/s' };
+  return sweep(rows, 'matrix-values', { name, test, pipeline }, of, ({ valueBytes }) => valueBytes, megabytes);
+}
+
+function clients(rows: Rows, test: string, pipeline: number): Chart | null {
+  const title = `${test} by 1 to 10,000 clients, ${pipelineText(pipeline)}`;
+  const name = `clients-${test.toLowerCase()}-${pipeline}`;
+  const of = { title, xUnit: 'clients', yUnit: 'commands/s' };
+  const rate = ({ perSecond }: ContestantResult): number => perSecond.median;
+  return sweep(rows, 'matrix-clients', { name, test, pipeline }, of, (contest) => contest.clients, rate);
+}
+
+function pipelineText(pipeline: number): string {
+  return pipeline === 1 ? 'no pipeline' : `pipeline ${pipeline}`;
+}
+
+/** One line for each contestant, over what the contests of a row differ in. */
+function sweep(
+  rows: Rows,
+  id: string,
+  { name, test, pipeline }: { readonly name: string; readonly test: string; readonly pipeline: number },
+  of: { readonly title: string; readonly xUnit: string; readonly yUnit: string },
+  x: (contest: ContestResult) => number,
+  y: (contestant: ContestantResult, contest: ContestResult) => number,
+): Chart | null {
+  const all = (rows.get(id)?.contests ?? []).filter(
+    (contest) => contest.workload.startsWith(test) && contest.pipeline === pipeline,
+  );
+  const names = [...new Set(all.flatMap(({ contestants }) => contestants.map((contestant) => contestant.name)))];
+  if (names.length === 0) return null;
+  const series = names.map((one) => ({
+    name: one,
+    points: all.flatMap((contest) =>
+      contest.contestants
+        .filter((contestant) => contestant.name === one)
+        .map((contestant) => [x(contest), y(contestant, contest)] as const),
+    ),
+  }));
+  return { name, caption: of.title, svg: lineChart({ ...of, series, logX: true }) };
 }

@@ -85,5 +85,6 @@ export function resultOf({ workload, entries, absent }: Contest): ContestResult 
 /** The rows of `newer` in place of those of `older`, in the order of `ids`. */
 export function merged(older: BenchDocument | null, newer: BenchDocument, ids: readonly string[]): BenchDocument {
   const rows = new Map([...(older?.rows ?? []), ...newer.rows].map((row) => [row.id, row]));
-  return { machine: newer.machine, rows: ids.flatMap((id) => rows.get(id) ?? []) };
+  const peers = { ...older?.machine.peers, ...newer.machine.peers };
+  return { machine: { ...newer.machine, peers }, rows: ids.flatMap((id) => rows.get(id) ?? []) };
 }

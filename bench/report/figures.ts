@@ -14,3 +14,8 @@ export function times(ratio: number | null): string {
 export function range(pair: readonly [number, number] | null, shown: (value: number) => string = figure): string {
   return pair === null ? '' : `${shown(pair[0])}–${shown(pair[1])}`;
 }
+
+/** Along an axis, where the values are round. */
+export function tickText(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 3 });
+}

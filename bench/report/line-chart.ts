@@ -1,6 +1,6 @@
 /** Something over something: lines, or dots where each point is a case of its own. */
 import { colour, legend } from './bar-chart.js';
-import { figure } from './figures.js';
+import { tickText } from './figures.js';
 import { document, element, line, text, ticksTo } from './svg.js';
 
 export interface LineChart {
@@ -34,10 +34,10 @@ export function lineChart({ title, xUnit, yUnit, series, dots = false, logX = fa
   parts.push(...legend(series.map(({ name }) => name)));
   for (const tick of yTicks) {
     parts.push(line(LEFT, y(tick), WIDTH - RIGHT, y(tick), 'grid'));
-    parts.push(text(LEFT - 8, y(tick) + 4, figure(tick), { class: 'dim', 'text-anchor': 'end' }));
+    parts.push(text(LEFT - 8, y(tick) + 4, tickText(tick), { class: 'dim', 'text-anchor': 'end' }));
   }
   for (const tick of xTicks) {
-    parts.push(text(x(tick), HEIGHT - BOTTOM + 18, figure(tick), { class: 'dim', 'text-anchor': 'middle' }));
+    parts.push(text(x(tick), HEIGHT - BOTTOM + 18, tickText(tick), { class: 'dim', 'text-anchor': 'middle' }));
   }
   if (target !== undefined) parts.push(line(LEFT, y(target), WIDTH - RIGHT, y(target), 'bar'));
   for (const [s, one] of series.entries()) {

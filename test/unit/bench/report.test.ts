@@ -108,8 +108,10 @@ describe('the page', () => {
 
 test('rows of a newer run replace their own, in the order of the table', () => {
   const newer = { machine: MACHINE, rows: [row('b', { commit: 'new' }), row('a')] };
-  const both = merged({ machine: MACHINE, rows: [row('b'), row('c'), row('gone')] }, newer, ['a', 'b', 'c']);
+  const machine = { ...MACHINE, peers: { nutcracker: '0.5', haproxy: '2.4' } };
+  const both = merged({ machine, rows: [row('b'), row('c'), row('gone')] }, newer, ['a', 'b', 'c']);
   expect(both.rows.map(({ id, commit }) => `${id} ${commit}`)).toEqual(['a abc1234', 'b new', 'c abc1234']);
+  expect(both.machine.peers).toEqual({ haproxy: '2.6', nutcracker: '0.5' });
   expect(merged(null, newer, ['a', 'b']).rows).toHaveLength(2);
 });
 

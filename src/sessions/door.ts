@@ -132,10 +132,8 @@ export class Door {
       const socket = this.waiting[this.head++]!;
       if (socket.destroyed) continue;
       this.tokens--;
-      if (this.tls === null) {
-        this.serve(socket);
-        socket.resume();
-      } else this.tls.emit('connection', socket);
+      if (this.tls === null) this.serve(socket);
+      else this.tls.emit('connection', socket);
     }
     if (this.head === this.waiting.length || this.head > 1024) {
       this.waiting.splice(0, this.head);

@@ -62,7 +62,7 @@ export class Listener {
 
   private serve(socket: Socket): void {
     if (this.certificates?.isRefused(socket as TLSSocket) === true) socket.destroy();
-    else new Session(this.board, socket, this.clients);
+    else new Session(this.board, socket, this.clients).start();
   }
 }
 

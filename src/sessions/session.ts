@@ -24,6 +24,7 @@ import type { Gated, Switchboard } from '../routing/switchboard.js';
 import type { Blocked } from './blocking/blocked.js';
 import type { ReplicaWait } from './blocking/replica-wait.js';
 import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
+import { readClient } from './client-socket.js';
 import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
 import { refuse } from './refusal.js';
@@ -96,6 +97,9 @@ export class Session implements Resumable, Flushable, Gated, Holder {
   blocked: Blocked | ReplicaWait | null = null;
   /** That command's bytes, when they had to be completed before its first attempt. */
   resolved: Buffer | null = null;
+  private readonly socket: Socket;
+  /** Ferry is stopping, and takes nothing more from it. */
+  private isLeaving = false;
   /** After QUIT or a protocol error: close once everything was answered. */
   private closing = false;
   private inputEnded = false;
@@ -123,9 +127,11 @@ export class Session implements Resumable, Flushable, Gated, Holder {
 
   constructor(
     readonly board: Switchboard,
-    private readonly socket: Socket,
+    accepted: Socket,
     readonly clients: Clients,
   ) {
+    const socket = readClient(accepted, (chunk) => this.received(chunk));
+    this.socket = socket;
     this.db = board.source.endpoint.db;
     board.gated.add(this);
     clients.byId.set(this.id, this);
@@ -134,13 +140,6 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     this.address = addressOf(socket.remoteAddress, socket.remotePort);
     this.localAddress = addressOf(socket.localAddress, socket.localPort);
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => {
-      turn.nowMs = performance.now();
-      this.heardMs = turn.nowMs;
-      this.scanner.push(chunk);
-      board.memory.arrived(chunk.length);
-      if (!this.isSpent) this.pump();
-    });
     socket.on('drain', () => {
       this.lanes.own?.pace(0);
       this.pump();
@@ -152,6 +151,20 @@ export class Session implements Resumable, Flushable, Gated, Holder {
       this.inputEnded = true;
       this.pump();
     });
+  }
+
+  private received(chunk: Buffer): void {
+    if (this.isLeaving) return;
+    turn.nowMs = performance.now();
+    this.heardMs = turn.nowMs;
+    this.scanner.push(chunk);
+    this.board.memory.arrived(chunk.length);
+    if (!this.isSpent) this.pump();
+  }
+
+  /** What came in while it waited to be served. */
+  start(): void {
+    this.socket.resume();
   }
 
   /** Nobody has logged in on it: where a login is needed, Redis' smaller limits apply, and Ferry's (clients.ts). */
@@ -520,7 +533,7 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     const { socket } = this;
     const isGone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     // input that nobody reads would make the kernel throw away what the client has not read
-    socket.removeAllListeners('data');
+    this.isLeaving = true;
     this.end();
     socket.resume();
     return isGone;

@@ -11,6 +11,8 @@ import { Random } from './random.js';
 import { ErrorReply, type Reply, show } from './resp.js';
 
 const TOLERANCE_MS = 1000;
+/** A server must answer for so many within a client's patience. */
+const KEYS_AT_ONCE = 5000;
 
 /** A connection to a server itself, as its default user. */
 export async function directly(port: number, db: number): Promise<RawClient> {
@@ -123,6 +125,20 @@ async function readServer(
   const server = await directly(port, db);
   const [names] = await server.ask([['KEYS', '*']]);
   const keys = (names as string[]).filter((key) => !ignored(key));
+  const found = new Map<string, Found>();
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    await readKeys(server, keys.slice(at, at + KEYS_AT_ONCE), aheadMs, found);
+  }
+  server.drop();
+  return found;
+}
+
+async function readKeys(
+  server: RawClient,
+  keys: readonly string[],
+  aheadMs: number,
+  found: Map<string, Found>,
+): Promise<void> {
   const about = await server.ask(
     keys.flatMap((key) => [
       ['TYPE', key],
@@ -130,10 +146,8 @@ async function readServer(
     ]),
   );
   const misplaced = about.find((reply) => reply instanceof ErrorReply);
-  if (misplaced !== undefined) throw new Error(`a key of port ${port}: ${show(misplaced)}`);
+  if (misplaced !== undefined) throw new Error(`a misplaced key: ${show(misplaced)}`);
   const values = await server.ask(keys.map((key, i) => READ[about[2 * i] as string]!(key)));
-  server.drop();
-  const found = new Map<string, Found>();
   keys.forEach((key, i) => {
     // a key that died between two of these reads is not there
     if (about[2 * i] === 'none' || about[2 * i + 1] === -2 || values[i] === null) return;
@@ -145,7 +159,6 @@ async function readServer(
       aheadMs,
     });
   });
-  return found;
 }
 
 const READ: Readonly<Record<string, (key: string) => readonly string[]>> = {

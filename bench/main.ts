@@ -4,7 +4,7 @@
  *   stdout                       the table, and nothing else
  *   stderr                       progress
  *   bench/results/latest.json    the figures, a list (CONTRACT: name, unit, ferry, peer, ratio, bar, reached, …)
- *   bench/results/run.json       everything: rows with verdicts, contests, machine
+ *   bench/results/run.json       everything: rows with verdicts, contests, machine; both are written after each row
  *   docs/                        only with --publish (report/publish.ts)
  *
  * Exits with 0 when everything could be measured or said why not, whatever the verdicts; 1 when something broke, 2 for a
@@ -18,6 +18,7 @@ import { commitName, describeMachine } from './harness/machine.js';
 import { type BenchOptions, readOptions } from './harness/options.js';
 import { PACKAGE_ROOT } from './harness/package-root.js';
 import { findPeers } from './harness/peers.js';
+import { findBenchmark } from './harness/redis-benchmark.js';
 import { runRows } from './harness/run.js';
 import type { BenchDocument } from './report/document.js';
 import { publish } from './report/publish.js';
@@ -43,7 +44,6 @@ async function main(): Promise<number> {
     return 0;
   }
   const document = await measure(options);
-  await write(document, options);
   if (options.publish) await publish(DOCS, document, ids);
   print(tableText(document.rows));
   return document.rows.some(({ error }) => error !== '') ? 1 : 0;
@@ -60,11 +60,18 @@ async function measure(options: BenchOptions): Promise<BenchDocument> {
   for (const signal of INTERRUPTIONS) process.on(signal, interrupt);
   const rows = chosen(options);
   const redisBinary = await redisServerBinary(PACKAGE_ROOT);
+  await findBenchmark(redisBinary);
   const needsPeers = rows.some(({ peers }) => peers !== undefined);
   const peers = needsPeers ? await findPeers(options.peers, options.install, tell) : new Map();
   const setting = { options, peers, redisBinary, commit: await commitName(), signal: over.signal };
-  const results = await runRows(rows, setting);
-  return { machine: await describeMachine(redisBinary, peers), rows: results };
+  const machine = await describeMachine(redisBinary, peers);
+  let document: BenchDocument = { machine, rows: [] };
+  // after each row: what a long run has found is there even if it is interrupted
+  await runRows(rows, setting, async (results) => {
+    document = { machine, rows: [...results] };
+    await write(document, options);
+  });
+  return document;
 }
 
 function chosen({ only, full }: BenchOptions): readonly Row[] {

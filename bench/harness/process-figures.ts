@@ -39,6 +39,13 @@ export function resetPeak(pid: number): boolean {
   }
 }
 
+/** How many files and connections a process may have open; Infinity where that is not known. */
+export function openFilesLimit(): number {
+  const limits = HAS_PROC ? readFileSync('/proc/self/limits', 'utf8') : '';
+  const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];
+  return hard === undefined ? Number.POSITIVE_INFINITY : Number(hard);
+}
+
 /** What the machine could still give, MiB. */
 export function availableMb(): number | null {
   const kilobytes = /^MemAvailable:\s+(\d+) kB/m.exec(HAS_PROC ? readFileSync('/proc/meminfo', 'utf8') : '')?.[1];

@@ -5,7 +5,9 @@
  * above 99.9 % (99.902 %), as exact as its histogram: 3 digits.
  */
 import { execFile } from 'node:child_process';
+import { delimiter, dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { ConfigError } from '../../src/config/errors.js';
 
 const run = promisify(execFile);
 const REPORT_BYTES = 16 << 20;
@@ -27,6 +29,16 @@ export interface LoadReport {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+}
+
+/** @throws ConfigError where there is none; one that stands beside the redis-server in use comes first. */
+export async function findBenchmark(redisBinary: string): Promise<void> {
+  process.env.PATH = `${dirname(redisBinary)}${delimiter}${process.env.PATH ?? ''}`;
+  await run('redis-benchmark', ['--version']).catch(() => {
+    throw new ConfigError(
+      `There is no redis-benchmark beside ${redisBinary} or on the PATH: install it (Debian and Ubuntu: apt-get install redis-tools).`,
+    );
+  });
 }
 
 export function benchmarkArgs(port: number, workload: Workload, requests: number): string[] {

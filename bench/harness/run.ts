@@ -19,13 +19,18 @@ export interface Setting {
   readonly signal: AbortSignal;
 }
 
-export async function runRows(rows: readonly Row[], setting: Setting): Promise<RowResult[]> {
+/** `onResult` is told all results so far, after each row. */
+export async function runRows(
+  rows: readonly Row[],
+  setting: Setting,
+  onResult: (results: readonly RowResult[]) => Promise<void>,
+): Promise<void> {
   const results: RowResult[] = [];
   for (const [i, row] of rows.entries()) {
     setting.signal.throwIfAborted();
     results.push(await runRow(row, setting, `${i + 1}/${rows.length} ${row.id}`));
+    await onResult(results);
   }
-  return results;
 }
 
 async function runRow(row: Row, setting: Setting, title: string): Promise<RowResult> {

@@ -27,12 +27,13 @@ export function summaryOf(values: readonly number[]): Summary {
 }
 
 /**
- * Two contestants of the same rounds; `min` and `max` are those of a round. Null when there is nothing to divide by: a
- * round so short that no processor time was counted.
+ * Two contestants of the same rounds; `min` and `max` are those of a round. Null when there is nothing to divide by: rounds
+ * so short that no processor time was counted, or a latency that nobody added. One such round among others only
+ * has no ratio of its own.
  */
 export function ratioOf(values: readonly number[], peers: readonly number[]): Ratio | null {
   if (values.length !== peers.length) throw new RangeError(`${values.length} rounds against ${peers.length}`);
-  if (values.length === 0 || peers.some((peer) => !(peer > 0))) return null;
-  const byRound = values.map((value, round) => value / peers[round]!);
+  if (values.length === 0 || !(median(peers) > 0)) return null;
+  const byRound = values.flatMap((value, round) => (peers[round]! > 0 ? [value / peers[round]!] : []));
   return { median: median(values) / median(peers), min: Math.min(...byRound), max: Math.max(...byRound) };
 }

@@ -103,8 +103,8 @@ export class Load {
       failure: this.failure,
     };
     latencies.reset();
-    this.windowMs = nowMs;
-    this.answeredMs = nowMs;
+    this.windowMs = performance.now();
+    this.answeredMs = this.windowMs;
     this.silenceMs = 0;
     this.failures = 0;
     this.failure = '';

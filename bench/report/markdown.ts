@@ -3,7 +3,7 @@ import type { Chart } from './charts.js';
 import type { BenchDocument, RowResult } from './document.js';
 import { figure, range, times } from './figures.js';
 import type { Measure } from './measure.js';
-import { barText } from './table.js';
+import { barText, firstLine } from './table.js';
 
 /** By the name of the markers that each stands between. */
 export function sections(results: BenchDocument, drawn: readonly Chart[], folder: string): Map<string, string> {
@@ -130,10 +130,6 @@ function contestLines(id: string, { workload, contestants, absent }: RowResult['
     ...present,
     ...absent.map(({ name, why }) => row(['', '', name, `not possible: ${firstLine(why)}`, '', '', '', '', ''])),
   ];
-}
-
-function firstLine(content: string): string {
-  return content.split('\n')[0]!.slice(-120);
 }
 
 function table(head: readonly string[], lines: readonly string[]): string {

@@ -1,28 +1,53 @@
-/** The table on the terminal: each row with its verdict, and beneath it every figure with its own. */
+/**
+ * What the terminal shows: for each row every figure with its own verdict, and the contests behind them (of the matrix, which
+ * has two hundred, only run.json has these); at the end the table, one line for each row.
+ */
 import type { RowResult } from './document.js';
 import { figure, range, times } from './figures.js';
 import type { Measure } from './measure.js';
 
+const TITLE_WIDTH = 78;
+const CONTEST_HEAD = ['commands/s', 'µs CPU', 'p50 ms', 'p99 ms', 'p99.9 ms', 'peak MB'];
 const MARKS = { reached: '✔', 'not reached': '✘', 'not measured': '?', information: '·' } as const;
 
 export function tableText(rows: readonly RowResult[]): string {
-  const lines = rows.flatMap((row) => ['', ...rowLines(row)]);
+  const details = rows.flatMap((row) => [...rowLines(row), '']);
+  const table = rows.map(
+    ({ title, verdict }) => `${MARKS[verdict]} ${title.padEnd(TITLE_WIDTH)} ${verdict.toUpperCase()}`,
+  );
   const count = (verdict: RowResult['verdict']): number => rows.filter((row) => row.verdict === verdict).length;
   const judged = rows.length - count('information');
-  lines.push(
-    '',
-    `${count('reached')} of ${judged} rows reached, ${count('not reached')} not, ${count('not measured')} not measured`,
-  );
-  return lines.slice(1).join('\n');
+  const sums = `${count('reached')} of ${judged} rows reached, ${count('not reached')} not, ${count('not measured')} not measured`;
+  return [...details, ...table, '', sums].join('\n');
 }
 
 function rowLines(row: RowResult): string[] {
-  const head = `${MARKS[row.verdict]} ${row.title}  [${row.id}]`;
-  const lines = [`${head.padEnd(84)} ${row.verdict.toUpperCase()}`, `    bar: ${row.bar}`];
+  const lines = [
+    `${MARKS[row.verdict]} ${row.title}  [${row.id}]: ${row.verdict.toUpperCase()}`,
+    `    bar: ${row.bar}`,
+  ];
   if (row.error !== '') lines.push(`    broke: ${row.error}`);
-  const measures = row.id.startsWith('matrix-') ? matrixLines(row.measures) : row.measures.map(measureLine);
+  const isMatrix = row.id.startsWith('matrix-');
+  const measures = isMatrix ? matrixLines(row.measures) : row.measures.map(measureLine);
   lines.push(...measures.map((line) => `  ${line}`));
+  if (row.contests.length > 0 && !isMatrix) lines.push(...contestLines(row.contests));
   lines.push(...row.notes.map((note) => `    note: ${note}`));
+  return lines;
+}
+
+function contestLines(contests: RowResult['contests']): string[] {
+  const lines = [
+    `    ${'workload'.padEnd(40)}${'contestant'.padEnd(24)}${CONTEST_HEAD.map((head) => head.padStart(12)).join('')}`,
+  ];
+  for (const { workload, contestants, absent } of contests) {
+    for (const { name, perSecond, cpuMicros, p50Ms, p99Ms, p999Ms, peakRssMb } of contestants) {
+      const figures = [perSecond, cpuMicros, p50Ms, p99Ms, p999Ms].map((summary) => figure(summary?.median ?? null));
+      const cells = [...figures, figure(peakRssMb)].map((cell) => cell.padStart(12)).join('');
+      lines.push(`    ${workload.padEnd(40)}${name.padEnd(24)}${cells}`);
+    }
+    for (const { name, why } of absent)
+      lines.push(`    ${workload.padEnd(40)}${name.padEnd(24)} not possible: ${firstLine(why)}`);
+  }
   return lines;
 }
 
@@ -52,4 +77,9 @@ function measureLine(measure: Measure): string {
 export function barText({ bar, barIs, barOn }: Measure): string {
   if (bar === null) return '';
   return `${barIs === 'at least' ? '≥' : '≤'} ${bar}${barOn === 'ratio' ? '×' : ''}`;
+}
+
+/** Of an error that may be long; its end says what happened. */
+export function firstLine(content: string): string {
+  return content.split('\n')[0]!.slice(-120);
 }

@@ -26,7 +26,8 @@ export const backfillLive: Row = {
   async measure({ site: newSite, rounds, seconds, scale, signal, progress }) {
     const site = newSite();
     const [source, target] = [await site.redis('the source'), await site.redis('the target')];
-    await fill(source.port, { keys: Math.max(KEYS, COPIED_KEYS * scale), valueBytes: VALUE_BYTES });
+    const keys = Math.max(KEYS, COPIED_KEYS * scale);
+    await fill(source.port, { keys, valueBytes: VALUE_BYTES });
     const ferry = await site.ferry({ source: source.url, target: target.url });
     await ferry.step('dual-write');
     const mix = { keys: KEYS, valueBytes: VALUE_BYTES, getShare: 0.9, pipeline: 1, seed: 1 };
@@ -50,7 +51,7 @@ export const backfillLive: Row = {
         () =>
           during(async () => {
             const startedMs = performance.now();
-            keysPerSecond.push(await timedBackfill(ferry, signal));
+            keysPerSecond.push(await timedBackfill(ferry, keys, signal));
             backfillMs = performance.now() - startedMs;
           }),
       ],

@@ -32,7 +32,7 @@ export const backfill: Row = {
     const migrateTarget = await site.redis("MIGRATE's target");
     const [own, theirs] = await inTurns(
       [
-        () => withFreshFerry(site, source, target, (ferry) => timedBackfill(ferry, signal)),
+        () => withFreshFerry(site, source, target, (ferry) => timedBackfill(ferry, keys, signal)),
         () => timedMigrate(source, migrateTarget, keys),
       ],
       { ...turns(context), warmUp: false },
@@ -49,11 +49,11 @@ export const verify: Row = {
   async measure(context) {
     const { signal, site: newSite } = context;
     const site = newSite();
-    const { source, target } = await prepared(site, context);
+    const { keys, source, target } = await prepared(site, context);
     const both = async (): Promise<readonly [number, number]> =>
       withFreshFerry(site, source, target, async (ferry) => [
-        await timedBackfill(ferry, signal),
-        await timedVerification(ferry, signal),
+        await timedBackfill(ferry, keys, signal),
+        await timedVerification(ferry, keys, signal),
       ]);
     const [rates] = await inTurns([both], { ...turns(context), warmUp: false });
     const about = { row: 'verify', name: 'verification', unit: 'keys/s', peerName: 'backfill' };

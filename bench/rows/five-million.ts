@@ -48,7 +48,7 @@ export const fiveMillion: Row = {
       progress(0.1 + (0.5 * copied) / keys, `backfill: ${copied} of ${keys} keys`);
     });
     progress(0.6, 'verification');
-    const verified = await timedVerification(ferry, signal);
+    const verified = await timedVerification(ferry, keys, signal);
     await ferry.step('target-read');
     await ferry.step('target-first');
 

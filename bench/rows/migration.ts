@@ -7,24 +7,26 @@ import { watch } from './timing.js';
 const POLL_MS = 10;
 export const LEASE_KEY = '__ferry:lease';
 
-/** Keys copied per second. */
-export async function timedBackfill(ferry: FerryProcess, signal: AbortSignal): Promise<number> {
+/** Keys copied per second, of so many that there are. */
+export async function timedBackfill(ferry: FerryProcess, keys: number, signal: AbortSignal): Promise<number> {
   const startedMs = performance.now();
   await ferry.admin.backfill('start');
   const { backfill } = await polled(ferry, ({ backfill }) => backfill.state !== 'running', signal);
   const seconds = (performance.now() - startedMs) / 1000;
-  if (backfill.state !== 'done' || backfill.failed > 0) throw new Error(`the backfill: ${JSON.stringify(backfill)}`);
-  return backfill.copied / seconds;
+  const isWhole = backfill.state === 'done' && backfill.failed === 0 && backfill.copied >= keys;
+  if (!isWhole) throw new Error(`the backfill of ${keys} keys: ${JSON.stringify(backfill)}`);
+  return keys / seconds;
 }
 
-/** Keys compared per second; that both sides are equal is part of it. */
-export async function timedVerification(ferry: FerryProcess, signal: AbortSignal): Promise<number> {
+/** Keys compared per second, of so many that there are on each side; that these are equal is part of it. */
+export async function timedVerification(ferry: FerryProcess, keys: number, signal: AbortSignal): Promise<number> {
   const startedMs = performance.now();
   await ferry.admin.verify(false);
   const { verify } = await polled(ferry, ({ verify }) => verify.state !== 'running', signal);
   const seconds = (performance.now() - startedMs) / 1000;
-  if (verify.state !== 'done' || verify.clean !== true) throw new Error(`the verification: ${JSON.stringify(verify)}`);
-  return verify.compared / seconds;
+  const isWhole = verify.state === 'done' && verify.clean === true && verify.compared >= keys;
+  if (!isWhole) throw new Error(`the verification of ${keys} keys: ${JSON.stringify(verify)}`);
+  return keys / seconds;
 }
 
 function polled(ferry: FerryProcess, isOver: (status: Status) => boolean, signal: AbortSignal): Promise<Status> {

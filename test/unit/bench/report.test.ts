@@ -73,7 +73,9 @@ test('numbers have three digits that count', () => {
 test('the table has a verdict for each row, and says what is missing', () => {
   const text = tableText(RESULTS.rows);
   expect(text).toContain('✘ the row source-only  [source-only]');
-  expect(text).toMatch(/NOT REACHED\n/);
+  expect(text).toMatch(/✘ the row source-only +NOT REACHED\n/);
+  expect(text).toMatch(/GET, no pipeline +Ferry +10\.0 +10\.0 +10\.0 +10\.0 +10\.0 +100\n/);
+  expect(text).toMatch(/GET, no pipeline +haproxy +not possible: too many/);
   expect(text).toContain('0.90× (0.80–1.00) ≥ 1×');
   expect(text).toContain('haproxy is not here');
   expect(text).toContain('note: a note');

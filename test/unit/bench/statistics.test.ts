@@ -22,7 +22,8 @@ describe('a ratio', () => {
   });
 
   test('is none where there is nothing to divide by', () => {
-    expect(ratioOf([1, 2], [0, 1])).toBeNull();
+    expect(ratioOf([1, 2, 3], [0, 0, 1])).toBeNull();
+    expect(ratioOf([1, 2, 6], [0, 1, 2])).toEqual({ median: 2, min: 2, max: 3 });
     expect(ratioOf([], [])).toBeNull();
   });
 

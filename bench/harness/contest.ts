@@ -49,6 +49,9 @@ export interface ContestOptions extends Omit<Turns, 'warmUp'> {
 /** Trials grow until one takes so long. */
 const TRIAL_SECONDS = 0.2;
 const TRIAL_GROWTH = 6;
+/** How many times longer than it should a run may take. */
+const PATIENCE = 30;
+const LEAST_PATIENCE_MS = 60_000;
 
 export async function holdContest(
   workload: Workload,
@@ -74,7 +77,7 @@ export async function holdContest(
   const requests = inBatches(median(rates) * seconds, contestants.map(workloadOf));
 
   for (const { pid } of contestants) if (pid !== null) resetPeak(pid);
-  const runs = contestants.map((contestant) => () => sampleOf(contestant, workloadOf(contestant), requests, signal));
+  const runs = contestants.map((contestant) => () => sampleOf(contestant, workloadOf(contestant), requests, options));
   const samples = await inTurns(runs, { ...options, warmUp: true });
   const entries = contestants.map((contestant, i) => ({
     contestant,
@@ -88,15 +91,19 @@ async function sampleOf(
   { port, pid, beside }: Contestant,
   workload: Workload,
   requests: number,
-  signal: AbortSignal,
+  { signal, seconds }: ContestOptions,
 ): Promise<Sample> {
+  const patienceMs = Math.max(LEAST_PATIENCE_MS, seconds * 1000 * PATIENCE);
   const end = await beside?.();
-  const before = pid === null ? null : cpuSeconds(pid);
-  const report = await benchmark(port, workload, requests, signal);
-  const after = pid === null ? null : cpuSeconds(pid);
-  await end?.();
-  const cpuMicros = before === null || after === null ? Number.NaN : ((after - before) * 1e6) / requests;
-  return { ...report, cpuMicros };
+  try {
+    const before = pid === null ? null : cpuSeconds(pid);
+    const report = await benchmark(port, workload, requests, { signal, patienceMs });
+    const after = pid === null ? null : cpuSeconds(pid);
+    const cpuMicros = before === null || after === null ? Number.NaN : ((after - before) * 1e6) / requests;
+    return { ...report, cpuMicros };
+  } finally {
+    await end?.();
+  }
 }
 
 /** Requests per second, roughly. */
@@ -105,7 +112,7 @@ async function rateOf(contestant: Contestant, workload: Workload, options: Conte
   const enough = Math.min(TRIAL_SECONDS, seconds);
   for (let requests = inBatches(0, [workload]); ; requests *= TRIAL_GROWTH) {
     signal.throwIfAborted();
-    const { perSecond } = await sampleOf(contestant, workload, requests, signal);
+    const { perSecond } = await sampleOf(contestant, workload, requests, options);
     if (requests / perSecond >= enough) return perSecond;
   }
 }

@@ -48,20 +48,24 @@ export function benchmarkArgs(port: number, workload: Workload, requests: number
   return 'test' in command ? [...args, '-t', command.test] : [...args, ...command];
 }
 
-/** One run of so many requests. An error reply, or a lost connection, is an error. */
+/**
+ * One run of so many requests. An error reply, a lost connection, or no end within `patienceMs` is an error: some of the clients
+ * of a proxy that is full wait for ever.
+ */
 export async function benchmark(
   port: number,
   workload: Workload,
   requests: number,
-  signal: AbortSignal,
+  { signal, patienceMs }: { readonly signal: AbortSignal; readonly patienceMs: number },
 ): Promise<LoadReport> {
   const args = benchmarkArgs(port, workload, requests);
   try {
-    const { stdout } = await run('redis-benchmark', args, { maxBuffer: REPORT_BYTES, signal });
+    const { stdout } = await run('redis-benchmark', args, { maxBuffer: REPORT_BYTES, signal, timeout: patienceMs });
     return parseReport(stdout);
   } catch (error) {
-    const { message, stderr = '' } = error as Error & { stderr?: string };
-    throw new Error(`redis-benchmark ${args.join(' ')}: ${stderr.trim() || message}`);
+    const { message, stderr = '', killed = false } = error as Error & { stderr?: string; killed?: boolean };
+    const reason = killed ? `not over after ${patienceMs / 1000} s` : stderr.trim() || message;
+    throw new Error(`redis-benchmark ${args.join(' ')}: ${reason}`);
   }
 }
 

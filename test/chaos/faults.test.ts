@@ -23,8 +23,12 @@ const PER_SEED_MS = 30_000;
 const LEG_SEEDS = Math.ceil(SEEDS / 6);
 const FAULTS_TAKEN = ONLY.length > 0 ? ONLY : FAULT_NAMES;
 
+/** How long a process may be stopped, on each side in each phase. */
+const STOPPED_MS = [1_000, 10_000, 60_000];
+
 /** A fault is short but for a few that are as long as a server may really be away. */
-function holdMs(random: Random): number {
+function holdMs(random: Random, fault: FaultName, lap: number): number {
+  if (IS_LONG && fault === 'SIGSTOP') return STOPPED_MS[lap % STOPPED_MS.length]!;
   if (IS_LONG && random.oneIn(200)) return 60_000;
   if (IS_LONG && random.oneIn(60)) return 10_000;
   return random.between(1050, 1400);

@@ -73,19 +73,24 @@ const SIDES = ['source', 'target'] as const;
 const DATABASES = [0, 1];
 const LOGIN = new Set(['AUTH', 'HELLO', 'SELECT']);
 
+/** `lap`: how often all of a fault's sides and phases have had their turn. */
+export type HoldMs = (random: Random, fault: FaultName, lap: number) => number;
+
 /** Every fault on every side in every phase comes round before anything repeats; `holdMs` by the length of the run. */
-export function planOf(
-  seed: number,
-  holdMs: (random: Random) => number,
-  faults = FAULT_NAMES,
-  leg: Leg = 'plain',
-): Plan {
+export function planOf(seed: number, holdMs: HoldMs, faults = FAULT_NAMES, leg: Leg = 'plain'): Plan {
   const random = new Random(seed ^ 0xc4a05);
   const fault = faults[seed % faults.length]!;
   const round = Math.floor(seed / faults.length);
   const phase = PHASES[(round + seed) % PHASES.length]!;
   const side = SIDES[Math.floor(round / PHASES.length + seed) % 2]!;
-  return { seed, fault, side, phase, holdMs: holdMs(random), leg };
+  return {
+    seed,
+    fault,
+    side,
+    phase,
+    holdMs: holdMs(random, fault, Math.floor(round / (PHASES.length * SIDES.length))),
+    leg,
+  };
 }
 
 /** Two servers that a track of seeds uses one after the other. */

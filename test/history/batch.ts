@@ -3,6 +3,10 @@ import { addUsers, loadScripts } from './judge.js';
 import { type Outcome, type Pair, type Profile, runSeed, type TestHooks } from './migration.js';
 import { Site, type SiteKind } from './site.js';
 
+/** The first seed. */
+export const FIRST = Number(process.env.FERRY_HISTORY_FIRST ?? 1);
+export const PER_SEED_TIMEOUT_MS = 4000;
+
 /** 0 runs the first seed again and again: its schedule is the machine's, and another each time. */
 const STEP = Number(process.env.FERRY_HISTORY_STEP ?? 1);
 

@@ -35,6 +35,8 @@ const BATCHES_AT_ONCE = 4;
 const ROUNDS = 3;
 const BETWEEN_ROUNDS_MS = 20;
 const HELD_ATTEMPTS = 60;
+/** While a slot is held its clients wait: for each answer of the mirror no longer than this. */
+const HELD_PATIENCE_MS = 500;
 const HELD_RETRY_MS = 50;
 /** How often a held key is compared while its slot is on the move; then the last word stands. */
 const STEADY_ATTEMPTS = 10;
@@ -73,6 +75,14 @@ interface Candidate {
 }
 
 class Stopped extends Error {}
+
+/** An answer that a held slot waits for: one that takes too long counts as lost. */
+function promptly<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new LaneLost()), HELD_PATIENCE_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
 
 /** Takes a key's slot as a write does, and keeps it until told. */
 class Hold extends Operation {
@@ -373,6 +383,7 @@ export class Verify {
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
   private async compareHeld(c: Candidate): Promise<Found | null> {
     const { board } = this.migration;
+    await this.mirrorAnswers(c);
     const hold = new Hold();
     hold.slot = c.slot;
     hold.laneId = board.authority.jobLane('verify', c.db).id;
@@ -381,7 +392,8 @@ export class Verify {
     try {
       const { mirror } = board;
       if (mirror === null) throw new Error('there is no mirror to compare with');
-      const onMirror: Caller = (commands) => callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands);
+      const onMirror: Caller = (commands) =>
+        promptly(callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands));
       const difference = await this.compareSteady(c, onMirror);
       if (difference === null) this.noteDeadline(c, await this.deadlineOf(c));
       // A copy that waits for the slot will replace what was seen, and makes the key dirty if it cannot.
@@ -390,6 +402,13 @@ export class Verify {
       board.ledger.replied(hold);
       board.ledger.finish(hold);
     }
+  }
+
+  /** Nothing is held for a mirror that is frozen, or has much to do first. */
+  private async mirrorAnswers(c: Candidate): Promise<void> {
+    const { mirror, follower } = this.migration.board;
+    if (mirror === null) throw new Error('there is no mirror to compare with');
+    await callWriteLane(mirror.lane, c.db, slotOn(follower, c), [[follower.wireName('PING')]]);
   }
 
   /** Cursors of a server are void on another one: again, for a while, when the key may have gone to one meanwhile. */

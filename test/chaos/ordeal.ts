@@ -66,6 +66,8 @@ const LIMIT_MS = 60_000;
 const QUIET_WITHIN_MS = 40_000;
 /** A command that waits longer than this while only the mirror is sick is one that hangs. */
 const PATIENCE_MS = 1000;
+/** A server that answers no handshake for so long counts as away, and clients are closed as by one that died. */
+const AWAY_MS = 10_000;
 const LOOK_MS = 20;
 const TIMEOUTS = { targetReadMs: 150, silentConnectionMs: 1000 };
 const SHIFTS_MS = [2 * 3_600_000, -90_000] as const;
@@ -231,7 +233,7 @@ class Ordeal {
       const { closes } = this.workload;
       if (closes > 0)
         this.unavailable.push(`${closes} client connections were closed although only the mirror was sick`);
-    } else if (this.fault.closes === undefined && this.workload.closes > 0) {
+    } else if (this.fault.closes === undefined && this.plan.holdMs < AWAY_MS && this.workload.closes > 0) {
       this.unavailable.push(`${this.workload.closes} client connections were closed although no connection was lost`);
     }
     this.unavailable.push(...this.workload.complaints);

@@ -3,7 +3,7 @@
  *
  * Left to itself Node allocates 64 KiB for each read, cuts it down, and passes it through a stream: several times what it
  * costs to read a command of fifty bytes. Small reads are copied into Node's pool of small buffers; a connection that fills
- * its buffer gets ones of its own, and these are handed on as they are.
+ * the buffer gets ones of its own while it does, and these are handed on as they are.
  *
  * A server's connections cannot be given the option that does this (`onread`), only new sockets can; so the accepted one
  * gives its handle to another. That a socket takes a `handle` is not documented, though Node itself and its `cluster` rely on it;
@@ -43,16 +43,14 @@ export function readClient(socket: Socket, receive: (chunk: Buffer) => void): So
     onread: {
       buffer: () => buffer,
       callback(bytes: number): boolean {
-        if (bytes < BIG_READ_BYTES) {
-          const chunk = Buffer.allocUnsafe(bytes);
+        let chunk = buffer.subarray(0, bytes);
+        if (buffer === shared || bytes < BIG_READ_BYTES) {
+          chunk = Buffer.allocUnsafe(bytes);
           buffer.copy(chunk, 0, 0, bytes);
-          buffer = shared;
-          receive(chunk);
-        } else {
-          const chunk = buffer === shared ? Buffer.from(buffer.subarray(0, bytes)) : buffer.subarray(0, bytes);
-          buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-          receive(chunk);
         }
+        // one that was filled is most likely not the last; an idle connection keeps none of its own
+        buffer = bytes === READ_BYTES ? Buffer.allocUnsafeSlow(READ_BYTES) : shared;
+        receive(chunk);
         return true;
       },
     },

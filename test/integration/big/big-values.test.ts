@@ -26,14 +26,14 @@ describe('512 MB', () => {
     await stage?.close();
   });
 
-  test('passes in both directions, also to a slow reader, and reaches the mirror', async () => {
+  test('passes in both directions, also to a slow reader, and reaches the mirror', { timeout: 240_000 }, async () => {
     const client = await Raw.open(ferry.port);
     await client.send('*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n');
     await client.sendBulk(BIGGEST, 'v');
     expect(await client.expect(5)).toBe('+OK\r\n');
     const [source, target] = await Promise.all([stage.onSource(), stage.onTarget()]);
     expect(text(await source.send('STRLEN', 'big'))).toBe(String(BIGGEST));
-    await ferry.until('it is mirrored', ({ mirror }) => mirror.dirtyKeys + mirror.backlogOps === 0);
+    await ferry.until('it is mirrored', ({ mirror }) => mirror.dirtyKeys + mirror.backlogOps === 0, 120_000);
     expect(text(await target.send('STRLEN', 'big'))).toBe(String(BIGGEST));
     expect(text(await target.send('GETRANGE', 'big', BIGGEST - 3, -1))).toBe('vvv');
 

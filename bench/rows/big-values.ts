@@ -2,10 +2,9 @@
  * Values of 1 MB, GET and SET, against HAProxy, which moves bytes and does not look at them. Few keys, as a hundred
  * thousand of them would not fit.
  */
-import type { Contest, Contestant } from '../harness/contest.js';
-import { fill } from '../harness/fill.js';
-import { asContestant } from '../harness/site.js';
+import type { Contest } from '../harness/contest.js';
 import { atLeast, compared, type Measure, unmeasured } from '../report/measure.js';
+import { lineUp } from './line-up.js';
 import type { Row } from './row.js';
 import { type Test, workload } from './workloads.js';
 
@@ -20,15 +19,7 @@ export const bigValues: Row = {
   peers: ['haproxy'],
   async measure(context) {
     const site = context.site();
-    const [source, target] = [await site.redis('the source'), await site.redis('the target')];
-    await fill(source.port, { keys: KEYS, valueBytes: VALUE_BYTES });
-    const ferry = await site.ferry({ source: source.url, target: target.url });
-    const contestants: Contestant[] = [asContestant('Ferry', ferry)];
-    for (const name of ['haproxy', 'nutcracker'] as const) {
-      const peer = context.peers.get(name);
-      if (peer !== undefined) contestants.push(await site.peer(peer, source.port));
-    }
-    contestants.push({ name: 'directly', port: source.port, pid: null });
+    const contestants = await lineUp(context, site, { keys: KEYS, valueBytes: VALUE_BYTES }, ['haproxy', 'nutcracker']);
     const contests: Contest[] = [];
     const measures: Measure[] = [];
     for (const [index, test] of TESTS.entries()) {

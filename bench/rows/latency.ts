@@ -5,11 +5,10 @@
  * With a load of our own: redis-benchmark counts latencies in steps of 8 µs, a fifth of what is to be measured here.
  */
 import type { Contestant } from '../harness/contest.js';
-import { fill } from '../harness/fill.js';
-import { asContestant } from '../harness/site.js';
 import { inTurns } from '../harness/turns.js';
 import { LoadDriver } from '../load/driver.js';
 import { atMost, compared, type Measure, single, unmeasured } from '../report/measure.js';
+import { lineUp } from './line-up.js';
 import type { Row, RowContext } from './row.js';
 import { pause } from './timing.js';
 import { KEYS, type Test, VALUE_BYTES } from './workloads.js';
@@ -23,12 +22,7 @@ export const latency: Row = {
   peers: ['nutcracker'],
   async measure(context) {
     const site = context.site();
-    const [source, target] = [await site.redis('the source'), await site.redis('the target')];
-    await fill(source.port, { keys: KEYS, valueBytes: VALUE_BYTES });
-    const ferry = await site.ferry({ source: source.url, target: target.url });
-    const contestants: Contestant[] = [asContestant('Ferry', ferry)];
-    for (const peer of context.peers.values()) contestants.push(await site.peer(peer, source.port));
-    contestants.push({ name: 'directly', port: source.port, pid: null });
+    const contestants = await lineUp(context, site, { keys: KEYS, valueBytes: VALUE_BYTES });
     const measures: Measure[] = [];
     for (const [index, test] of TESTS.entries()) {
       const share = (part: number): number => (index + part) / TESTS.length;

@@ -3,11 +3,10 @@
  * a pipeline and with one of 16. All of them have the same server behind them, with the same 100,000 keys; the server
  * itself runs along, to tell what any proxy costs.
  */
-import type { Contest, Contestant } from '../harness/contest.js';
-import { fill } from '../harness/fill.js';
+import type { Contest } from '../harness/contest.js';
 import type { PeerName } from '../harness/peers.js';
-import { asContestant } from '../harness/site.js';
 import { atLeast, atMost, type Bar, compared, type Measure, unmeasured } from '../report/measure.js';
+import { lineUp } from './line-up.js';
 import type { Row, RowContext, RowOutcome } from './row.js';
 import { KEYS, type Test, VALUE_BYTES, workload } from './workloads.js';
 
@@ -46,12 +45,7 @@ function row(id: string, pipeline: number, bars: Bars): Row {
 
 async function measure(context: RowContext, id: string, pipeline: number, bars: Bars): Promise<RowOutcome> {
   const site = context.site();
-  const [source, target] = [await site.redis('the source'), await site.redis('the target')];
-  await fill(source.port, { keys: KEYS, valueBytes: VALUE_BYTES });
-  const ferry = await site.ferry({ source: source.url, target: target.url });
-  const contestants: Contestant[] = [asContestant('Ferry', ferry)];
-  for (const peer of context.peers.values()) contestants.push(await site.peer(peer, source.port));
-  contestants.push({ name: 'directly', port: source.port, pid: null });
+  const contestants = await lineUp(context, site, { keys: KEYS, valueBytes: VALUE_BYTES });
 
   const contests: Contest[] = [];
   const measures: Measure[] = [];

@@ -14,7 +14,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane, LaneLost } from '../lanes/call.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
-import { CLOCK_TOLERANCE_MS } from '../mirror/clock.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
 import { mayHoldMoments } from '../mirror/payload.js';
 import { isStale } from '../mirror/staged-copy.js';
@@ -246,8 +245,8 @@ export class Verify {
   private async compareDumps(candidates: Candidate[]): Promise<Candidate[]> {
     const { board } = this.migration;
     const { ledger, authority, follower } = board;
-    const copies = board.mirror?.copies;
-    if (copies === undefined) return candidates;
+    if (board.mirror === null) return candidates;
+    const { copies, clock } = board.mirror;
     const versions = candidates.map((c) => ledger.version[c.slot]);
     const small = await this.smallEnough(candidates);
     if (small.length === 0) return candidates;
@@ -278,9 +277,9 @@ export class Verify {
     small.forEach((c, i) => {
       const dump = here[2 * i]!;
       const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]), slotOn(authority, c));
-      // equal bytes are no equal moments where the clocks are apart
-      if (Buffer.isBuffer(dump) && this.areClocksApart(c) && mayHoldMoments(dump)) return;
       if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
+      // equal bytes are no equal moments where the clocks are apart
+      if (mayHoldMoments(dump) && clock.shiftMs(slotOn(authority, c), slotOn(follower, c)) !== 0) return;
       const leftThere = Number(there[2 * i + 1]);
       if (deadlineMs < 0 || deadlineMs > 0 !== leftThere >= 0) return;
       if (deadlineMs > 0) {
@@ -438,18 +437,8 @@ export class Verify {
       ...board.mirror?.context.compare,
       names: [authority.side, follower.side],
       ttlToleranceMs: TTL_TOLERANCE_MS,
-      clockDifferenceMs: this.clockDifferenceMs(c),
+      clockDifferenceMs: follower.clockOffsetFor(slotOn(follower, c)) - authority.clockOffsetFor(slotOn(authority, c)),
     });
-  }
-
-  /** The follower's minus the authority's. */
-  private clockDifferenceMs(c: Candidate): number {
-    const { authority, follower } = this.migration.board;
-    return follower.clockOffsetFor(slotOn(follower, c)) - authority.clockOffsetFor(slotOn(authority, c));
-  }
-
-  private areClocksApart(c: Candidate): boolean {
-    return Math.abs(this.clockDifferenceMs(c)) > CLOCK_TOLERANCE_MS;
   }
 
   /** The side that lacks the key evicted as many as were found missing, or more. */

@@ -246,7 +246,7 @@ export class CopyEngine implements CopyHandler {
   }
 
   /** Resolves when the write lane's backlog leaves room for more of a big copy; false after `limitMs` without. */
-  async roomOnMirror(limitMs: number): Promise<boolean> {
+  async roomOnMirror(limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
     const { lane, context } = this.mirror;
     const untilMs = performance.now() + limitMs;
     while (lane.isUp && lane.backlogBytes > Math.min(context.backlogLimitBytes / 2, 8 * 1024 * 1024)) {

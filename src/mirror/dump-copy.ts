@@ -48,13 +48,8 @@ export class DumpCopy {
       return;
     }
     const [payloadStart, payloadEnd, ttlStart, ttlEnd] = spans as [number, number, number, number];
-    const isPayload = !isError(buf, payloadStart) && !isNull(buf, payloadStart);
-    if (isPayload && this.isOfAnotherClock(task, bulkBody(buf, payloadStart, payloadEnd))) {
-      this.takeByType(task);
-      return;
-    }
-    this.engine.taken(task);
     if (isError(buf, payloadStart) || isError(buf, ttlStart)) {
+      this.engine.taken(task);
       ledger.replied(task);
       const error = buf.toString('latin1', payloadStart + 1, payloadEnd - 2);
       this.engine.over(task, `DUMP or ${this.engine.expireTimeName}: ${error}`);
@@ -63,6 +58,11 @@ export class DumpCopy {
     const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.sourceSlot);
     const gone = isNull(buf, payloadStart) || deadlineMs === -2;
     const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
+    if (payload !== null && this.isOfAnotherClock(task, payload)) {
+      this.takeByType(task);
+      return;
+    }
+    this.engine.taken(task);
     this.appendState(task, payload, gone ? 0 : deadlineMs);
     ledger.replied(task);
   }
@@ -106,8 +106,7 @@ export class DumpCopy {
 
   /** Would RESTORE take moments of the authority's clock for those of the mirror's? */
   private isOfAnotherClock(task: CopyTask, payload: Buffer): boolean {
-    const shiftMs = this.engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot);
-    return shiftMs !== 0 && mayHoldMoments(payload);
+    return mayHoldMoments(payload) && this.engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot) !== 0;
   }
 
   private takeByType(task: CopyTask): void {

@@ -12,7 +12,7 @@ const STREAM_TYPES = [15, 19, 21];
  * May it hold moments of its server's clock: deliveries of a stream, deadlines of a hash's fields (Redis 7.4)? RESTORE takes
  * them as they are, which is wrong by as much as the two clocks are apart. Unknown types may.
  */
-export function mayHoldMoments(payload: Buffer, start = 0): boolean {
-  const type = payload[start]!;
+export function mayHoldMoments(payload: Buffer): boolean {
+  const type = payload[0]!;
   return type >= FIRST_NEW_TYPE || STREAM_TYPES.includes(type);
 }

@@ -91,7 +91,7 @@ export async function copyStaged(engine: CopyEngine, task: CopyTask, isBig: bool
   try {
     for (let attempt = 1; ; attempt++) {
       if (!isBig || attempt > UNHELD_ATTEMPTS) {
-        if (isBig) await engine.roomOnMirror(Number.POSITIVE_INFINITY);
+        if (isBig) await engine.roomOnMirror();
         await admitted(engine, task);
         held = true;
       }
@@ -150,7 +150,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
       return abandon(append, staging);
     }
     for (const args of reader.take(replies)) append(args);
-    if (isBig && !(await engine.roomOnMirror(held ? HELD_WAIT_MS : Number.POSITIVE_INFINITY))) {
+    if (isBig && !(await engine.roomOnMirror(held ? HELD_WAIT_MS : undefined))) {
       append(['DEL', staging]);
       throw new Error('its slot would be held for as long as the mirror is slow');
     }

@@ -25,7 +25,7 @@ interface WithHandle {
 }
 
 /**
- * The socket to use from here on, whose bytes go to `receive`; they belong to the receiver. It is paused if `socket` was, and
+ * The socket to use from here on, whose bytes go to `receive`, which owns them. It may be paused: `resume` lets them come.
  * `socket` itself must not be used any more.
  */
 export function readClient(socket: Socket, receive: (chunk: Buffer) => void): Socket {

@@ -22,7 +22,7 @@ import { ReplyError, ReplyScanner } from '../resp/reply.js';
 import type { Reply, Resp } from '../resp/values.js';
 import type { Breaker } from './breaker.js';
 import type { CommandLane } from './command-lane.js';
-import { Outbox } from './outbox.js';
+import { Outbox, settleBorrowed } from './outbox.js';
 import { turn } from './turn.js';
 
 export interface LaneEntry {
@@ -392,6 +392,8 @@ export class Lane implements CommandLane, Held {
       this.reading = null;
       if (this.socket === socket) this.lost(`unintelligible reply: ${(error as Error).message}`, unread);
       else unread?.onLost(true);
+    } finally {
+      settleBorrowed(); // the next read overwrites what the replies are in
     }
   }
 
@@ -449,6 +451,7 @@ export class Lane implements CommandLane, Held {
   }
 
   private append(buf: Buffer, start: number, end: number): void {
+    settleBorrowed(); // perhaps out of the partial reply before this one
     const needed = this.partialUsed + end - start;
     if (needed > this.partial.length) {
       const bigger = Buffer.allocUnsafeSlow(Math.max(needed, this.partial.length * 2, 4096));

@@ -1,59 +1,89 @@
 /**
  * Bytes on their way to a socket: small pieces are copied into one block, big immutable ones are passed as they are.
  *
- * Ownership: `append` copies, so the caller's bytes may be reused at once; `appendStable` may keep a reference for
- * pieces of 16 KiB and more, so the caller promises that they are never overwritten. A block that the kernel took
- * whole is reused; of one that waits in the socket's queue the rest is used, so that a socket which takes nothing holds
- * little more than the bytes it was given, however small the portions.
+ * What is appended last is not copied at once: it is a *run*, and most often the next piece goes on where it ends (the
+ * commands of a pipeline lie behind one another in what a client sent, and so do their replies in what the server did).
+ * So sixteen of them cost one copy, and a run that is all there is goes out from where it lies.
  *
- *     [ in the socket's queue | not handed over | room ]
+ *     [ in the socket's queue | not handed over | room ]   + run
  *     0                       from              used
+ *
+ * Ownership:
+ *   append           copies, so the caller's bytes may be reused at once
+ *   appendStable     may keep a reference: the caller promises that the bytes are never overwritten
+ *   appendBorrowed   keeps a reference until `settleBorrowed`: whoever overwrites a buffer out of which others may have
+ *                    borrowed calls that first. Only one outbox borrows at a time.
+ * A block that the kernel took whole is reused; of one that waits in the socket's queue the rest is used, so that a
+ * socket which takes nothing holds little more than the bytes it was given, however small the portions.
  */
 import type { Socket } from 'node:net';
 
 const BLOCK_BYTES = 64 * 1024;
 const STABLE_BYTES = 16 * 1024;
+/** Up to here a loop is faster than Buffer.copy, which makes a view of the source each time. */
+const LOOP_BYTES = 24;
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** Its run is in a buffer that will be overwritten. */
+let borrower: Outbox | null = null;
+
+/** Copies what was borrowed out of a buffer that is about to be overwritten. */
+export function settleBorrowed(): void {
+  borrower?.settle();
+}
 
 export class Outbox {
-  private block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  private block: Buffer = NOTHING;
   private from = 0;
   private used = 0;
+  private run: Buffer = NOTHING;
+  private runStart = 0;
+  private runEnd = 0;
   /** Full blocks and stable pieces in front of `block`. */
   private full: Buffer[] = [];
   private fullBytes = 0;
 
   /** Bytes appended and not handed to the socket. */
   get pendingBytes(): number {
-    return this.fullBytes + this.used - this.from;
+    return this.fullBytes + this.used - this.from + this.runEnd - this.runStart;
   }
 
   append(buf: Buffer, start: number, end: number): void {
-    const length = end - start;
-    if (this.used + length > this.block.length) {
-      this.closeBlock(length);
-    }
-    const block = this.block;
-    let to = this.used;
-    if (length < 48) for (let i = start; i < end; i++) block[to++] = buf[i]!;
-    else {
-      buf.copy(block, to, start, end);
-      to += length;
-    }
-    this.used = to;
+    this.settle();
+    this.copy(buf, start, end);
   }
 
   appendStable(buf: Buffer, start: number, end: number): void {
-    if (end - start < STABLE_BYTES) {
-      this.append(buf, start, end);
+    if (buf === this.run && start === this.runEnd) {
+      this.runEnd = end;
       return;
     }
-    this.closeBlock(0);
-    this.full.push(buf.subarray(start, end));
-    this.fullBytes += end - start;
+    this.settle();
+    this.run = buf;
+    this.runStart = start;
+    this.runEnd = end;
+  }
+
+  appendBorrowed(buf: Buffer, start: number, end: number): void {
+    if (borrower !== this) {
+      borrower?.settle();
+      this.settle();
+      borrower = this;
+    }
+    this.appendStable(buf, start, end);
+    borrower = this; // a run that ended was settled, this one is borrowed again
   }
 
   /** Hands everything to the socket. */
   flushTo(socket: Socket): void {
+    if (borrower === this) this.settle();
+    if (this.full.length === 0 && this.used === this.from) {
+      if (this.runEnd === this.runStart) return;
+      socket.write(this.takeRun());
+      return;
+    }
+    this.settle();
     if (this.full.length > 0) {
       socket.cork();
       for (const piece of this.full) socket.write(piece);
@@ -66,7 +96,6 @@ export class Outbox {
       socket.uncork();
       return;
     }
-    if (this.used === this.from) return;
     socket.write(this.block.subarray(this.from, this.used));
     this.from = this.used;
     // length 0: the kernel has taken it in the call itself, so nobody refers to the block any more
@@ -77,8 +106,45 @@ export class Outbox {
   clear(): void {
     this.full = [];
     this.fullBytes = 0;
+    this.endRun();
     // what came before may be in the queue of a socket
     this.from = this.used;
+  }
+
+  /** The run is not a run any more: copied, or kept as it is when it is big and stable. */
+  settle(): void {
+    const { run, runStart, runEnd } = this;
+    const isBorrowed = borrower === this;
+    if (isBorrowed) borrower = null;
+    if (runStart === runEnd) return;
+    if (isBorrowed || runEnd - runStart < STABLE_BYTES) this.copy(run, runStart, runEnd);
+    else {
+      this.closeBlock(0);
+      this.full.push(run.subarray(runStart, runEnd));
+      this.fullBytes += runEnd - runStart;
+    }
+    this.endRun();
+  }
+
+  private takeRun(): Buffer {
+    const { run, runStart, runEnd } = this;
+    this.endRun();
+    return run.subarray(runStart, runEnd);
+  }
+
+  private endRun(): void {
+    if (borrower === this) borrower = null;
+    this.run = NOTHING;
+    this.runStart = this.runEnd = 0;
+  }
+
+  private copy(buf: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.used + length > this.block.length) this.closeBlock(length);
+    const { block, used } = this;
+    if (length < LOOP_BYTES) for (let i = start, to = used; i < end; i++) block[to++] = buf[i]!;
+    else buf.copy(block, used, start, end);
+    this.used = used + length;
   }
 
   private closeBlock(room: number): void {

@@ -23,25 +23,18 @@ import {
   sendQueued,
 } from '../lanes/multi.js';
 import { IDLE, LAUNCHED, NO_SLOT, OPERATION_BYTES, REPLIED } from '../ledger/operation.js';
-import { Effect, type ElementEffect, NO_FRAME } from '../mirror/effect.js';
+import { type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
 import { decodeReply, isError, type Reply } from '../resp/values.js';
 import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
-import type { Parts, PartsOwner } from './fan-out/parts.js';
-import type { NamesBack } from './prefixed/names-back.js';
+import type { PartsOwner } from './fan-out/parts.js';
+import { EffectWithExtras } from './op-extras.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
 import { UNCERTAIN, UNREACHABLE } from './texts.js';
-import type { Watch } from './watch.js';
-
-/** A command that waits, of which the op is the present attempt. */
-export interface Attempting {
-  /** The attempt's reply: EXEC's, or an error. Called once per attempt. */
-  answered(buf: Buffer, start: number, end: number): void;
-}
 
 export const PASS = 0;
 export const TARGET = 1;
@@ -53,7 +46,7 @@ export type OpRoute = 0 | 1 | 2 | 3;
 const MAX_ATTEMPTS = 8;
 const NOT_SENT = errorReply('FERRY the server was given up before it got this command: send it again');
 
-export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsOwner {
+export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListener, PartsOwner {
   session: Session | null = null;
   lane: CommandLane | null = null;
   /** The slot of the side that answers it (lanes/command-lane.ts). */
@@ -83,38 +76,13 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   answeredBy: Side = 'source';
   /** It matters when it was sent. */
   isTimed = false;
-  /** Gives the keys in the reply their own names, for the client and for the mirror (prefixed/names-back.ts). */
-  namesBack: NamesBack | null = null;
-  /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO); null: ask again. */
-  transform: ((reply: Buffer) => Buffer | null) | null = null;
-  /** An attempt of a command that waits: who decides about its replies (blocking/). */
-  blocked: Attempting | null = null;
-  /** Why the server did not queue the attempt. */
-  queueError: Buffer | null = null;
-  /** EXEC of a WATCH: it must not run on a connection that was made anew since. */
-  watch: Watch | null = null;
-  /** A transaction: one element per queued command. */
-  elements: ElementEffect[] | null = null;
-  /** Several nodes answer it together. */
-  parts: Parts | null = null;
-  /** Reads sent right behind the write; derived when the last was answered. */
-  probes: Buffer[] | null = null;
-  private probed: Reply[] = [];
-  private multiReply: MultiReply | null = null;
-  private queuedReply: QueuedReply | null = null;
-  /** MULTI was refused: its elements ran one by one, if they did. */
-  private ranSingly = false;
-  /** Entries of it (the write, its probes) that a lost connection took along, and whether any had been sent. */
-  private lostParts = 0;
-  private lostSent = false;
   /** A big reply is being passed on in pieces. */
   private passing = false;
 
   /** A big reply may pass in pieces while it is this op's turn to answer. */
   get streams(): boolean {
-    if (this.route !== PASS || this.transform !== null || this.namesBack !== null || this.blocked !== null) {
-      return this.passing;
-    }
+    const isChanged = this.transform !== null || this.namesBack !== null || this.blocked !== null;
+    if (this.route !== PASS || isChanged) return this.passing;
     return this.passing || this.session?.isFront(this) === true;
   }
 
@@ -164,17 +132,29 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       this.giveUp(UNREACHABLE, false, true);
       return;
     }
+    if (this.isTimed) this.sentMs = performance.now();
+    if (this.extras !== null) this.transmitGroup(lane);
+    else this.sendOwn(lane);
+  }
+
+  private sendOwn(lane: CommandLane): void {
+    if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd, this.place);
+    else lane.send(this, this.wire, 0, this.wire.length, this.place);
+  }
+
+  /** What may be more than one command: a transaction, a write and its probes, what several nodes answer. */
+  private transmitGroup(lane: CommandLane): void {
+    const { place } = this;
     if (this.parts !== null) {
       this.parts.transmit(lane);
       return;
     }
-    const { place } = this;
     if (this.elements !== null) {
       lane.beginGroup(place, this.elements.length + MULTI_AND_EXEC, this.watch !== null);
       const nowMs = performance.now();
-      const queued = this.blocked === null ? IGNORED : (this.queuedReply ??= new QueuedReply(this));
-      this.queueError = null;
-      sendMulti(lane, (this.multiReply ??= new MultiReply(this)));
+      const queued = this.blocked === null ? IGNORED : (this.own.queuedReply ??= new QueuedReply(this));
+      this.own.queueError = null;
+      sendMulti(lane, (this.own.multiReply ??= new MultiReply(this)));
       for (const e of this.elements) {
         e.sentMs = nowMs;
         if (e.wire === null) sendQueued(lane, queued, e.frame, e.frameStart, e.frameEnd);
@@ -185,18 +165,19 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       lane.endGroup();
       return;
     }
-    if (this.isTimed) this.sentMs = performance.now();
-    if (this.probes !== null) lane.beginGroup(place, 0);
-    if (this.wire === null) lane.send(this, this.frame, this.frameStart, this.frameEnd, place);
-    else lane.send(this, this.wire, 0, this.wire.length, place);
-    if (this.probes === null) return;
+    if (this.probes === null) {
+      this.sendOwn(lane);
+      return;
+    }
+    lane.beginGroup(place, 0);
+    this.sendOwn(lane);
     this.sendProbes(lane);
     lane.endGroup();
   }
 
   private sendProbes(lane: CommandLane): void {
     if (this.probes === null) return;
-    this.probed = [];
+    this.own.probed = [];
     for (const probe of this.probes) lane.send(this, probe, 0, probe.length, this.place);
   }
 
@@ -204,7 +185,12 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
 
   onReply(buf: Buffer, start: number, end: number): void {
     // probes come behind it, and hold no names
-    if (this.namesBack !== null && this.route !== TARGET && (this.probes === null || this.stash === null)) {
+    if (
+      this.extras !== null &&
+      this.namesBack !== null &&
+      this.route !== TARGET &&
+      (this.probes === null || this.stash === null)
+    ) {
       const named = this.namesBack(copyOf(buf, start, end));
       this.answered(named, 0, named.length);
     } else this.answered(buf, start, end);
@@ -312,12 +298,13 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
       return;
     }
     const own = copyOf(buf, start, end);
-    this.probed.push(this.resp === 3 ? decodeAnyReply(own, 0, own.length) : decodeReply(own, 0, own.length));
-    if (this.probed.length < this.probes!.length) return;
+    const { probed } = this.own;
+    probed.push(this.resp === 3 ? decodeAnyReply(own, 0, own.length) : decodeReply(own, 0, own.length));
+    if (probed.length < this.probes!.length) return;
     const reply = this.stash;
     this.stash = null;
     try {
-      this.writeAnswered(reply, 0, reply.length, this.probed);
+      this.writeAnswered(reply, 0, reply.length, probed);
     } catch (error) {
       this.probes = null; // all of them have come: what is lost now is the operation
       throw error;
@@ -333,7 +320,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
-      if (this.ranSingly) for (const element of this.elements!) mirror.lost(element);
+      if (this.extras?.ranSingly === true) for (const element of this.elements!) mirror.lost(element);
       if (this.elements !== null) mirror.transaction(this, this.elements, buf, start, end, probed);
       else mirror.effect(this, buf, start, end, probed);
     }
@@ -415,7 +402,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   multiRefused(): void {
     const { authority } = this.session!.board;
     const lane = this.lane!.connectionFor(this.place);
-    this.ranSingly = true;
+    this.own.ranSingly = true;
     authority.multiRights.delete(this.session!.identity.name);
     if (this.blocked === null || lane === null) return;
     // the command waits now for real, and everybody's connection with it
@@ -423,7 +410,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
   }
 
   queuedRefused(error: Buffer): void {
-    this.queueError = error;
+    this.own.queueError = error;
   }
 
   /** Test hook: what mirroring at the time of sending would do. */
@@ -458,12 +445,13 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     }
     const lane = this.lane!;
     if (this.probes !== null) {
-      const answered = this.stash === null ? 0 : 1 + this.probed.length;
-      this.lostSent ||= sent;
-      if (++this.lostParts < 1 + this.probes.length - answered) return;
-      sent = this.lostSent;
-      this.lostParts = 0;
-      this.lostSent = false;
+      const { own } = this;
+      const answered = this.stash === null ? 0 : 1 + own.probed.length;
+      own.lostSent ||= sent;
+      if (++own.lostParts < 1 + this.probes.length - answered) return;
+      sent = own.lostSent;
+      own.lostParts = 0;
+      own.lostSent = false;
       if (this.stash !== null) {
         // the write itself was answered: it happened, only its exact effect was not seen
         const reply = this.stash;
@@ -535,13 +523,7 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     this.waits = 0;
     this.sentMs = 0;
     this.isTimed = false;
-    this.ranSingly = false;
     this.isPartial = false;
-    this.blocked = null;
-    this.queueError = null;
-    this.transform = null;
-    this.namesBack = null;
-    this.watch = null;
     this.resp = 2;
     this.session = null;
     this.lane = null;
@@ -560,13 +542,8 @@ export class ClientOp extends Effect implements LaneEntry, MultiListener, PartsO
     this.beganMs = 0;
     this.answeredBy = 'source';
     this.wire = null;
-    this.elements = null;
-    this.parts = null;
     this.place = ANY_NODE;
-    this.probes = null;
-    this.probed = NO_REPLIES;
-    this.lostParts = 0;
-    this.lostSent = false;
+    this.extras = null;
     this.passing = false;
   }
 }
@@ -580,7 +557,6 @@ function isWrite(command: Command): boolean {
   );
 }
 
-const NO_REPLIES: Reply[] = [];
 const EARLY = Buffer.from('+OK\r\n');
 
 function copyOf(buf: Buffer, start: number, end: number): Buffer {

@@ -41,6 +41,8 @@ import { endWatch, type Watch } from './watch.js';
 const PROBES_MAX = 8;
 /** Stop parsing while so much of the client's output is unread, and go on below. */
 const OUTPUT_PAUSE_BYTES = 1024 * 1024;
+/** Up to here what it has not read is looked at once a turn, and not with every reply. */
+const UNCHECKED_BYTES = 16 * 1024;
 /** So many commands are dealt with in one turn; those of other clients come before the rest. */
 const COMMANDS_PER_TURN = 1024;
 /** Stop reading the socket while so much input waits. */
@@ -479,19 +481,25 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     returnOp(op);
   }
 
+  /** The bytes may be borrowed ones: valid until whoever read them settles (lanes/outbox.ts). */
   private write(buf: Buffer, start: number, end: number): void {
     if (this.isClosed) return;
-    this.outbox.append(buf, start, end);
-    turn.flushLater(this);
-    const unread = this.socket.writableLength + this.outbox.pendingBytes;
-    if (unread > this.board.config.limits.clientOutputBytes) this.close('its output limit is reached');
-    else this.lanes.own?.pace(unread);
+    this.outbox.appendBorrowed(buf, start, end);
+    if (!this.flushQueued) turn.flushLater(this);
+    if (this.outbox.pendingBytes > UNCHECKED_BYTES) this.checkUnread();
   }
 
   flush(): void {
     if (this.isClosed) return;
     this.outbox.flushTo(this.socket);
-    this.lanes.own?.pace(this.socket.writableLength);
+    if (this.socket.writableLength > 0 || this.lanes.own !== null) this.checkUnread();
+  }
+
+  /** A client that does not read is disconnected at its limit; one with a connection of its own is paced before. */
+  private checkUnread(): void {
+    const unread = this.socket.writableLength + this.outbox.pendingBytes;
+    if (unread > this.board.config.limits.clientOutputBytes) this.close('its output limit is reached');
+    else this.lanes.own?.pace(unread);
   }
 
   // ── reads in target-read

@@ -325,6 +325,9 @@ export class PhaseSwap implements Swapping {
       get backlogLimitBytes() {
         return board.backlogLimitBytes;
       },
+      get mayWait() {
+        return board.mirrorMayWait;
+      },
       counters: board.counters,
       scripts: board.scripts,
       onMirrored: board.hooks.onMirrored ?? null,

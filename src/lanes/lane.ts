@@ -23,7 +23,7 @@ import type { Reply, Resp } from '../resp/values.js';
 import type { Breaker } from './breaker.js';
 import type { CommandLane } from './command-lane.js';
 import { Outbox, settleBorrowed } from './outbox.js';
-import { turn } from './turn.js';
+import { type Patient, turn } from './turn.js';
 
 export interface LaneEntry {
   /** True: a reply in several chunks comes as pieces (`onPiece`), else it is joined first. Read at each chunk. */
@@ -83,6 +83,8 @@ export interface LaneOptions {
   readonly resp?: Resp;
   /** Of the node: whether it is asked at all. */
   readonly breaker?: Breaker;
+  /** Asked at each `send`: may what is sent now wait a moment for more (turn.ts)? Missing: never. */
+  readonly patience?: { readonly isPatient: boolean };
   /** A refused login is final: no further attempts (client identities). */
   readonly giveUpOnRefusal?: boolean;
 }
@@ -104,7 +106,10 @@ export function takeLaneId(): number {
   return nextLaneId++;
 }
 
-export class Lane implements CommandLane, Held {
+/** So much is worth a system call of its own. */
+const PATIENT_BYTES = 16 * 1024;
+
+export class Lane implements CommandLane, Held, Patient {
   readonly id = takeLaneId();
   readonly name: string;
   state: LaneState = 'connecting';
@@ -120,6 +125,7 @@ export class Lane implements CommandLane, Held {
   /** When it was closed for good, by performance.now(). */
   closedAtMs = 0;
   flushQueued = false;
+  waitQueued = false;
   /** How often bytes came. */
   reads = 0;
   /** For whoever has it alone: the connection took everything that it was given. */
@@ -144,11 +150,13 @@ export class Lane implements CommandLane, Held {
   /** What was sent since the last flush leaves when this is on disk. */
   private heldBy: IntentCommit | null = null;
   private readonly speaksResp3: boolean;
+  private readonly patience: LaneOptions['patience'];
   private paused = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
     this.speaksResp3 = options.resp === 3;
+    this.patience = options.patience;
     this.open();
   }
 
@@ -161,7 +169,9 @@ export class Lane implements CommandLane, Held {
     if (this.tail - this.head > this.mask) this.grow();
     this.ring[this.tail++ & this.mask] = entry;
     this.outbox.appendStable(frame, start, end);
-    if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
+    if (this.state !== 'up' || this.flushQueued) return;
+    if (this.patience?.isPatient === true && this.outbox.pendingBytes < PATIENT_BYTES) turn.flushSoon(this);
+    else turn.flushLater(this);
   }
 
   /** Everything sent in one go stays together here anyway. */

@@ -508,7 +508,10 @@ function pairOf(reply: readonly unknown[], name: string): string {
   return at < 0 ? '' : String(reply[at + 1]);
 }
 
+/** `performance.timeOrigin` never changes, and is computed anew at each look. */
+const BEGAN_MS = performance.timeOrigin;
+
 /** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */
 export function steadyMs(): number {
-  return performance.timeOrigin + performance.now();
+  return BEGAN_MS + performance.now();
 }

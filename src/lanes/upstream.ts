@@ -159,7 +159,8 @@ export class Upstream implements Routes, DiscoveredSide {
   private readonly lookup: LookupFunction;
   private readonly silence: SilenceWatch;
   private readonly discovery: Discovery | null;
-  private readonly hasRenames: boolean;
+  /** It has commands under other names. */
+  readonly hasRenames: boolean;
   private readonly replicationTimer: NodeJS.Timeout | null;
   private namesGiven = 0;
   private closed = false;
@@ -748,12 +749,13 @@ export class Upstream implements Routes, DiscoveredSide {
    */
   ownLane(
     purpose: string,
-    options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown'> & { onNodeUp?(node: number): void },
+    options: Pick<LaneOptions, 'handshake' | 'onUp' | 'onDown' | 'patience'> & { onNodeUp?(node: number): void },
   ): Lane | RoutedLane {
     const openOn = (node: ServerNode, hooks: NodeLaneHooks | null): Lane => {
       const lane = node.open({
         name: `${this.side}:${purpose}`,
         handshake: options.handshake,
+        patience: options.patience,
         onUp: (which) => {
           options.onUp?.(which);
           hooks?.onUp(which);

@@ -7,11 +7,11 @@
  * on the value must be mirrored by copy (divergence 9). The deadlines are kept in a second bounded table; when
  * that overflows, keys outside it count as unknown.
  *
- * Both tables are set-associative (8 ways, least recently used leaves) over typed arrays: no allocation per key.
+ * Both tables are set-associative (8 ways, one not used lately leaves) over typed arrays: no allocation per key.
  */
 const WAYS = 8;
 
-/** The two halves of the last hash made by `hashKey`; module state so that no object is made per key. */
+/** The two halves of the last hash made by `hashKey`, signed; module state so that no object is made per key. */
 export let hashLow = 0;
 export let hashHigh = 0;
 
@@ -33,9 +33,9 @@ export function hashKey(seedA: number, seedB: number, db: number, buf: Uint8Arra
   a = Math.imul(a ^ (a >>> 13), 0xc2b2ae35 | 0);
   b = Math.imul(b ^ (b >>> 16), 0x27d4eb2f | 0);
   b = Math.imul(b ^ (b >>> 13), 0x165667b1 | 0);
-  hashLow = (a ^ (a >>> 16)) >>> 0;
+  hashLow = a ^ (a >>> 16);
   // 0 marks an empty way
-  hashHigh = (b ^ (b >>> 16)) >>> 0 || 1;
+  hashHigh = b ^ (b >>> 16) || 1;
 }
 
 /** murmur3's finalizer: every bit of the input reaches every bit of the result. */
@@ -46,84 +46,116 @@ function mix(value: number): number {
   return h ^ (h >>> 16);
 }
 
-/** A bounded set of 64-bit hashes; the least recently used of a bucket makes room. */
+/**
+ * A bounded set of 64-bit hashes; when a bucket is full, the newcomer that was not used again for longest makes room.
+ *
+ * Both halves of a hash lie side by side, so that a bucket is one line of the processor's cache. Who is used changes places
+ * with the one in front of it, which costs two writes where an exact order of use would cost a whole bucket. Newcomers
+ * begin in the middle: what only passes through, as the keys of a backfill do, pushes out its like.
+ */
 class HashSet64 {
   readonly buckets: number;
-  readonly low: Uint32Array;
-  readonly high: Uint32Array;
+  /** [low, high] of each way; high 0: empty. */
+  readonly ways: Int32Array;
 
   constructor(capacity: number) {
     let buckets = 1;
     while (buckets * WAYS < capacity) buckets *= 2;
     this.buckets = buckets;
-    this.low = new Uint32Array(buckets * WAYS);
-    this.high = new Uint32Array(buckets * WAYS);
+    this.ways = new Int32Array(buckets * WAYS * 2);
   }
 
+  /** The index of the hash in `ways`, -1 when it is not there. */
   find(low: number, high: number): number {
-    const base = (low & (this.buckets - 1)) * WAYS;
-    for (let i = base; i < base + WAYS; i++) if (this.low[i] === low && this.high[i] === high) return i;
+    const { ways } = this;
+    const base = this.baseOf(low);
+    for (let i = base; i < base + 2 * WAYS; i += 2) if (ways[i] === low && ways[i + 1] === high) return i;
     return -1;
   }
 
+  baseOf(low: number): number {
+    return (low & (this.buckets - 1)) * WAYS * 2;
+  }
+
   add(low: number, high: number): void {
-    const base = (low & (this.buckets - 1)) * WAYS;
-    let at = this.find(low, high);
-    if (at < 0) at = base + WAYS - 1;
-    for (let i = at; i > base; i--) {
-      this.low[i] = this.low[i - 1]!;
-      this.high[i] = this.high[i - 1]!;
+    const { ways } = this;
+    const base = this.baseOf(low);
+    const end = base + 2 * WAYS;
+    let at = base;
+    while (at < end && ways[at + 1] !== 0 && (ways[at] !== low || ways[at + 1] !== high)) at += 2;
+    if (at === end) {
+      const middle = base + WAYS;
+      for (let i = end - 1; i > middle + 1; i--) ways[i] = ways[i - 2]!;
+      at = middle;
+    } else if (at > base) {
+      ways[at] = ways[at - 2]!;
+      ways[at + 1] = ways[at - 1]!;
+      at -= 2;
     }
-    this.low[base] = low;
-    this.high[base] = high;
+    ways[at] = low;
+    ways[at + 1] = high;
   }
 
   remove(low: number, high: number): void {
+    const { ways } = this;
     const at = this.find(low, high);
-    if (at >= 0) this.high[at] = this.low[at] = 0;
+    if (at < 0) return;
+    // the ways in use have no gap
+    let last = this.baseOf(low) + 2 * WAYS - 2;
+    while (ways[last + 1] === 0) last -= 2;
+    ways[at] = ways[last]!;
+    ways[at + 1] = ways[last + 1]!;
+    ways[last] = ways[last + 1] = 0;
   }
 
   clear(): void {
-    this.low.fill(0);
-    this.high.fill(0);
+    this.ways.fill(0);
   }
 }
 
 /** Deadlines (ms since 1970, authority's clock) by key hash; refuses when a bucket is full of live ones. */
-class DeadlineTable extends HashSet64 {
-  readonly atMs: Float64Array;
+class DeadlineTable {
   count = 0;
+  private readonly keys: HashSet64;
+  private readonly atMs: Float64Array;
 
   constructor(capacity: number) {
-    super(capacity);
-    this.atMs = new Float64Array(this.buckets * WAYS);
+    this.keys = new HashSet64(capacity);
+    this.atMs = new Float64Array(this.keys.buckets * WAYS);
+  }
+
+  /** The key's deadline, 0 when none is noted. */
+  of(low: number, high: number): number {
+    const at = this.count === 0 ? -1 : this.keys.find(low, high);
+    return at < 0 ? 0 : this.atMs[at >> 1]!;
   }
 
   /** False: no room. */
   set(low: number, high: number, atMs: number, expiredBeforeMs: number): boolean {
-    let at = this.find(low, high);
+    const { ways } = this.keys;
+    let at = this.keys.find(low, high);
     if (at < 0) {
-      const base = (low & (this.buckets - 1)) * WAYS;
-      for (let i = base; i < base + WAYS && at < 0; i++) if (this.high[i] === 0) at = i;
-      for (let i = base; i < base + WAYS && at < 0; i++) if (this.atMs[i]! < expiredBeforeMs) at = i;
+      const base = this.keys.baseOf(low);
+      for (let i = base; i < base + 2 * WAYS && at < 0; i += 2) if (ways[i + 1] === 0) at = i;
+      for (let i = base; i < base + 2 * WAYS && at < 0; i += 2) if (this.atMs[i >> 1]! < expiredBeforeMs) at = i;
       if (at < 0) return false;
-      if (this.high[at] === 0) this.count++;
-      this.low[at] = low;
-      this.high[at] = high;
+      if (ways[at + 1] === 0) this.count++;
+      ways[at] = low;
+      ways[at + 1] = high;
     }
-    this.atMs[at] = atMs;
+    this.atMs[at >> 1] = atMs;
     return true;
   }
 
-  override remove(low: number, high: number): void {
-    const at = this.find(low, high);
+  remove(low: number, high: number): void {
+    const at = this.count === 0 ? -1 : this.keys.find(low, high);
     if (at < 0) return;
-    this.high[at] = this.low[at] = 0;
+    this.keys.ways[at] = this.keys.ways[at + 1] = 0;
     this.count--;
   }
 
-  override clear(): void {
-    super.clear();
+  clear(): void {
+    this.keys.clear();
     this.count = 0;
   }
 }
@@ -154,10 +186,8 @@ export class KnownKeys {
   /** May a write that builds on the value be replayed? (Dirty keys are the caller's to exclude.) */
   isKnown(db: number, buf: Uint8Array, start: number, end: number, nowMs: number): boolean {
     hashKey(this.seedA, this.seedB, db, buf, start, end);
-    const at = this.deadlines.count === 0 ? -1 : this.deadlines.find(hashLow, hashHigh);
-    this.askedDeadlineMs = 0;
-    if (at >= 0) {
-      this.askedDeadlineMs = this.deadlines.atMs[at]!;
+    this.askedDeadlineMs = this.deadlines.of(hashLow, hashHigh);
+    if (this.askedDeadlineMs !== 0) {
       const left = this.askedDeadlineMs - nowMs;
       if (left < this.marginMs && left > -this.marginMs) return false;
       if (left <= -this.marginMs) this.deadlines.remove(hashLow, hashHigh); // gone on both sides
@@ -176,15 +206,14 @@ export class KnownKeys {
         this.keys.remove(hashLow, hashHigh);
         return;
       }
-    } else if (deadlineMs === 0 && this.deadlines.count > 0) this.deadlines.remove(hashLow, hashHigh);
+    } else if (deadlineMs === 0) this.deadlines.remove(hashLow, hashHigh);
     if (!this.allKnown || this.deadlinesOverflowed) this.keys.add(hashLow, hashHigh);
   }
 
   /** The key's deadline, ms since 1970 on the authority's clock; 0 when none is noted. */
   deadlineOf(db: number, buf: Uint8Array, start: number, end: number): number {
     hashKey(this.seedA, this.seedB, db, buf, start, end);
-    const at = this.deadlines.count === 0 ? -1 : this.deadlines.find(hashLow, hashHigh);
-    return at < 0 ? 0 : this.deadlines.atMs[at]!;
+    return this.deadlines.of(hashLow, hashHigh);
   }
 
   /** Notes a deadline without claiming that the key is known (verification has seen it). */
@@ -198,7 +227,7 @@ export class KnownKeys {
   remove(db: number, buf: Uint8Array, start: number, end: number): void {
     hashKey(this.seedA, this.seedB, db, buf, start, end);
     this.keys.remove(hashLow, hashHigh);
-    if (this.deadlines.count > 0) this.deadlines.remove(hashLow, hashHigh);
+    this.deadlines.remove(hashLow, hashHigh);
   }
 
   /** Nothing is known any more (a new mirror process, a step back to source-only). */

@@ -27,8 +27,8 @@ export class OwnWrites {
   forgotAtMs = Number.NEGATIVE_INFINITY;
   /** When a FLUSHALL or FLUSHDB of Ferry's was answered (performance.now()). */
   flushedAtMs = Number.NEGATIVE_INFINITY;
-  private low = new Uint32Array(0);
-  private high = new Uint32Array(0);
+  private low = new Int32Array(0);
+  private high = new Int32Array(0);
   private atMs = new Float64Array(0);
   private writes = new Uint16Array(0);
   private reports = new Uint16Array(0);
@@ -38,8 +38,8 @@ export class OwnWrites {
   turnOn(): void {
     if (this.isOn) return;
     this.isOn = true;
-    this.low = new Uint32Array(this.entries);
-    this.high = new Uint32Array(this.entries);
+    this.low = new Int32Array(this.entries);
+    this.high = new Int32Array(this.entries);
     this.atMs = new Float64Array(this.entries).fill(Number.NEGATIVE_INFINITY);
     this.writes = new Uint16Array(this.entries);
     this.reports = new Uint16Array(this.entries);
@@ -47,7 +47,7 @@ export class OwnWrites {
 
   turnOff(): void {
     this.isOn = false;
-    this.low = this.high = new Uint32Array(0);
+    this.low = this.high = new Int32Array(0);
     this.atMs = new Float64Array(0);
     this.writes = this.reports = new Uint16Array(0);
   }

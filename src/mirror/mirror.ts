@@ -60,6 +60,8 @@ export interface MirrorContext {
   readonly usedDbs: ReadonlySet<number>;
   /** Asked for each operation: it changes with what else is held in memory. */
   readonly backlogLimitBytes: number;
+  /** Nobody waits for what the mirror answers; asked for each operation. */
+  readonly mayWait: boolean;
   readonly copy: CopyOptions;
   /** What the authority (a) and the mirror (b) can be asked when a key is compared. */
   readonly compare: { readonly a: CompareFeatures; readonly b: CompareFeatures };
@@ -238,7 +240,7 @@ export class Mirror implements DerivationOutput {
   private appendArgs(ack: MirrorOp | null, db: number, slot: number, args: Args): void {
     const frame = this.frameOf(args);
     if (slot === EVERY_NODE) this.lane.appendToAll(ack, db, frame, 0, frame.length);
-    else this.lane.append(ack, db, slot, frame, 0, frame.length);
+    else this.lane.appendPatiently(ack, db, slot, frame, 0, frame.length);
   }
 
   private frameOf(args: Args): Buffer {
@@ -500,16 +502,21 @@ export class Mirror implements DerivationOutput {
     const op = this.take(e);
     op.expectedError = this.expectedError;
     if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
-    const name = e.command!.name;
-    const wire = this.context.mirror.wireName(name.split('|')[0]!);
-    if (wire === name || name.includes('|') || wire.toLowerCase() === d.args.text(0).toLowerCase())
-      this.appendFrame(op, e.db, e.frame, e.frameStart, e.frameEnd);
+    const wire = this.context.mirror.hasRenames ? this.wireOf(e.command!) : null;
+    if (wire === null) this.appendFrame(op, e.db, e.frame, e.frameStart, e.frameEnd);
     else {
       const args: Args = [wire];
       for (let i = 1; i < d.argc; i++) args.push(d.arg(i));
       const frame = encodeCommand(args);
       this.appendFrame(op, e.db, frame, 0, frame.length);
     }
+  }
+
+  /** The name that the mirror has for the present command, null when it is the one that was used. */
+  private wireOf({ name }: Command): string | null {
+    if (name.includes('|')) return null;
+    const wire = this.context.mirror.wireName(name);
+    return wire === name || wire.toLowerCase() === this.d.args.text(0).toLowerCase() ? null : wire;
   }
 
   /**
@@ -523,7 +530,7 @@ export class Mirror implements DerivationOutput {
 
   private appendFrame(op: MirrorOp, db: number, frame: Buffer, start: number, end: number): void {
     if (this.slot === EVERY_NODE) this.lane.appendToAll(op, db, frame, start, end);
-    else this.lane.append(op, db, this.slot, frame, start, end);
+    else this.lane.appendPatiently(op, db, this.slot, frame, start, end);
   }
 
   /** DEL, UNLINK, MSET over several slots of the mirror: one command for each of them. */

@@ -19,6 +19,12 @@ import { OPERATION_BYTES } from '../ledger/operation.js';
 import { encodeCommand } from '../resp/encode.js';
 import { isError } from '../resp/values.js';
 
+export interface WriteLaneLimits {
+  readonly backlogLimitBytes: number;
+  /** Nobody waits for the mirror: what clients wrote may leave a moment later, with more of it. */
+  readonly mayWait: boolean;
+}
+
 /** What the mirror answered. An entry hears `acknowledged` or `failed`, once. */
 export interface MirrorAck {
   acknowledged(buf: Buffer, start: number, end: number): void;
@@ -81,6 +87,8 @@ class AllAcks implements MirrorAck {
 }
 
 export class WriteLane {
+  /** For the connections (lanes/lane.ts): what is being sent right now may wait. */
+  isPatient = false;
   backlogBytes = 0;
   backlogOps = 0;
   /** Counts the connections: what was appended under another number may be lost. */
@@ -103,7 +111,7 @@ export class WriteLane {
     private readonly upstream: Upstream,
     /** The databases in use, proven distinct on this side: selected at every connect. */
     private readonly usedDbs: ReadonlySet<number>,
-    private readonly limits: { readonly backlogLimitBytes: number },
+    private readonly limits: WriteLaneLimits,
     events: WriteLaneEvents,
   ) {
     const owner = this;
@@ -118,6 +126,7 @@ export class WriteLane {
       onLost() {},
     };
     this.lane = upstream.ownLane('mirror', {
+      patience: this,
       handshake: (lane) => {
         this.usable.clear();
         const dbs = [...this.usedDbs];
@@ -189,6 +198,13 @@ export class WriteLane {
   append(ack: MirrorAck | null, db: number, slot: number, frame: Buffer, start: number, end: number): void {
     if (db !== this.db && !this.upstream.hasSlots) this.select(db);
     this.lane.send(this.take(ack, end - start), frame, start, end, slot);
+  }
+
+  /** As `append`, for what no one waits for. */
+  appendPatiently(ack: MirrorAck | null, db: number, slot: number, frame: Buffer, start: number, end: number): void {
+    this.isPatient = this.limits.mayWait;
+    this.append(ack, db, slot, frame, start, end);
+    this.isPatient = false;
   }
 
   /** Appends one command for every node; `ack` hears one answer. `isBarrier`: what was appended before may not pass it. */

@@ -7,6 +7,7 @@
 import type { MirrorClass } from '../commands/mirroring.js';
 import { CommandTable } from '../commands/table.js';
 import type { Config } from '../config/config.js';
+import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { IntentReasons, WriteIntent } from '../ledger/intent.js';
@@ -111,6 +112,11 @@ export class Switchboard implements IntentReasons {
     return this.memory.shedsMirror ? 0 : Math.min(mirrorBacklogBytes, memoryBytes / 2);
   }
 
+  /** No client and no drain waits for the mirror. */
+  get mirrorMayWait(): boolean {
+    return this.config.ack !== 'both' && !this.gateClosed;
+  }
+
   get authority(): Upstream {
     return this.rules.authority === 'source' ? this.source : this.target;
   }
@@ -186,6 +192,7 @@ export class Switchboard implements IntentReasons {
 
   closeGate(): void {
     this.gateClosed = true;
+    turn.hurry();
   }
 
   openGate(): void {

@@ -45,19 +45,31 @@ export class EvictionWatch {
   }
 
   /** Asks every server; limits and policies may be changed while it runs. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    return this.lookAt(() => true);
+  }
+
+  /** After the end of something that began with `look`: those that evicted nothing meanwhile, as they may not, are not asked. */
+  lookAgain(): Promise<void> {
+    return this.lookAt((node) => node.maxmemoryPolicy === '' || mayEvict(node));
+  }
+
+  private async lookAt(isMeant: (node: ServerNode) => boolean): Promise<void> {
     const { board } = this.migration;
     if (!board.rules.mirrored) {
       for (const side of [board.source, board.target]) this.begin(side);
       return;
     }
-    for (const side of [board.authority, board.follower]) {
-      for (const node of side.masters) {
-        if (node.state !== 'up') continue;
-        await node.refreshEvicted().catch(() => {});
-        this.count(side, node);
-      }
-    }
+    // at once: a cutover waits for it
+    const looks = [board.authority, board.follower].flatMap((side) =>
+      side.masters
+        .filter((node) => node.state === 'up' && isMeant(node))
+        .map(async (node) => {
+          await node.refreshEvicted().catch(() => {});
+          this.count(side, node);
+        }),
+    );
+    await Promise.all(looks);
   }
 
   /** What was evicted until now does not matter. */

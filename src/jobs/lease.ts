@@ -3,7 +3,7 @@
  *
  *   acquire    reads both sides' records; waits until their holder is known to be dead, or refuses; then writes its own
  *   begin      renews them every second; a record that is gone (FLUSHALL) is written again
- *   publish    with each new phase, before anybody acts upon it
+ *   publish    with each new phase, when it is on disk, and ahead of whatever anybody sends in it
  *   release    at a clean end
  *
  * A holder is dead when its record was not renewed for HOLD_MS, or when neither server has a connection of its name: a
@@ -27,7 +27,6 @@ import { keySlot } from '../topology/crc16.js';
 const HOLD_MS = 10_000;
 const BEAT_MS = 1000;
 const ASK_MS = 2000;
-const PUBLISH_MS = 500;
 const LOOK_EVERY_MS = 100;
 /** After a takeover the other process is dead once none of its connections came back for so long. */
 const QUIET_MS = 1500;
@@ -83,11 +82,13 @@ export class Lease {
     if (this.timer !== null) for (const side of SIDES) void this.beat(side);
   }
 
-  /** Resolves when both sides that answer have the new state; clients wait meanwhile, so not for long. */
-  async publish(state: MigrationState): Promise<void> {
+  /**
+   * Both sides are sent the new state, ahead of what is handed to their other connections later: a process that is killed
+   * then does not take it back. The answers are not waited for, since clients wait meanwhile; the next beat writes again.
+   */
+  publish(state: MigrationState): void {
     this.state = state;
-    const written = Promise.all(SIDES.map((side) => this.write(side).catch(() => {})));
-    await Promise.race([written, sleep(PUBLISH_MS, undefined, { ref: false })]);
+    for (const side of SIDES) void this.write(side).catch(() => {});
   }
 
   stop(): void {

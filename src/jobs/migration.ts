@@ -13,14 +13,21 @@ export interface Blocker {
   readonly message: string;
 }
 
+/** A change of the durable state that is on disk but for its last step. */
+export interface PreparedChange {
+  /** Resolves when it counts, on disk as well. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 export class Migration {
   hazards = 0;
   lastHazard = '';
   /** Failovers of which it is not known yet what they lost (failover.ts). */
   unsettled = 0;
 
-  /** Tells both servers how far the migration is; the app provides it. */
-  publish: (state: MigrationState) => Promise<void> = async () => {};
+  /** Tells both servers how far the migration is, ahead of what is sent to them later; the app provides it. */
+  publish: (state: MigrationState) => void = () => {};
 
   constructor(
     readonly board: Switchboard,
@@ -37,6 +44,27 @@ export class Migration {
   update(change: Partial<MigrationState>): Promise<void> {
     this.current = { ...this.current, ...change };
     return this.directory.save(this.current);
+  }
+
+  /**
+   * `update` in two parts, of which the second is short. When the state has become another one in between, the change is
+   * made anew, on top of that: `change` is asked again.
+   */
+  async prepare(change: () => Partial<MigrationState>): Promise<PreparedChange> {
+    const before = this.current;
+    const prepared = await this.directory.prepare({ ...before, ...change() });
+    return {
+      commit: async () => {
+        if (this.current === before) {
+          this.current = prepared.state;
+          await this.directory.commit(prepared);
+          return;
+        }
+        await this.directory.discard(prepared);
+        await this.update(change());
+      },
+      discard: () => this.directory.discard(prepared),
+    };
   }
 
   /** Appends to the record of the migration. */

@@ -56,6 +56,9 @@ export class PhaseSwap implements Swapping {
   /** The clients with subscriptions; the app provides them. */
   subscribers: Subscribers | null = null;
   private prepared: Mirror | null = null;
+  /** The table of the new authority's commands: building it takes longer than a pause may. */
+  private preparedTable: CommandTable | null = null;
+  private looking: Promise<void> | null = null;
   private readonly commands = new Map<Upstream, Reply>();
   private readonly failovers: Failovers;
 
@@ -178,6 +181,7 @@ export class PhaseSwap implements Swapping {
       await this.bypass?.detection.prepare(authority);
     }
     this.prepared = this.makeMirror(authority, follower);
+    if (authority !== board.authority) this.preparedTable = this.tableFor(authority, follower);
     if (!(await becomes(() => this.prepared!.lane.isUp, PREPARE_MS))) {
       const reason = this.prepared.lane.lastError;
       blockers.push({
@@ -188,16 +192,22 @@ export class PhaseSwap implements Swapping {
     return blockers;
   }
 
+  draining(): void {
+    this.looking = this.eviction?.look() ?? null;
+  }
+
   async settle(limitMs: number): Promise<boolean> {
     const untilMs = performance.now() + limitMs;
-    if (!((await this.subscribers?.settleSubscriptions(limitMs)) ?? true)) return false;
-    await this.eviction?.look();
+    const looked = this.looking?.then(() => this.eviction?.lookAgain());
+    const [areHeard] = await Promise.all([this.subscribers?.settleSubscriptions(limitMs), looked]);
+    if (areHeard === false) return false;
     return (await this.bypass?.detection.settle(untilMs - performance.now())) ?? true;
   }
 
   unprepare(): void {
     this.prepared?.close();
     this.prepared = null;
+    this.preparedTable = null;
     this.bypass?.detection.unprepare();
   }
 
@@ -221,7 +231,8 @@ export class PhaseSwap implements Swapping {
     this.subscribers?.phaseChanged();
     this.bypass?.detection.swapped();
     void this.bypass?.tick();
-    if (board.authority !== before) board.table = this.tableFor(board.authority, board.follower);
+    if (board.authority !== before) board.table = this.preparedTable ?? this.tableFor(board.authority, board.follower);
+    this.preparedTable = null;
   }
 
   /** Every user and database in use now must be served by the new authority. */
@@ -351,6 +362,9 @@ export class PhaseSwap implements Swapping {
         this.doubtMirror(`the ${follower.side} answered a write otherwise than the ${authority.side}`);
       },
       onHazard: (what) => this.migration.hazard(what),
+      onEmpty: () => {
+        if (board.gateClosed) board.checkDrained();
+      },
       onUp: () => {
         isTold = false;
         this.log.info({ side: follower.side }, 'the mirror is connected');

@@ -1,19 +1,21 @@
 /**
  * Steps between the phases: guard, drain, make durable, swap, resume.
  *
- *   1. everything slow first, with clients served: guards, connections for the new authority, the new mirror
+ *   1. everything slow first, with clients served: guards, connections for the new authority, the new mirror, its table of
+ *      commands, the new state on disk but for its last step; then what waited meanwhile is let go
  *   2. close the gate: sessions stop admitting; nothing is refused, it waits
  *   3. drain what is in flight on both sides, under a deadline (else: open the gate, nothing has changed)
  *   4. the guards once more: nothing dirty may have come up
- *   5. fsync the new phase, then swap, then open the gate
+ *   5. make the new phase count on disk, tell the servers, swap, open the gate
  *
  * Clients keep their connections. The pause (2 to 5) is measured and reported. A dry run does 1 to 4.
  */
 import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
-import { type CutoverRecord, NO_BACKFILL } from '../phases/state.js';
+import { type CutoverRecord, type MigrationState, NO_BACKFILL } from '../phases/state.js';
+import { caughtUp } from './caught-up.js';
 import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
 import { leftBehind, report } from './left-behind.js';
-import type { Blocker } from './migration.js';
+import type { Blocker, PreparedChange } from './migration.js';
 import type { Repair } from './repair.js';
 import { usedDatabases } from './used-databases.js';
 import { withoutPlace } from './without-place.js';
@@ -38,6 +40,8 @@ export type StepOutcome =
 export interface Swapping {
   /** Makes what `to` needs (mirror, lanes of the sessions' users) and waits for it; returns what is missing. */
   prepare(to: Phase): Promise<Blocker[]>;
+  /** The gate was closed a moment ago: begins what `settle` waits for, as far as it need not come behind the draining. */
+  draining(): void;
   /** Everything that was drained has reached those who listen; false when that takes longer. */
   settle(limitMs: number): Promise<boolean>;
   /** Makes it so. The gate is closed and nothing is in flight. */
@@ -107,6 +111,28 @@ export class Transitions {
       return { ok: false, error: `${request.to} is not possible now`, blockers };
     }
 
+    const from = board.phase;
+    const epoch = board.epoch + 1;
+    const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
+    const leavesMirroring = !PHASE_RULES[request.to].mirrored;
+    const change = (): Partial<MigrationState> => ({
+      phase: request.to,
+      epoch,
+      share: request.share ?? 100,
+      ...(entersMirroring ? { processes: board.processes } : {}),
+      ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
+      history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
+    });
+    // where mirroring begins, what is found out with the gate closed is part of it
+    let prepared: PreparedChange | null = null;
+    try {
+      if (request.dryRun !== true && !entersMirroring) prepared = await migration.prepare(change);
+    } catch (error) {
+      this.swapping.unprepare();
+      throw error;
+    }
+    await caughtUp();
+
     const limitMs = Math.min(
       board.config.cutover.drainTimeoutMs,
       request.maxPauseMs || board.config.cutover.maxPauseMs || Number.POSITIVE_INFINITY,
@@ -119,6 +145,7 @@ export class Transitions {
     at('gate-closed');
     try {
       const changesAuthority = PHASE_RULES[request.to].authority !== board.rules.authority;
+      if (changesAuthority) this.swapping.draining();
       const isRescue = step === 'rollback' && request.force === true;
       if (!(await (isRescue ? this.rescued(limitMs) : this.settled(limitMs, changesAuthority)))) {
         this.swapping.unprepare();
@@ -135,28 +162,20 @@ export class Transitions {
         const pauseMs = round(performance.now() - pausedMs);
         return { ok: true, pauseMs, note: 'Dry run: drained and resumed, nothing was changed.' };
       }
-      const epoch = board.epoch + 1;
       const lost = authority.isAbandoned ? leftBehind(board.dirty) : null;
-      const from = board.phase;
       const now = new Date().toISOString();
       const swaps = step === 'cutover' || step === 'rollback';
-      const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
-      const leavesMirroring = !PHASE_RULES[request.to].mirrored;
       if (entersMirroring) await this.enterMirroring();
-      await migration.update({
-        phase: request.to,
-        epoch,
-        share: request.share ?? 100,
-        ...(entersMirroring ? { processes: board.processes } : {}),
-        ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
-        history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
-      });
+      const { commit } = prepared ?? (await migration.prepare(change));
+      prepared = null;
+      await commit();
       at('state-saved');
-      await migration.publish(migration.state);
-      at('lease-written');
+      migration.publish(migration.state);
+      at('lease-sent');
       board.share = request.share ?? 100;
       this.swapping.swap(request.to, epoch);
       at('swapped');
+      await handedOver(); // so that no client's first write in the new phase is ahead of what the servers were told
       if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
       if (leavesMirroring) verify.forget();
       const pauseMs = round(performance.now() - pausedMs);
@@ -174,6 +193,7 @@ export class Transitions {
       authority.isAbandoned = false;
       board.openGate();
       at('gate-opened');
+      await prepared?.discard();
       if (cutover !== null) await migration.update({ lastCutover: cutover });
     }
   }
@@ -251,6 +271,11 @@ export class Transitions {
     board.targetProven = empty;
     await migration.update({ targetProven: empty, verifiedClean: false, backfill: NO_BACKFILL });
   }
+}
+
+/** Resolves when everything sent until now was handed to its socket: that is done at the end of the event loop's turn. */
+function handedOver(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function refused(code: string, message: string): StepOutcome {

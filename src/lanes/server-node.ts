@@ -302,9 +302,12 @@ export class ServerNode {
   }
 
   /** Only how many keys were evicted. */
+  /** What it evicted, and whether it may: its limit and its policy. */
   async refreshEvicted(): Promise<void> {
-    const info = String(await this.call('INFO', 'stats'));
-    this.evictedKeys = Number(infoField(info, 'evicted_keys')) || 0;
+    const [stats, memory] = await Promise.all([this.call('INFO', 'stats'), this.call('INFO', 'memory')]);
+    this.evictedKeys = Number(infoField(String(stats), 'evicted_keys')) || 0;
+    this.maxmemoryPolicy = infoField(String(memory), 'maxmemory_policy');
+    this.maxmemoryBytes = Number(infoField(String(memory), 'maxmemory')) || 0;
   }
 
   /** Only the state of the replication. */

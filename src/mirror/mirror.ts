@@ -77,6 +77,8 @@ export interface MirrorContext {
   onHazard(what: string): void;
   onUp(): void;
   onDown(reason: string): void;
+  /** Everything appended is answered. */
+  onEmpty(): void;
 }
 
 /** A place that is no single slot: the keys are in several, or the command is for every node. */
@@ -110,6 +112,7 @@ export class Mirror implements DerivationOutput {
         context.onUp();
       },
       onDown: (reason) => context.onDown(reason),
+      onEmpty: () => context.onEmpty(),
       onWrongDatabase: () => {
         // which keys of which database were hit, only a sweep of both sides can tell
         context.known.forget();

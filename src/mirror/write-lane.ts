@@ -36,6 +36,8 @@ export interface WriteLaneEvents {
   /** A connection was made: its node has been given nothing yet. */
   onUp(): void;
   onDown(reason: string): void;
+  /** Everything appended is answered, and who waited for it knows. */
+  onEmpty(): void;
   /** A SELECT of a usable database was refused: what was pipelined behind it ran in another one. */
   onWrongDatabase(): void;
 }
@@ -51,9 +53,11 @@ class Sent implements LaneEntry {
   onReply(buf: Buffer, start: number, end: number): void {
     const ack = this.ack;
     this.owner.release(this);
-    if (ack === null) return;
-    if (isError(buf, start)) ack.failed(buf.toString('latin1', start + 1, end - 2));
-    else ack.acknowledged(buf, start, end);
+    if (ack !== null) {
+      if (isError(buf, start)) ack.failed(buf.toString('latin1', start + 1, end - 2));
+      else ack.acknowledged(buf, start, end);
+    }
+    if (this.owner.backlogOps === 0) this.owner.events.onEmpty();
   }
 
   onPiece(): void {}
@@ -112,7 +116,7 @@ export class WriteLane {
     /** The databases in use, proven distinct on this side: selected at every connect. */
     private readonly usedDbs: ReadonlySet<number>,
     private readonly limits: WriteLaneLimits,
-    events: WriteLaneEvents,
+    readonly events: WriteLaneEvents,
   ) {
     const owner = this;
     this.onSelectReply = {

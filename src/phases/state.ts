@@ -4,9 +4,13 @@
  * `save` resolves only when the bytes and the rename are on disk, so a phase is never acted upon before it would be
  * found again after a crash (divergence 14). Files are 0600. `clean` tells whether the last process drained before
  * it ended; without it writes may have been in flight, so the sides count as unproven.
+ *
+ * Where clients wait for a save it is made in two parts: `prepare` has the bytes on disk under another name, and `commit` is
+ * the rename and its sync. What a crash leaves is the same: the state before, or this one; no start looks at the other name.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { fsyncSync, renameSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPhase, type Phase } from './phase.js';
 
@@ -77,6 +81,16 @@ export function newState(source: string, target: string, phase: Phase): Migratio
 }
 
 const FILE = 'state.json';
+const NEW = `${FILE}.new`;
+const PREPARED = `${FILE}.next`;
+
+/** Everything of a save but its last step. One at a time; `commit` or `discard` ends it. */
+export class PreparedState {
+  constructor(
+    readonly state: MigrationState,
+    readonly directory: FileHandle,
+  ) {}
+}
 
 export class StateDirectory {
   private saving: Promise<void> = Promise.resolve();
@@ -109,25 +123,58 @@ export class StateDirectory {
   /** Nothing was begun: as if there had been no `save`. */
   async remove(): Promise<void> {
     await this.saving.catch(() => {});
+    await rm(join(this.path, PREPARED), { force: true });
     await rm(join(this.path, FILE), { force: true });
   }
 
+  /** Counts for nothing until `commit`, which may follow other saves. */
+  async prepare(state: MigrationState): Promise<PreparedState> {
+    await this.writeBeside(PREPARED, state);
+    const directory = await open(this.path, 'r');
+    await directory.sync(); // its name too
+    return new PreparedState(state, directory);
+  }
+
+  /**
+   * As `save` of what was prepared, in its turn among the saves. Of one piece, and in the way of everything else: who waits
+   * for it waits a fraction of what handing it to the file system's threads and back takes.
+   */
+  commit(prepared: PreparedState): Promise<void> {
+    const next = this.saving
+      .catch(() => {})
+      .then(() => {
+        renameSync(join(this.path, PREPARED), join(this.path, FILE));
+        fsyncSync(prepared.directory.fd);
+      })
+      .finally(() => void prepared.directory.close());
+    this.saving = next;
+    return next;
+  }
+
+  async discard(prepared: PreparedState): Promise<void> {
+    await prepared.directory.close();
+    await rm(join(this.path, PREPARED), { force: true });
+  }
+
   private async write(state: MigrationState): Promise<void> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
-    const temporary = join(this.path, `${FILE}.new`);
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, join(this.path, FILE));
+    await this.writeBeside(NEW, state);
+    await rename(join(this.path, NEW), join(this.path, FILE));
     const directory = await open(this.path, 'r');
     try {
       await directory.sync();
     } finally {
       await directory.close();
+    }
+  }
+
+  private async writeBeside(name: string, state: MigrationState): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    const file = await open(join(this.path, name), 'w', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
     }
   }
 }

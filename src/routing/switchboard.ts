@@ -38,7 +38,7 @@ export type CrashPoint =
   | 'gate-closed'
   | 'drained'
   | 'state-saved'
-  | 'lease-written'
+  | 'lease-sent'
   | 'swapped'
   | 'gate-opened';
 

@@ -205,11 +205,12 @@ export class Backfill {
     let savedMs = performance.now();
     for await (const batch of batches) {
       for (const key of batch.keys) {
-        await this.turn(run);
+        // a promise for each key would take longer than what is done for it here
+        if (!this.mayGoOn(run)) await this.turn(run);
         if (board.follower.isTaken(db, key)) throw new Error(takenText(board.authority, db, key, board.follower));
         this.scanned++;
         if (this.isMirrored(db, key)) this.skipped++;
-        else await window.copy(board.mirror!, db, key);
+        else if (!window.tryCopy(board.mirror!, db, key)) await window.copy(board.mirror!, db, key);
       }
       await this.turn(run);
       // a side of several nodes has no single place to go on from
@@ -250,6 +251,12 @@ export class Backfill {
       else return;
     }
     throw new Interrupted();
+  }
+
+  private mayGoOn(run: number): boolean {
+    const { gateClosed, mirror } = this.migration.board;
+    const isServed = !gateClosed && mirror?.lane.isUp === true;
+    return run === this.run && this.state === 'running' && isServed && !this.isTooFast();
   }
 
   private isTooFast(): boolean {

@@ -8,13 +8,21 @@ export class CopyWindow implements CopyWatcher {
   private underWay = 0;
   private waiter: (() => void) | null = null;
 
-  constructor(private readonly window: number) {}
+  /** `window`: asked for each copy when it may change. */
+  constructor(private readonly window: number | (() => number)) {}
 
   /** Resolves when there is room; the copy itself goes on. */
   async copy(mirror: Mirror, db: number, key: Buffer): Promise<void> {
-    while (this.underWay >= this.window) await this.change();
+    while (!this.tryCopy(mirror, db, key)) await this.change();
+  }
+
+  /** False: there is no room. */
+  tryCopy(mirror: Mirror, db: number, key: Buffer): boolean {
+    const { window } = this;
+    if (this.underWay >= (typeof window === 'number' ? window : window())) return false;
     this.underWay++;
     mirror.copies.request(db, key, null, this);
+    return true;
   }
 
   /** Resolves when none is under way. */

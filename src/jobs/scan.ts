@@ -71,27 +71,35 @@ export async function* scanNode(
   let at = cursor;
   const pattern = match ?? (side.prefixes?.has(db) === true ? side.prefixes.pattern(db, '*') : null);
   const which = pattern === null ? [] : ['MATCH', pattern];
-  for (;;) {
+  const ask = (): Promise<Reply[]> => {
+    const asked = callLane(laneTo(side, node, purpose, db), [[side.wireName('SCAN'), at, ...which, 'COUNT', count]]);
+    asked.catch(() => {}); // heard when it is this one's turn, which may never be
+    return asked;
+  };
+  for (let asked = ask(); ; ) {
     let reply: Reply | undefined;
     try {
-      [reply] = await callLane(laneTo(side, node, purpose, db), [
-        [side.wireName('SCAN'), at, ...which, 'COUNT', count],
-      ]);
+      [reply] = await asked;
     } catch {
       await sleep(RETRY_MS);
       if (!side.masters.includes(node)) return;
+      asked = ask();
       continue;
     }
     if (reply instanceof ReplyFault && isNotServing(reply)) {
       await sleep(RETRY_MS);
       if (!side.masters.includes(node)) return;
+      asked = ask();
       continue;
     }
     if (reply instanceof ReplyFault) throw new Error(`SCAN on the ${side.side}: ${reply.message}`);
     const [next, keys] = reply as [Buffer, Buffer[]];
     at = next.toString('latin1');
+    const isLast = at === '0';
+    // the next batch comes while this one is worked on
+    if (!isLast) asked = ask();
     yield batchOf(side, db, keys, at);
-    if (at === '0') return;
+    if (isLast) return;
   }
 }
 

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandLane } from '../lanes/command-lane.js';
 import { Fifo } from '../ledger/fifo.js';
 import { IDLE, LAUNCHED, OPERATION_BYTES, REPLIED } from '../ledger/operation.js';
-import { encodeCommand } from '../resp/encode.js';
+import { commandHead, encodeWithKey } from '../resp/encode.js';
 import { integerReply, isError } from '../resp/values.js';
 import { type CopyHandler, CopyTask, type CopyWatcher } from './copy-task.js';
 import { DumpCopy } from './dump-copy.js';
@@ -55,7 +55,8 @@ export class CopyEngine implements CopyHandler {
   /** RESTORE was refused, or the options said so: every copy is logical from now on. */
   logical: boolean;
   private inFlightBytes = 0;
-  private readonly dump = new DumpCopy(this);
+  private readonly dump: DumpCopy;
+  private readonly sizeHead: Buffer;
   private readonly waiting = new Fifo<CopyTask>();
   private readonly hungry = new Fifo<CopyTask>();
   private timer: NodeJS.Timeout | null = null;
@@ -67,6 +68,8 @@ export class CopyEngine implements CopyHandler {
   ) {
     this.logical = !options.hasDump;
     this.staging = StagingKeys.on(mirror.context.mirror);
+    this.dump = new DumpCopy(this);
+    this.sizeHead = commandHead(3, mirror.context.authority.wireName('MEMORY'), 'USAGE');
   }
 
   isPending(db: number, key: Buffer): boolean {
@@ -147,7 +150,7 @@ export class CopyEngine implements CopyHandler {
       queueMicrotask(() => this.failedBeforeSwap(task, ABANDONED));
       return;
     }
-    const frame = encodeCommand([authority.wireName('MEMORY'), 'USAGE', task.sourceKey]);
+    const frame = encodeWithKey(this.sizeHead, task.sourceKey);
     this.lane(task.db).send(
       {
         streams: false,

@@ -5,7 +5,7 @@
 import { LaneLost } from '../lanes/call.js';
 import { IGNORED, MULTI_AND_EXEC, sendExec, sendMulti, sendQueued } from '../lanes/multi.js';
 import { isRefusal } from '../lanes/rights-probe.js';
-import { encodeCommand } from '../resp/encode.js';
+import { commandHead, encodeRestore, encodeWithKey } from '../resp/encode.js';
 import { elementSpans, integerReply, isError, isNull, type Reply, ReplyFault } from '../resp/values.js';
 import type { CopyEngine } from './copy.js';
 import type { CopyTask } from './copy-task.js';
@@ -13,18 +13,30 @@ import { mayHoldMoments } from './payload.js';
 import { isQueueingRefused, readWithoutQueueing } from './read-at-once.js';
 import { copyStaged } from './staged-copy.js';
 
+const LF = 10;
+
 export class DumpCopy {
   private readonly spans: number[] = [];
+  private readonly dumpHead: Buffer;
+  private readonly ttlHead: Buffer;
+  private readonly restoreHead: Buffer;
+  private readonly restoreTail = commandHead(0, 'REPLACE', 'ABSTTL').subarray(4);
+  private readonly delHead: Buffer;
 
-  constructor(private readonly engine: CopyEngine) {}
+  constructor(private readonly engine: CopyEngine) {
+    const { authority, mirror } = engine.mirror.context;
+    this.dumpHead = commandHead(2, authority.wireName('DUMP'));
+    this.ttlHead = commandHead(2, engine.expireTimeName);
+    this.restoreHead = commandHead(6, mirror.wireName('RESTORE'));
+    this.delHead = commandHead(2, mirror.wireName('DEL'));
+  }
 
   /** The task was admitted: its slot is held until the reply. */
   send(task: CopyTask): void {
-    const { authority } = this.engine.mirror.context;
     task.mark = this.engine.markToClear(task);
     const lane = this.engine.lane(task.db);
-    const dump = encodeCommand([authority.wireName('DUMP'), task.sourceKey]);
-    const ttl = encodeCommand([this.engine.expireTimeName, task.sourceKey]);
+    const dump = encodeWithKey(this.dumpHead, task.sourceKey);
+    const ttl = encodeWithKey(this.ttlHead, task.sourceKey);
     lane.beginGroup(task.sourceSlot, 2 + MULTI_AND_EXEC);
     sendMulti(lane, IGNORED);
     sendQueued(lane, IGNORED, dump, 0, dump.length);
@@ -57,13 +69,14 @@ export class DumpCopy {
     }
     const deadlineMs = this.engine.deadlineFrom(integerReply(buf, ttlStart, ttlEnd), task.sourceSlot);
     const gone = isNull(buf, payloadStart) || deadlineMs === -2;
-    const payload = gone ? null : bulkBody(buf, payloadStart, payloadEnd);
-    if (payload !== null && this.isOfAnotherClock(task, payload)) {
+    const bodyStart = gone ? 0 : buf.indexOf(LF, payloadStart) + 1;
+    const bodyEnd = gone ? 0 : payloadEnd - 2;
+    if (!gone && this.isOfAnotherClock(task, buf, bodyStart, bodyEnd)) {
       this.takeByType(task);
       return;
     }
     this.engine.taken(task);
-    this.appendState(task, payload, gone ? 0 : deadlineMs);
+    this.appendState(task, gone ? null : buf, bodyStart, bodyEnd, gone ? 0 : deadlineMs);
     ledger.replied(task);
   }
 
@@ -90,7 +103,7 @@ export class DumpCopy {
     const fault = replies.find((reply) => reply instanceof ReplyFault);
     if (fault !== undefined) failure = (fault as ReplyFault).message;
     if (fault === replies[0] && isRefusal(failure)) this.engine.logical = true; // the next attempt is by type
-    if (Buffer.isBuffer(replies[0]) && this.isOfAnotherClock(task, replies[0])) {
+    if (Buffer.isBuffer(replies[0]) && this.isOfAnotherClock(task, replies[0], 0, replies[0].length)) {
       this.takeByType(task);
       return;
     }
@@ -98,15 +111,16 @@ export class DumpCopy {
     if (failure === '') {
       const deadlineMs = this.engine.deadlineFrom(Number(replies[1]), task.sourceSlot);
       const payload = Buffer.isBuffer(replies[0]) && deadlineMs !== -2 ? replies[0] : null;
-      this.appendState(task, payload, payload === null ? 0 : deadlineMs);
+      this.appendState(task, payload, 0, payload?.length ?? 0, payload === null ? 0 : deadlineMs);
     }
     ledger.replied(task);
     if (failure !== '') this.engine.over(task, failure);
   }
 
   /** Would RESTORE take moments of the authority's clock for those of the mirror's? */
-  private isOfAnotherClock(task: CopyTask, payload: Buffer): boolean {
-    return mayHoldMoments(payload) && this.engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot) !== 0;
+  private isOfAnotherClock(task: CopyTask, buf: Buffer, start: number, end: number): boolean {
+    const { clock } = this.engine.mirror;
+    return clock.shiftMs(task.sourceSlot, task.mirrorSlot) !== 0 && mayHoldMoments(buf.subarray(start, end));
   }
 
   private takeByType(task: CopyTask): void {
@@ -114,36 +128,23 @@ export class DumpCopy {
     void copyStaged(this.engine, task, false);
   }
 
-  private appendState(task: CopyTask, payload: Buffer | null, deadlineMs: number): void {
+  /** The payload is `buf` from `start` to `end`, and read at once; null: there is no such key. */
+  private appendState(task: CopyTask, buf: Buffer | null, start: number, end: number, deadlineMs: number): void {
     const { lane, clock, context } = this.engine.mirror;
-    const bytes = (payload?.length ?? 0) + task.mirrorKey.length + 64;
+    const bytes = end - start + task.mirrorKey.length + 64;
     if (!lane.canTake(task.db, task.mirrorSlot, bytes)) {
       // the ledger must hear `replied` first
       queueMicrotask(() => this.engine.over(task, 'the mirror is not connected or its backlog is full'));
       return;
     }
-    const { mirror } = context;
+    const there =
+      deadlineMs === 0 ? 0 : Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.sourceSlot, task.mirrorSlot)));
     const frame =
-      payload === null
-        ? encodeCommand([mirror.wireName('DEL'), task.mirrorKey])
-        : encodeCommand([
-            mirror.wireName('RESTORE'),
-            task.mirrorKey,
-            deadlineMs === 0
-              ? 0
-              : Math.max(1, Math.round(deadlineMs + clock.shiftMs(task.sourceSlot, task.mirrorSlot))),
-            payload,
-            'REPLACE',
-            'ABSTTL',
-          ]);
+      buf === null
+        ? encodeWithKey(this.delHead, task.mirrorKey)
+        : encodeRestore(this.restoreHead, task.mirrorKey, there, buf, start, end, this.restoreTail);
     this.engine.noteKnown(task, deadlineMs);
     lane.append(task, task.db, task.mirrorSlot, frame, 0, frame.length);
     context.onCopyAppended?.();
   }
-}
-
-/** The body of a bulk reply. */
-function bulkBody(buf: Buffer, start: number, end: number): Buffer {
-  const lineEnd = buf.indexOf(13, start);
-  return buf.subarray(lineEnd + 2, end - 2);
 }

@@ -69,6 +69,43 @@ export function encodeCommand(args: readonly (Buffer | string | number)[]): Buff
   return out;
 }
 
+/** The beginning of a command of `argCount` arguments, these words first; for `encodeWithKey` and the like. */
+export function commandHead(argCount: number, ...words: string[]): Buffer {
+  const all = encodeCommand(words);
+  const own = 3 + decimalDigits(words.length);
+  return Buffer.concat([Buffer.from(`*${argCount}\r\n`), all.subarray(own)]);
+}
+
+/** A command whose last argument is a key, from its head: made for every key of a backfill. */
+export function encodeWithKey(head: Buffer, key: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(head.length + bulkLength(key.length));
+  out.set(head, 0);
+  writeBulk(out, head.length, key, 0, key.length);
+  return out;
+}
+
+/** `RESTORE key deadline payload REPLACE ABSTTL` from its head and its tail; the payload is `buf` from `start` to `end`. */
+export function encodeRestore(
+  head: Buffer,
+  key: Buffer,
+  deadlineMs: number,
+  buf: Buffer,
+  start: number,
+  end: number,
+  tail: Buffer,
+): Buffer {
+  const digits = decimalDigits(deadlineMs);
+  const size = head.length + bulkLength(key.length) + bulkLength(digits) + bulkLength(end - start) + tail.length;
+  const out = Buffer.allocUnsafe(size);
+  out.set(head, 0);
+  let p = writeBulk(out, head.length, key, 0, key.length);
+  p = writeLine(out, p, DOLLAR, digits);
+  p = writeDecimal(out, p, deadlineMs, digits);
+  p = writeBulk(out, p, buf, start, end);
+  out.set(tail, p);
+  return out;
+}
+
 /**
  * `-text` as Redis sends errors: line ends within become blanks. `text` has one character per byte (latin1), as the
  * scanner's error texts and ArgReader.text() do, so a client's own bytes come back to it unchanged.
@@ -114,12 +151,32 @@ function byteLength(arg: Buffer | string | number): number {
   return typeof arg === 'object' ? arg.length : Buffer.byteLength(typeof arg === 'string' ? arg : String(arg));
 }
 
+function bulkLength(bytes: number): number {
+  return 5 + decimalDigits(bytes) + bytes;
+}
+
+/** Writes `$3\r\nkey\r\n`; returns the offset behind it. */
+function writeBulk(out: Buffer, at: number, buf: Buffer, start: number, end: number): number {
+  let p = writeLine(out, at, DOLLAR, end - start);
+  // short ones faster so than by a call
+  if (end - start < 48) for (let i = start; i < end; i++) out[p++] = buf[i]!;
+  else p += buf.copy(out, p, start, end);
+  out[p] = CR;
+  out[p + 1] = LF;
+  return p + 2;
+}
+
 /** Writes `*3\r\n`, `$12\r\n`; returns the offset behind it. */
 function writeLine(out: Buffer, at: number, type: number, n: number): number {
   out[at] = type;
-  const end = at + 1 + decimalDigits(n);
+  return writeDecimal(out, at + 1, n, decimalDigits(n));
+}
+
+/** Writes `12\r\n`; returns the offset behind it. */
+function writeDecimal(out: Buffer, at: number, n: number, digits: number): number {
+  const end = at + digits;
   let rest = n;
-  for (let p = end - 1; p > at; p--) {
+  for (let p = end - 1; p >= at; p--) {
     out[p] = DIGIT_ZERO + (rest % 10);
     rest = Math.floor(rest / 10);
   }

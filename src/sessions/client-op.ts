@@ -31,6 +31,7 @@ import { decodeReply, isError, type Reply } from '../resp/values.js';
 import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
 import type { PartsOwner } from './fan-out/parts.js';
+import type { KeptBlock } from './kept-replies.js';
 import { EffectWithExtras } from './op-extras.js';
 import type { Session } from './session.js';
 import { NO_BUCKET } from './slot-reads.js';
@@ -53,8 +54,12 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
   place = ANY_NODE;
   route: OpRoute = PASS;
   next: ClientOp | null = null;
-  /** The reply, when it came before its turn (or is held until the mirror acknowledged). */
+  /** Ferry's own reply before its turn, or one that is held until the mirror acknowledged. */
   stash: Buffer | null = null;
+  /** A reply that came before its turn: kept.bytes[keptStart, keptEnd). */
+  kept: KeptBlock | null = null;
+  keptStart = 0;
+  keptEnd = 0;
   /** The reply is complete and may be released. */
   done = false;
   delivered = false;

@@ -27,6 +27,7 @@ import { type ClientOp, LOCAL, returnOp, TARGET, takeOp } from './client-op.js';
 import { readClient } from './client-socket.js';
 import type { Clients } from './clients.js';
 import { dispatch } from './dispatch.js';
+import { keepReply } from './kept-replies.js';
 import { refuse } from './refusal.js';
 import { SessionLanes } from './session-lanes.js';
 import { SlotReads } from './slot-reads.js';
@@ -51,6 +52,9 @@ const INPUT_PAUSE_BYTES = 1024 * 1024;
 function addressOf(host: string | undefined, port: number | undefined): string {
   return host === undefined ? 'unix:0' : host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** So much output leaves at once, whatever else may be on its way. */
+const PROMPT_BYTES = 16 * 1024;
 
 let nextSessionId = 1;
 
@@ -120,6 +124,8 @@ export class Session implements Resumable, Flushable, Gated, Holder {
   private back: ClientOp | null = null;
   private inFlight = 0;
   private held = false;
+  /** Part of a pipeline's replies waits for the next turn, once: from three nodes they come in three turns. */
+  private hasWaited = false;
   private readonly outbox = new Outbox();
 
   readonly lanes = new SessionLanes(this);
@@ -295,6 +301,7 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     let sent = 0;
     for (let op = this.front; op !== null; op = op.next) {
       if (op.stash !== null) held += op.stash.length;
+      if (op.kept !== null) held += op.keptEnd - op.keptStart;
       sent += op.requestBytes;
     }
     this.heldBytes = held + sent;
@@ -420,7 +427,10 @@ export class Session implements Resumable, Flushable, Gated, Holder {
   /** The op's reply is complete: out with it, or keep it until its turn. */
   deliver(op: ClientOp, buf: Buffer, start: number, end: number): void {
     if (this.front !== op) {
-      op.stash = Buffer.from(buf.subarray(start, end));
+      const kept = keepReply(buf, start, end);
+      op.kept = kept;
+      op.keptStart = kept.used - (end - start);
+      op.keptEnd = kept.used;
       op.done = true;
       return;
     }
@@ -456,9 +466,15 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     let next = this.front;
     while (next?.done) {
       const reply = next.isSilent ? null : next.stash;
+      const { kept, keptStart, keptEnd, isSilent } = next;
       next.stash = null;
+      next.kept = null;
       this.leaveQueue(next); // first: the write may end the session, and with it the queue
       if (reply !== null) this.write(reply, 0, reply.length);
+      if (kept !== null) {
+        if (!isSilent) this.write(kept.bytes, keptStart, keptEnd);
+        kept.release();
+      }
       next = this.front;
     }
     if (this.front === null && this.closing) this.end();
@@ -469,6 +485,10 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     this.front = op.next;
     if (this.front === null) this.back = null;
     op.next = null;
+    if (op.kept !== null) {
+      op.kept.release();
+      op.kept = null;
+    }
     op.delivered = true;
     this.inFlight--;
     this.board.answered();
@@ -491,6 +511,14 @@ export class Session implements Resumable, Flushable, Gated, Holder {
 
   flush(): void {
     if (this.isClosed) return;
+    if (this.front !== null && !this.hasWaited && this.outbox.pendingBytes < PROMPT_BYTES) {
+      this.hasWaited = true;
+      turn.flushLater(this);
+    } else this.flushNow();
+  }
+
+  private flushNow(): void {
+    this.hasWaited = false;
     this.outbox.flushTo(this.socket);
     if (this.socket.writableLength > 0 || this.lanes.own !== null) this.checkUnread();
   }
@@ -548,7 +576,7 @@ export class Session implements Resumable, Flushable, Gated, Holder {
   }
 
   private end(): void {
-    this.flush();
+    this.flushNow();
     this.socket.end();
     this.close('finished');
   }

@@ -202,9 +202,9 @@ export class Lane implements CommandLane, Held, Patient {
     return this.options.address;
   }
 
-  /** Sends bytes of a request whose end goes through `send`. Nobody else may use the lane in between. */
+  /** Copies bytes of a request whose end goes through `send`. Nobody else may use the lane in between. */
   sendPart(frame: Buffer, start: number, end: number): void {
-    this.outbox.appendStable(frame, start, end);
+    this.outbox.append(frame, start, end);
     if (this.state === 'up' && !this.flushQueued) turn.flushLater(this);
   }
 

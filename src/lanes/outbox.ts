@@ -13,17 +13,30 @@
  *   appendStable     may keep a reference: the caller promises that the bytes are never overwritten
  *   appendBorrowed   keeps a reference until `settleBorrowed`: whoever overwrites a buffer out of which others may have
  *                    borrowed calls that first. Only one outbox borrows at a time.
- * A block that the kernel took whole is reused; of one that waits in the socket's queue the rest is used, so that a
- * socket which takes nothing holds little more than the bytes it was given, however small the portions.
+ * A block that the kernel took whole goes back to where all connections have theirs from (blocks.ts), so one that has
+ * nothing to send holds none; of one that waits in the socket's queue the rest is used, so that a socket which takes
+ * nothing holds little more than the bytes it was given, however small the portions. A full one goes back when the socket
+ * has written its last bytes.
  */
 import type { Socket } from 'node:net';
+import { BLOCK_BYTES, giveBlock, takeBlock } from './blocks.js';
 
-const BLOCK_BYTES = 64 * 1024;
 const STABLE_BYTES = 16 * 1024;
 /** Up to here a loop is faster than Buffer.copy, which makes a view of the source each time. */
 const LOOP_BYTES = 24;
 
-const NOTHING: Buffer = Buffer.alloc(0);
+const NONE: Buffer = Buffer.alloc(0);
+
+/** Full blocks in the queue of one socket, which writes them in their order. */
+class Handed {
+  readonly blocks: Buffer[] = [];
+
+  /** The callback of the write that has a block's last bytes. */
+  readonly written = (error?: Error | null): void => {
+    const block = this.blocks.shift()!;
+    if (error === undefined || error === null) giveBlock(block);
+  };
+}
 
 /** Its run is in a buffer that will be overwritten. */
 let borrower: Outbox | null = null;
@@ -34,15 +47,18 @@ export function settleBorrowed(): void {
 }
 
 export class Outbox {
-  private block: Buffer = NOTHING;
+  private block: Buffer = NONE;
   private from = 0;
   private used = 0;
-  private run: Buffer = NOTHING;
+  private run: Buffer = NONE;
   private runStart = 0;
   private runEnd = 0;
   /** Full blocks and stable pieces in front of `block`. */
   private full: Buffer[] = [];
+  /** For each of them the block that it is the end of, null if it is none's. */
+  private ends: (Buffer | null)[] = [];
   private fullBytes = 0;
+  private handed: Handed | null = null;
 
   /** Bytes appended and not handed to the socket. */
   get pendingBytes(): number {
@@ -79,36 +95,32 @@ export class Outbox {
   flushTo(socket: Socket): void {
     if (borrower === this) this.settle();
     if (this.full.length === 0 && this.used === this.from) {
-      if (this.runEnd === this.runStart) return;
-      socket.write(this.takeRun());
+      if (this.runEnd > this.runStart) socket.write(this.takeRun());
       return;
     }
     this.settle();
-    if (this.full.length > 0) {
-      socket.cork();
-      for (const piece of this.full) socket.write(piece);
-      this.full = [];
-      this.fullBytes = 0;
-      if (this.used > this.from) {
-        socket.write(this.block.subarray(this.from, this.used));
-        this.from = this.used;
-      }
-      socket.uncork();
-      return;
+    if (this.full.length > 0) this.flushFull(socket);
+    else {
+      socket.write(this.block.subarray(this.from, this.used));
+      this.from = this.used;
     }
-    socket.write(this.block.subarray(this.from, this.used));
-    this.from = this.used;
     // length 0: the kernel has taken it in the call itself, so nobody refers to the block any more
-    if (socket.writableLength === 0 && !socket.connecting && this.block.length === BLOCK_BYTES)
+    if (socket.writableLength === 0 && !socket.connecting && this.block.length === BLOCK_BYTES) {
+      giveBlock(this.block);
+      this.block = NONE;
       this.from = this.used = 0;
+    }
   }
 
   clear(): void {
     this.full = [];
+    this.ends = [];
     this.fullBytes = 0;
     this.endRun();
-    // what came before may be in the queue of a socket
-    this.from = this.used;
+    // what came before may be in the queue of a socket, and what the next one writes is no business of its callbacks
+    this.handed = null;
+    this.block = NONE;
+    this.from = this.used = 0;
   }
 
   /** The run is not a run any more: copied, or kept as it is when it is big and stable. */
@@ -121,6 +133,7 @@ export class Outbox {
     else {
       this.closeBlock(0);
       this.full.push(run.subarray(runStart, runEnd));
+      this.ends.push(null);
       this.fullBytes += runEnd - runStart;
     }
     this.endRun();
@@ -134,7 +147,7 @@ export class Outbox {
 
   private endRun(): void {
     if (borrower === this) borrower = null;
-    this.run = NOTHING;
+    this.run = NONE;
     this.runStart = this.runEnd = 0;
   }
 
@@ -147,14 +160,38 @@ export class Outbox {
     this.used = used + length;
   }
 
+  private flushFull(socket: Socket): void {
+    const { full, ends } = this;
+    socket.cork();
+    for (let i = 0; i < full.length; i++) {
+      const block = ends[i]!;
+      if (block === null) socket.write(full[i]!);
+      else {
+        this.handed ??= new Handed();
+        this.handed.blocks.push(block);
+        socket.write(full[i]!, this.handed.written);
+      }
+    }
+    this.full = [];
+    this.ends = [];
+    this.fullBytes = 0;
+    if (this.used > this.from) {
+      socket.write(this.block.subarray(this.from, this.used));
+      this.from = this.used;
+    }
+    socket.uncork();
+  }
+
   private closeBlock(room: number): void {
+    const isFull = this.used + room > this.block.length;
     if (this.used > this.from) {
       this.full.push(this.block.subarray(this.from, this.used));
+      this.ends.push(isFull && this.block.length === BLOCK_BYTES ? this.block : null);
       this.fullBytes += this.used - this.from;
       this.from = this.used;
     }
-    if (this.used + room <= this.block.length) return;
-    this.block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, room));
+    if (!isFull) return;
+    this.block = room <= BLOCK_BYTES ? takeBlock() : Buffer.allocUnsafeSlow(room);
     this.from = this.used = 0;
   }
 }

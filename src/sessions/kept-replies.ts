@@ -8,6 +8,8 @@
  * block whose replies have all left is written from its start again, so nothing is allocated while replies keep leaving.
  * One that never leaves (its client does not read) holds the block that it is in; a long one has a block of its own.
  */
+import { settleBorrowed } from '../lanes/outbox.js';
+
 const BLOCK_BYTES = 64 * 1024;
 const LONG_BYTES = 4096;
 /** Below this a loop is cheaper than a call. */
@@ -26,6 +28,7 @@ export class KeptBlock {
   add(buf: Buffer, start: number, end: number): void {
     const { bytes } = this;
     let to = this.used;
+    if (to === 0) settleBorrowed(); // perhaps out of what this one overwrites
     if (end - start < SHORT_BYTES) for (let i = start; i < end; i++) bytes[to++] = buf[i]!;
     else {
       buf.copy(bytes, to, start, end);

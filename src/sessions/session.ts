@@ -161,13 +161,18 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     });
   }
 
-  private received(chunk: Buffer): void {
-    if (this.isLeaving) return;
+  /** False: nothing refers to the chunk any more. */
+  private received(chunk: Buffer): boolean {
+    if (this.isLeaving) return false;
+    const { upload } = this;
+    const isBody = upload !== null && this.scanner.bufferedBytes === 0;
     turn.nowMs = performance.now();
     this.heardMs = turn.nowMs;
     this.scanner.push(chunk);
     this.board.memory.arrived(chunk.length);
     if (!this.isSpent) this.pump();
+    // a lane copies what an upload sends, but for the end of it
+    return !isBody || this.upload !== upload || upload.isSent || this.held || this.scanner.bufferedBytes > 0;
   }
 
   /** What came in while it waited to be served. */

@@ -20,6 +20,7 @@ import { ConfigError } from '../../src/config/errors.js';
 import type { Contestant } from './contest.js';
 import { PACKAGE_ROOT } from './package-root.js';
 import { answers } from './ping.js';
+import { openFilesLimit } from './process-figures.js';
 
 export const PEER_NAMES = ['nutcracker', 'haproxy', 'predixy'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
@@ -34,6 +35,10 @@ export type Peers = ReadonlyMap<PeerName, Peer>;
 
 const PACKAGED: readonly PeerName[] = ['nutcracker', 'haproxy'];
 const START_TIMEOUT_MS = 5000;
+/** What no row needs more of. */
+const MOST_FILES = 65_536;
+/** For HAProxy's own purposes. */
+const SPARE_FILES = 200;
 
 /** Those that can be had, installed if need be. What cannot is not in the map, and was told on stderr. */
 export async function findPeers(
@@ -82,8 +87,9 @@ const ARGUMENTS: Record<PeerName, (dir: string, port: number, serverPort: number
   },
   async haproxy(dir, port, serverPort) {
     const config = join(dir, 'haproxy.cfg');
-    const lines = ['global', '  nbthread 1', 'defaults', '  mode tcp', '  timeout connect 5s'];
-    lines.push('  timeout client 1h', '  timeout server 1h', 'listen bench', `  bind 127.0.0.1:${port}`);
+    const lines = ['global', '  nbthread 1', `  maxconn ${haproxyClients()}`, 'defaults', '  mode tcp'];
+    lines.push('  timeout connect 5s', '  timeout client 1h', '  timeout server 1h');
+    lines.push('listen bench', `  bind 127.0.0.1:${port}`);
     lines.push(`  server one 127.0.0.1:${serverPort}`);
     writeFileSync(config, `${lines.join('\n')}\n`);
     return ['-db', '-f', config];
@@ -98,6 +104,11 @@ const ARGUMENTS: Record<PeerName, (dir: string, port: number, serverPort: number
     return [config];
   },
 };
+
+/** Each takes two descriptors. Without a word it would let some connect and wait for ever once its own limit is reached. */
+function haproxyClients(): number {
+  return Math.floor((Math.min(openFilesLimit(), MOST_FILES) - SPARE_FILES) / 2);
+}
 
 async function ensure(names: readonly PeerName[]): Promise<{ stdout: string; stderr: string }> {
   try {

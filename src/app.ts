@@ -187,6 +187,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     (why) => swap.doubtMirror(why),
   );
   swap.eviction = eviction;
+  verify.watched = () => bypass.tick();
   verify.evicted = (side) => eviction.evicted(side);
   const transitions = new Transitions({ migration, backfill, verify, bypass }, repair, swap);
 

@@ -106,6 +106,8 @@ export class Verify {
   private run = 0;
   /** How many keys a side evicted until now; the app sets it. */
   evicted: (side: Upstream) => Promise<number> = () => Promise.resolve(0);
+  /** Resolves when changes behind Ferry's back are watched for, if they are to be; the app sets it. */
+  watched: () => Promise<void> = () => Promise.resolve();
   /** Hazards at the start of the last clean verification, or -1. */
   private cleanAtHazards = -1;
 
@@ -164,7 +166,8 @@ export class Verify {
 
   private async work(run: number, repair: boolean): Promise<void> {
     const { board, log } = this.migration;
-    await this.evicted(board.follower); // what was evicted before it does not void it later
+    // a watch that begins now, and what was evicted before, do not void it later
+    await Promise.all([this.watched(), this.evicted(board.follower)]);
     const { hazards } = this.migration;
     const { epoch } = board;
     const window = new CopyWindow(64);

@@ -46,7 +46,7 @@ export class BypassWatch {
   private readonly evicted = new Map<ServerNode, { runId: string; keys: number }>();
   private mismatches = 0;
   private ticks = 0;
-  private ticking = false;
+  private looking: Promise<void> | null = null;
   private readonly timer: NodeJS.Timeout;
 
   constructor(
@@ -92,16 +92,15 @@ export class BypassWatch {
   }
 
   /** Also called when mirroring begins, so that nothing is late. */
-  async tick(): Promise<void> {
-    if (this.ticking) return;
-    this.ticking = true;
-    try {
-      await this.look();
-    } catch {
-      // a server that does not answer now is asked again
-    } finally {
-      this.ticking = false;
-    }
+  tick(): Promise<void> {
+    this.looking ??= this.look()
+      .catch(() => {
+        // a server that does not answer now is asked again
+      })
+      .finally(() => {
+        this.looking = null;
+      });
+    return this.looking;
   }
 
   private get mode(): BypassStatus['mode'] {

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Outbox } from '../../../src/lanes/outbox.js';
+import { Outbox, settleBorrowed } from '../../../src/lanes/outbox.js';
 
 let server: Server;
 const ends: Socket[] = [];
@@ -101,4 +102,37 @@ test('what waited for a connection that broke stays out of the next one', async 
   const total = 100 * 60_000 + (100 * 99) / 2;
   while (seen.bytes < total) await once(second.end, 'data');
   expect(seen.hash.digest('hex')).toBe(sent.digest('hex'));
+});
+
+test('what is borrowed, kept and copied comes out in order, whatever overwrites its buffer afterwards', () => {
+  const outboxes = [new Outbox(), new Outbox(), new Outbox()];
+  const wanted = ['', '', ''];
+  const sent: Buffer[][] = [[], [], []];
+  const read = Buffer.alloc(4096);
+  const flush = (box: number): void => {
+    // a socket that takes everything at once
+    const taker = new Writable({ write: (chunk: Buffer, _, done) => (sent[box]!.push(Buffer.from(chunk)), done()) });
+    outboxes[box]!.flushTo(taker as Socket);
+  };
+  let number = 0;
+  for (let round = 0; round < 2000; round++) {
+    let at = 0;
+    for (let i = 0; i < 20; i++) {
+      const box = ((number * 7 + (round % 3)) % 5) % 3;
+      const text = `${number++};`;
+      const end = at + read.write(text, at);
+      if (number % 10 < 7) outboxes[box]!.appendBorrowed(read, at, end);
+      else if (number % 10 < 8) outboxes[box]!.append(read, at, end);
+      else outboxes[box]!.appendStable(Buffer.from(text), 0, text.length);
+      at = end;
+      wanted[box] += text;
+      if (number % 13 === 0) flush(box);
+    }
+    settleBorrowed();
+    read.fill('X');
+  }
+  for (let box = 0; box < 3; box++) {
+    flush(box);
+    expect(Buffer.concat(sent[box]!).toString()).toBe(wanted[box]);
+  }
 });

@@ -1,6 +1,9 @@
 /** Finds what only the mirror has (ghosts) and lets a copy delete it: DUMP there is nothing → DEL. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callLane, LaneLost } from '../lanes/call.js';
+import { askKeys } from '../lanes/ask-keys.js';
+import { LaneLost } from '../lanes/call.js';
+import { commandHead } from '../resp/encode.js';
+import { integerReply } from '../resp/values.js';
 import type { Switchboard } from '../routing/switchboard.js';
 import type { CopyWindow } from './copy-window.js';
 import { scanKeys } from './scan.js';
@@ -32,12 +35,13 @@ export async function missingOnAuthority(board: Switchboard, db: number, keys: r
   for (;;) {
     try {
       const { authority } = board;
-      const replies = await callLane(
+      const { bytes, starts, ends } = await askKeys(
         authority.jobLane('sweep', db),
-        keys.map((key) => [authority.wireName('EXISTS'), authority.keyHere(db, key)]),
+        [commandHead(2, authority.wireName('EXISTS'))],
+        keys.map((key) => authority.keyHere(db, key)),
         keys.map((key) => authority.slotOf(db, key, 0, key.length)),
       );
-      return keys.filter((_, i) => replies[i] === 0);
+      return keys.filter((_, i) => integerReply(bytes, starts[i]!, ends[i]!) === 0);
     } catch (error) {
       if (!(error instanceof LaneLost)) throw error;
       await sleep(50);

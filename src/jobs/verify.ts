@@ -11,6 +11,7 @@
  * `missing`: the mirror lacks it; `extra`: only the mirror has it. Keys of Ferry's own do not count.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { askKeys, type KeyAnswers } from '../lanes/ask-keys.js';
 import { callLane, LaneLost } from '../lanes/call.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
@@ -18,7 +19,8 @@ import { type Caller, compareKey, type Difference as Found } from '../mirror/log
 import { mayHoldMoments } from '../mirror/payload.js';
 import { isStale } from '../mirror/staged-copy.js';
 import { callWriteLane } from '../mirror/write-lane-call.js';
-import { type Reply, ReplyFault } from '../resp/values.js';
+import { commandHead } from '../resp/encode.js';
+import { integerReply, isNull, ReplyFault } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
 import { Concurrency } from './concurrency.js';
 import { CopyWindow } from './copy-window.js';
@@ -32,6 +34,8 @@ const BATCH = 250;
 /** Batches compared at once: one with busy keys must not make the others wait. */
 const BATCHES_AT_ONCE = 4;
 const ROUNDS = 3;
+const DOLLAR = 0x24;
+const LF = 0x0a;
 const BETWEEN_ROUNDS_MS = 20;
 const HELD_ATTEMPTS = 60;
 /** While a slot is held its clients wait: for each answer of the mirror no longer than this. */
@@ -182,8 +186,10 @@ export class Verify {
       for await (const batch of scanKeys(board.follower, 'verify', db, '0', BATCH)) {
         this.check(run);
         for (const key of batch.own) if (isStale(key)) await window.copy(board.mirror!, db, key);
-        const extras = batch.keys.length === 0 ? [] : await missingOnAuthority(board, db, batch.keys);
-        if (extras.length > 0) await batches.run(() => this.compareAll(run, db, extras, repair, window));
+        await batches.run(async () => {
+          const extras = batch.keys.length === 0 ? [] : await missingOnAuthority(board, db, batch.keys);
+          if (extras.length > 0) await this.compareAll(run, db, extras, repair, window);
+        });
       }
     }
     await batches.settled();
@@ -254,17 +260,15 @@ export class Verify {
     const small = await this.smallEnough(candidates);
     if (small.length === 0) return candidates;
     const db = small[0]!.db;
-    const read = (side: typeof authority, ttl: string): Promise<Reply[]> =>
-      callLane(
+    const read = (side: Upstream, ttl: string): Promise<KeyAnswers> =>
+      askKeys(
         side.jobLane('verify', db),
-        small.flatMap((c) => [
-          [side.wireName('DUMP'), keyOn(side, c)],
-          [ttl, keyOn(side, c)],
-        ]),
-        small.flatMap((c) => [slotOn(side, c), slotOn(side, c)]),
+        [commandHead(2, side.wireName('DUMP')), commandHead(2, ttl)],
+        small.map((c) => keyOn(side, c)),
+        small.map((c) => slotOn(side, c)),
       );
-    let here: Reply[];
-    let there: Reply[];
+    let here: KeyAnswers;
+    let there: KeyAnswers;
     const before = performance.now();
     try {
       [here, there] = await Promise.all([
@@ -278,12 +282,13 @@ export class Verify {
     /** The equal ones, with their deadlines (0: none). */
     const equal = new Map<Candidate, number>();
     small.forEach((c, i) => {
-      const dump = here[2 * i]!;
-      const deadlineMs = copies.deadlineFrom(Number(here[2 * i + 1]), slotOn(authority, c));
-      if (!Buffer.isBuffer(dump) || !Buffer.isBuffer(there[2 * i]) || !dump.equals(there[2 * i] as Buffer)) return;
+      const type = equalPayload(here, there, 2 * i);
+      if (type < 0) return;
+      const deadlineMs = copies.deadlineFrom(integerAt(here, 2 * i + 1), slotOn(authority, c));
       // equal bytes are no equal moments where the clocks are apart
-      if (mayHoldMoments(dump) && clock.shiftMs(slotOn(authority, c), slotOn(follower, c)) !== 0) return;
-      const leftThere = Number(there[2 * i + 1]);
+      if (mayHoldMoments(type) && clock.shiftMs(slotOn(authority, c), slotOn(follower, c)) !== 0) return;
+      const leftThere = integerAt(there, 2 * i + 1);
+      if (Number.isNaN(deadlineMs) || Number.isNaN(leftThere)) return;
       if (deadlineMs < 0 || deadlineMs > 0 !== leftThere >= 0) return;
       if (deadlineMs > 0) {
         const left = deadlineMs - authority.nowMs(slotOn(authority, c));
@@ -324,15 +329,14 @@ export class Verify {
     if (candidates.length === 0 || (board.mirror !== null && !board.mirror.context.copy.hasDump)) return [];
     const { authority } = board;
     try {
-      const sizes = await callLane(
+      const sizes = await askKeys(
         authority.jobLane('verify', candidates[0]!.db),
-        candidates.map((c) => [authority.wireName('MEMORY'), 'USAGE', keyOn(authority, c)]),
+        [commandHead(3, authority.wireName('MEMORY'), 'USAGE')],
+        candidates.map((c) => keyOn(authority, c)),
         candidates.map((c) => slotOn(authority, c)),
       );
-      return candidates.filter((_, i) => {
-        const size = sizes[i]!;
-        return size instanceof ReplyFault || Number(size) <= board.config.limits.bigKeyBytes;
-      });
+      // no number: it is gone, or that cannot be asked
+      return candidates.filter((_, i) => !(integerAt(sizes, i) > board.config.limits.bigKeyBytes));
     } catch {
       return [];
     }
@@ -463,6 +467,19 @@ export class Verify {
         : { source: detail };
     this.found.push({ db: c.db, key: c.key, kind, ...present });
   }
+}
+
+/** The type of the payload that both sides answered, its first byte; -1 when they answered two, or none. */
+function equalPayload(here: KeyAnswers, there: KeyAnswers, i: number): number {
+  const [start, end] = [here.starts[i]!, here.ends[i]!];
+  if (here.bytes[start] !== DOLLAR || isNull(here.bytes, start)) return -1;
+  if (here.bytes.compare(there.bytes, there.starts[i], there.ends[i], start, end) !== 0) return -1;
+  return here.bytes[here.bytes.indexOf(LF, start) + 1]!;
+}
+
+/** NaN when it is no integer. */
+function integerAt({ bytes, starts, ends }: KeyAnswers, i: number): number {
+  return integerReply(bytes, starts[i]!, ends[i]!);
 }
 
 function slotOn(side: Upstream, { db, key }: Candidate): number {

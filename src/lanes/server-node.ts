@@ -301,7 +301,6 @@ export class ServerNode {
     return Promise.race([this.greeting, sleep(PREDECESSORS_MS, undefined, { ref: false })]);
   }
 
-  /** Only how many keys were evicted. */
   /** What it evicted, and whether it may: its limit and its policy. */
   async refreshEvicted(): Promise<void> {
     const [stats, memory] = await Promise.all([this.call('INFO', 'stats'), this.call('INFO', 'memory')]);

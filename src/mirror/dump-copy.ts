@@ -71,7 +71,7 @@ export class DumpCopy {
     const gone = isNull(buf, payloadStart) || deadlineMs === -2;
     const bodyStart = gone ? 0 : buf.indexOf(LF, payloadStart) + 1;
     const bodyEnd = gone ? 0 : payloadEnd - 2;
-    if (!gone && this.isOfAnotherClock(task, buf, bodyStart, bodyEnd)) {
+    if (!gone && this.isOfAnotherClock(task, buf[bodyStart]!)) {
       this.takeByType(task);
       return;
     }
@@ -103,7 +103,7 @@ export class DumpCopy {
     const fault = replies.find((reply) => reply instanceof ReplyFault);
     if (fault !== undefined) failure = (fault as ReplyFault).message;
     if (fault === replies[0] && isRefusal(failure)) this.engine.logical = true; // the next attempt is by type
-    if (Buffer.isBuffer(replies[0]) && this.isOfAnotherClock(task, replies[0], 0, replies[0].length)) {
+    if (Buffer.isBuffer(replies[0]) && this.isOfAnotherClock(task, replies[0][0]!)) {
       this.takeByType(task);
       return;
     }
@@ -118,9 +118,9 @@ export class DumpCopy {
   }
 
   /** Would RESTORE take moments of the authority's clock for those of the mirror's? */
-  private isOfAnotherClock(task: CopyTask, buf: Buffer, start: number, end: number): boolean {
+  private isOfAnotherClock(task: CopyTask, type: number): boolean {
     const { clock } = this.engine.mirror;
-    return clock.shiftMs(task.sourceSlot, task.mirrorSlot) !== 0 && mayHoldMoments(buf.subarray(start, end));
+    return clock.shiftMs(task.sourceSlot, task.mirrorSlot) !== 0 && mayHoldMoments(type);
   }
 
   private takeByType(task: CopyTask): void {

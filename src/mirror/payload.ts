@@ -9,10 +9,9 @@ const FIRST_NEW_TYPE = 22;
 const STREAM_TYPES = [15, 19, 21];
 
 /**
- * May it hold moments of its server's clock: deliveries of a stream, deadlines of a hash's fields (Redis 7.4)? RESTORE takes
+ * `type`: the payload's first byte. May it hold moments of its server's clock: deliveries of a stream, deadlines of a hash's fields (Redis 7.4)? RESTORE takes
  * them as they are, which is wrong by as much as the two clocks are apart. Unknown types may.
  */
-export function mayHoldMoments(payload: Buffer): boolean {
-  const type = payload[0]!;
+export function mayHoldMoments(type: number): boolean {
   return type >= FIRST_NEW_TYPE || STREAM_TYPES.includes(type);
 }

@@ -84,6 +84,24 @@ export function encodeWithKey(head: Buffer, key: Buffer): Buffer {
   return out;
 }
 
+/** `encodeWithKey` of every head with the first key, then with the next; `ends[i]` is set to where command i ends. */
+export function encodeForKeys(heads: readonly Buffer[], keys: readonly Buffer[], ends: Int32Array): Buffer {
+  let size = 0;
+  for (const head of heads) size += head.length * keys.length;
+  for (const key of keys) size += heads.length * bulkLength(key.length);
+  const out = Buffer.allocUnsafe(size);
+  let p = 0;
+  let i = 0;
+  for (const key of keys) {
+    for (const head of heads) {
+      out.set(head, p);
+      p = writeBulk(out, p + head.length, key, 0, key.length);
+      ends[i++] = p;
+    }
+  }
+  return out;
+}
+
 /** `RESTORE key deadline payload REPLACE ABSTTL` from its head and its tail; the payload is `buf` from `start` to `end`. */
 export function encodeRestore(
   head: Buffer,

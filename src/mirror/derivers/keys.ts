@@ -28,7 +28,7 @@ function restore(d: Derivation): void {
   }
   const deadlineMs = ttlMs === 0 ? 0 : absolute ? ttlMs : d.nowMs + ttlMs;
   d.deadlineMs = deadlineMs;
-  if (d.shiftMs !== 0 && mayHoldMoments(d.arg(3))) {
+  if (d.shiftMs !== 0 && mayHoldMoments(d.arg(3)[0]!)) {
     d.copyKeys();
     return;
   }

@@ -111,7 +111,12 @@ test('what is borrowed, kept and copied comes out in order, whatever overwrites 
   const read = Buffer.alloc(4096);
   const flush = (box: number): void => {
     // a socket that takes everything at once
-    const taker = new Writable({ write: (chunk: Buffer, _, done) => (sent[box]!.push(Buffer.from(chunk)), done()) });
+    const taker = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        sent[box]!.push(Buffer.from(chunk));
+        done();
+      },
+    });
     outboxes[box]!.flushTo(taker as Socket);
   };
   let number = 0;

@@ -3,10 +3,14 @@
  * The command `ferry`: hands its arguments to the built command line.
  *
  * It is plain JavaScript outside the build, so that a clone that was not built yet can say so.
+ *
+ * dist/bundle is the command line with its packages in a few files, since loading several hundred takes most of a start.
+ * The demo runs from the files as they are: it starts programs that lie beside them.
  */
 import { existsSync } from 'node:fs';
 
-const main = new URL('../dist/src/cli/main.js', import.meta.url);
+const built = process.argv[2] === 'demo' ? 'src/cli' : 'bundle';
+const main = new URL(`../dist/${built}/main.js`, import.meta.url);
 
 if (existsSync(main)) {
   const { runCli } = await import(main.href);

@@ -261,6 +261,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   };
   try {
     await swap.begin(isFirstStart);
+    await lease.confirm();
     port = await listen(listener, config);
     admin = await startAdminServer(control, control, config.admin, log);
   } catch (error) {
@@ -475,9 +476,11 @@ async function connectSides(
   log: Logger,
 ): Promise<void> {
   const { authority } = PHASE_RULES[state.phase];
-  for (const side of [source, target]) {
+  const asked = [source, target].map((side) => ({ side, connected: side.connect() }));
+  for (const { connected } of asked) connected.catch(() => {}); // each is waited for in its turn
+  for (const { side, connected } of asked) {
     try {
-      await side.connect();
+      await connected;
     } catch (error) {
       const why = `The ${side.side} ${side.endpoint.url} cannot be used: ${reasonOf(error)}.`;
       if (isFirstStart || side.side === authority) {

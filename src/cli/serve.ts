@@ -4,17 +4,19 @@
  *
  * Everything it needs is loaded when it runs, so that the other verbs start quickly.
  */
-import type { Options } from 'yargs';
+import type { Argv, Options } from 'yargs';
 import type { Verb } from './verb.js';
 
 export const serveCommand: Verb = {
   command: 'serve',
   describe: 'run the proxy',
-  builder: async (yargs) =>
+  // yargs tells whether somebody asked for help
+  builder: async (yargs: Argv, isHelp = true) =>
     yargs
-      .options(await configFlags())
+      .options(await configFlags(isHelp))
       .option('config', {
         type: 'string',
+        hidden: !isHelp,
         requiresArg: true,
         describe: 'a YAML file with the same names [FERRY_CONFIG]',
       })
@@ -48,8 +50,13 @@ export const serveCommand: Verb = {
   },
 };
 
-/** No defaults here: what was not given must be told from what was. */
-async function configFlags(): Promise<Record<string, Options>> {
+/**
+ * No defaults here: what was not given must be told from what was.
+ *
+ * Hidden unless they are to be shown: yargs lays out the help of each verb that it runs, for an error that might come, and
+ * a hundred options take it longer than Ferry takes to connect.
+ */
+async function configFlags(areShown: boolean): Promise<Record<string, Options>> {
   const { envName, isOptionName, OPTIONS } = await import('../config/options.js');
   const flags: Record<string, Options> = {};
   for (const name of Object.keys(OPTIONS).filter(isOptionName)) {
@@ -57,6 +64,7 @@ async function configFlags(): Promise<Record<string, Options>> {
     const fallback = option.default === null ? '' : `; default ${option.default}`;
     flags[name] = {
       describe: `${option.describe}${fallback} [${envName(name)}]`,
+      hidden: !areShown,
       ...(option.boolean ? { type: 'boolean', default: undefined } : { type: 'string', requiresArg: true }),
     };
   }

@@ -1,8 +1,10 @@
 /**
  * The lease: one Ferry at a time serves a pair of servers, and both servers know which, and how far the migration is.
  *
- *   acquire    reads both sides' records; waits until their holder is known to be dead, or refuses; then writes its own
- *   begin      renews them every second; a record that is gone (FLUSHALL) is written again
+ *   acquire    reads both sides' records; waits until their holder is known to be dead, or refuses; then writes its own:
+ *              where there is none only if there is still none (SET NX), so that of several that start the first has it
+ *   confirm    looks again, before anybody is served
+ *   begin      renews them every second; a record that is gone (FLUSHALL) is written again if nobody else's is there
  *   publish    with each new phase, when it is on disk, and ahead of whatever anybody sends in it
  *   release    at a clean end
  *
@@ -28,6 +30,7 @@ const HOLD_MS = 10_000;
 const BEAT_MS = 1000;
 const ASK_MS = 2000;
 const LOOK_EVERY_MS = 100;
+const LOOK_AGAIN_MS = 100;
 /** After a takeover the other process is dead once none of its connections came back for so long. */
 const QUIET_MS = 1500;
 const KEY = Buffer.from(LEASE_KEY);
@@ -35,6 +38,14 @@ const SLOT = keySlot(KEY, 0, KEY.length);
 const SIDES = ['source', 'target'] as const;
 
 type Records = Record<Side, LeaseRecord | null>;
+
+type Claim =
+  /** there was no record, and of those that saw none this one came first: the others are refused */
+  | 'first'
+  /** written over what a dead process left, or not on both sides; another may do the same now */
+  | 'last'
+  /** somebody else's record came between: nothing was written over it */
+  | 'late';
 
 export interface LeaseOptions {
   readonly sides: Readonly<Record<Side, Upstream>>;
@@ -53,6 +64,7 @@ export class Lease {
   /** Sides whose account may not write the key; told once. */
   private readonly denied = new Set<Side>();
   private isLost = false;
+  private claimedAtMs = 0;
   private state: MigrationState | null = null;
 
   constructor(private readonly options: LeaseOptions) {}
@@ -65,13 +77,41 @@ export class Lease {
   /** Throws a StartError when another process is at work. */
   async acquire(state: MigrationState, takeover: boolean): Promise<void> {
     this.state = state;
-    if (takeover) await this.takeOver(state);
-    else await this.waitForDeath();
-    for (const side of SIDES) await this.write(side).catch(() => {});
-    // of two that start at the same time the last one to write stays
-    await sleep(LOOK_EVERY_MS);
+    for (;;) {
+      const found = takeover ? await this.takeOver(state) : await this.waitForDeath();
+      const claim = await this.claim(found);
+      this.claimedAtMs = performance.now();
+      if (claim === 'first') return;
+      await this.confirm();
+      if (claim === 'last') return;
+    }
+  }
+
+  /**
+   * To be called before anybody is served: looks whether the records are still its own, a while after they were written.
+   * Of several that start at the same time over what a dead one left, the last one to write stays.
+   */
+  async confirm(): Promise<void> {
+    await sleep(Math.max(0, this.claimedAtMs + LOOK_AGAIN_MS - performance.now()));
     const holder = this.otherIn(await this.readBoth());
-    if (holder !== null) throw inUse(holder);
+    if (holder === null) return;
+    this.isLost = true; // the record there is not this one's to remove
+    throw inUse(holder);
+  }
+
+  /** Writes its own records: where `found` says that there are none, only if there are still none. */
+  private async claim(found: Records): Promise<Claim> {
+    const areFree = SIDES.every((side) => found[side] === null);
+    let claim: Claim = areFree ? 'first' : 'last';
+    // in one order for all: who has the source's goes on to the target, and nobody else does
+    for (const side of SIDES) {
+      try {
+        if (!(await this.write(side, areFree))) return 'late';
+      } catch {
+        claim = 'last'; // it is away, or may not be written, or nobody knows
+      }
+    }
+    return claim;
   }
 
   begin(): void {
@@ -106,7 +146,7 @@ export class Lease {
         // nothing depends on it: before the first phase with a mirror, and on a target that is on its own
         const isOver =
           isUndone || state.phase === 'source-only' || (state.phase === 'target-only' && side === 'target');
-        return (isOver ? this.remove(side) : this.write(side, '')).catch(() => {});
+        return (isOver ? this.remove(side) : this.write(side, false, '')).catch(() => {});
       }),
     );
   }
@@ -158,13 +198,16 @@ export class Lease {
     return { source, target };
   }
 
-  private async write(side: Side, holder = this.options.holder): Promise<void> {
+  /** False: it was to be written only where there is none, and there is one. */
+  private async write(side: Side, onlyIfFree = false, holder = this.options.holder): Promise<boolean> {
     const upstream = this.options.sides[side];
-    if (upstream.state === 'down') return;
+    if (upstream.state === 'down') throw new Error('the server is not reachable');
     const record = recordOf(this.state!, side, holder, upstream.nowMs(SLOT));
     try {
-      await this.ask(side, 'SET', KEY, JSON.stringify(record));
+      const reply = await this.ask(side, 'SET', KEY, JSON.stringify(record), ...(onlyIfFree ? ['NX'] : []));
+      if (reply === null) return false;
       upstream.ownKeysIn = this.options.db;
+      return true;
     } catch (error) {
       if (error instanceof ReplyFault && !this.denied.has(side)) {
         this.denied.add(side);
@@ -185,9 +228,10 @@ export class Lease {
     if (this.busy.has(side) || this.isLost) return;
     this.busy.add(side);
     try {
-      const holder = this.otherIn({ source: null, target: null, [side]: await this.read(side) });
+      const record = await this.read(side);
+      const holder = this.otherIn({ source: null, target: null, [side]: record });
       if (this.timer === null) return;
-      if (holder === null) await this.write(side);
+      if (holder === null) await this.write(side, record === null);
       else if (!this.isLost) {
         this.isLost = true;
         this.stop();
@@ -210,21 +254,21 @@ export class Lease {
     return null;
   }
 
-  /** Returns when no record's holder can be alive. */
-  private async waitForDeath(): Promise<void> {
+  /** Returns the records when none's holder can be alive. */
+  private async waitForDeath(): Promise<Records> {
     const first = await this.readBoth();
-    if (this.otherIn(first) === null) return;
+    if (this.otherIn(first) === null) return first;
     const untilMs = performance.now() + HOLD_MS + BEAT_MS;
     for (;;) {
       const now = await this.readBoth();
       const holder = this.otherIn(now);
-      if (holder === null) return;
+      if (holder === null) return now;
       const hasMoved = SIDES.some((side) => (now[side]?.beatMs ?? 0) > (first[side]?.beatMs ?? 0));
       if (hasMoved) throw inUse(holder);
-      if (SIDES.every((side) => this.isStale(side, now[side]))) return;
+      if (SIDES.every((side) => this.isStale(side, now[side]))) return now;
       const connections = await this.connectionsOf(holder);
-      if (connections !== null && connections.length === 0) return;
-      if (performance.now() > untilMs) return;
+      if (connections !== null && connections.length === 0) return now;
+      if (performance.now() > untilMs) return now;
       await sleep(LOOK_EVERY_MS);
     }
   }
@@ -234,9 +278,10 @@ export class Lease {
     return this.options.sides[side].nowMs(SLOT) - record.beatMs > HOLD_MS;
   }
 
-  private async takeOver(state: MigrationState): Promise<void> {
-    const holder = this.otherIn(await this.readBoth());
-    if (holder === null) return;
+  private async takeOver(state: MigrationState): Promise<Records> {
+    const found = await this.readBoth();
+    const holder = this.otherIn(found);
+    if (holder === null) return found;
     this.options.log.warn({ holder, epoch: state.epoch }, 'the pair is taken over from another Ferry');
     let quietSinceMs = performance.now();
     while (performance.now() - quietSinceMs < QUIET_MS) {
@@ -247,6 +292,7 @@ export class Lease {
       }
       await sleep(LOOK_EVERY_MS);
     }
+    return this.readBoth();
   }
 
   /** The connections of that process on both sides, as what kills them; null when nobody tells which there are. */

@@ -89,8 +89,7 @@ export class PhaseSwap implements Swapping {
   async begin(isFirstStart: boolean): Promise<void> {
     const { board, state } = this.migration;
     for (const side of [board.source, board.target]) for (const node of side.masters) this.tellRights(side, node);
-    await this.learnCommands(board.authority, true);
-    await this.learnCommands(board.follower, false);
+    await Promise.all([this.learnCommands(board.authority, true), this.learnCommands(board.follower, false)]);
     board.table = this.tableFor(board.authority, board.follower);
     if (!board.rules.mirrored) {
       await this.migration.update({ clean: false }); // it is carried into the mirrored phases

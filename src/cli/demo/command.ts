@@ -4,13 +4,13 @@
  *
  * Exit code 0 only if nothing was, 1 if the run fell short, 130 if it was interrupted. `--json` prints the report as one
  * document on stdout; progress goes to stderr.
+ *
+ * What it needs is loaded when it runs, so that the other verbs start quickly.
  */
 import { wholeNumber } from '../flags.js';
 import { print, printJson, tell } from '../output.js';
 import { verb } from '../verb.js';
-import { type DemoOptions, Interrupted, runDemo } from './demo.js';
-import { reportText } from './report.js';
-import { View } from './view.js';
+import type { DemoOptions } from './demo.js';
 
 const DEFAULT_KEYS = 100_000;
 const MIN_KEYS = 100;
@@ -44,6 +44,7 @@ export const demoCommand = verb({
   run: async ({ keys = DEFAULT_KEYS, seconds = DEFAULT_SECONDS, killTarget, cluster, keep, json }) => {
     const report = await interruptible((signal) => ({ keys, seconds, cluster, killTarget, keep, signal }));
     if (report === null) return;
+    const { reportText } = await import('./report.js');
     if (json) printJson(report);
     else print(reportText(report));
     process.exitCode = report.ok ? 0 : 1;
@@ -52,6 +53,8 @@ export const demoCommand = verb({
 
 /** Runs the demo; null if a signal ended it. A second signal does not wait for the clearing away. */
 async function interruptible(options: (signal: AbortSignal) => DemoOptions) {
+  const { Interrupted, runDemo } = await import('./demo.js');
+  const { View } = await import('./view.js');
   const interruption = new AbortController();
   const interrupt = (): void => {
     if (interruption.signal.aborted) process.exit(INTERRUPTED_EXIT_CODE);

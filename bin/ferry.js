@@ -9,11 +9,12 @@
  */
 import { existsSync } from 'node:fs';
 
-const built = process.argv[2] === 'demo' ? 'src/cli' : 'bundle';
-const main = new URL(`../dist/${built}/main.js`, import.meta.url);
+const plain = new URL('../dist/src/cli/main.js', import.meta.url);
+const bundle = new URL('../dist/bundle/main.cjs', import.meta.url);
 
-if (existsSync(main)) {
-  const { runCli } = await import(main.href);
+if (existsSync(bundle) && existsSync(plain)) {
+  const { runCli } =
+    process.argv[2] === 'demo' ? await import(plain.href) : (await import('./bundle.js')).load('main.cjs');
   await runCli(process.argv.slice(2));
 } else {
   console.error('ferry is not built yet: run `npm install && npm run build` first.');

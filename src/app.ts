@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FerryControl } from './admin/control.js';
 import { RunningFerry } from './admin/ferry-control.js';
-import { type AdminServer, startAdminServer } from './admin/server.js';
+import type { AdminServer } from './admin/server.js';
 import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
@@ -114,6 +114,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     return { source, target, lease };
   };
   let { source, target, lease } = await openSides();
+  // it takes a while to load, and there is time while the lease is looked at again
+  let loadingAdmin: Promise<typeof import('./admin/server.js')>;
   const stopSides = (): void => {
     source.close();
     target.close();
@@ -133,6 +135,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
       ({ source, target, lease } = await openSides());
     }
     await lease.acquire(state, config.takeover);
+    loadingAdmin = import('./admin/server.js');
     await directory.save(state);
     // whoever had them is dead, or cut off: what it left in its connections must not run after a repair
     const isOlder = (name: string): boolean =>
@@ -261,6 +264,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   };
   try {
     await swap.begin(isFirstStart);
+    const { startAdminServer } = await loadingAdmin;
     await lease.confirm();
     port = await listen(listener, config);
     admin = await startAdminServer(control, control, config.admin, log);

@@ -136,6 +136,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     }
     await lease.acquire(state, config.takeover);
     loadingAdmin = import('./admin/server.js');
+    // a first start touches nothing that another process may have, so it looks again when it is about to serve
+    if (!isFirstStart) await lease.confirm();
     await directory.save(state);
     // whoever had them is dead, or cut off: what it left in its connections must not run after a repair
     const isOlder = (name: string): boolean =>
@@ -144,7 +146,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   } catch (error) {
     stopSides();
     // refused before anything was served: the next start is the first one again
-    if (opened.isFirstStart) await directory.remove();
+    if (opened.isFirstStart) await directory.remove(opened.state.migrationId);
     throw error;
   }
 
@@ -273,7 +275,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     const isUndone = isFirstStart && error instanceof StartError;
     await lease.release(migration.state, isUndone);
     await closeAll();
-    if (isUndone) await directory.remove();
+    if (isUndone) await directory.remove(state.migrationId);
     throw error;
   }
   log.info(

@@ -3,7 +3,7 @@
  *
  *   acquire    reads both sides' records; waits until their holder is known to be dead, or refuses; then writes its own:
  *              where there is none only if there is still none (SET NX), so that of several that start the first has it
- *   confirm    looks again, before anybody is served
+ *   confirm    looks again, before anybody is served (a predecessor's death seen by two of them decides nothing yet)
  *   begin      renews them every second; a record that is gone (FLUSHALL) is written again if nobody else's is there
  *   publish    with each new phase, when it is on disk, and ahead of whatever anybody sends in it
  *   release    at a clean end
@@ -37,12 +37,15 @@ const KEY = Buffer.from(LEASE_KEY);
 const SLOT = keySlot(KEY, 0, KEY.length);
 const SIDES = ['source', 'target'] as const;
 
-type Records = Record<Side, LeaseRecord | null>;
+interface Records extends Record<Side, LeaseRecord | null> {
+  /** Both sides were asked, and answered: where there is no record there is none, as far as that can be known. */
+  readonly isWhole: boolean;
+}
 
 type Claim =
-  /** there was no record, and of those that saw none this one came first: the others are refused */
+  /** there was no record on either side, and of those that saw none this one came first: the others are refused */
   | 'first'
-  /** written over what a dead process left, or not on both sides; another may do the same now */
+  /** written over what a dead process left, or it is not known what was there; another may do the same now */
   | 'last'
   /** somebody else's record came between: nothing was written over it */
   | 'late';
@@ -74,12 +77,11 @@ export class Lease {
     return judge(state, await this.readBoth());
   }
 
-  /** Throws a StartError when another process is at work. */
+  /** Throws a StartError when another process is at work. To be followed by `confirm`. */
   async acquire(state: MigrationState, takeover: boolean): Promise<void> {
     this.state = state;
     for (;;) {
-      const found = takeover ? await this.takeOver(state) : await this.waitForDeath();
-      const claim = await this.claim(found);
+      const claim = await this.claim(takeover ? await this.takeOver(state) : await this.waitForDeath());
       this.claimedAtMs = performance.now();
       if (claim === 'first') return;
       await this.confirm();
@@ -101,7 +103,7 @@ export class Lease {
 
   /** Writes its own records: where `found` says that there are none, only if there are still none. */
   private async claim(found: Records): Promise<Claim> {
-    const areFree = SIDES.every((side) => found[side] === null);
+    const areFree = found.isWhole && SIDES.every((side) => found[side] === null);
     let claim: Claim = areFree ? 'first' : 'last';
     // in one order for all: who has the source's goes on to the target, and nobody else does
     for (const side of SIDES) {
@@ -128,6 +130,7 @@ export class Lease {
    */
   publish(state: MigrationState): void {
     this.state = state;
+    if (this.isLost) return;
     for (const side of SIDES) void this.write(side).catch(() => {});
   }
 
@@ -184,18 +187,19 @@ export class Lease {
 
   /** A side that cannot be asked has none. */
   private async readBoth(): Promise<Records> {
+    let isWhole = true;
     const read = async (side: Side): Promise<LeaseRecord | null> => {
-      if (this.options.sides[side].state === 'down') return null;
       try {
-        return await this.read(side);
+        if (this.options.sides[side].state !== 'down') return await this.read(side);
       } catch (error) {
         if (error instanceof StartError) throw error;
         this.options.log.warn({ side, reason: (error as Error).message }, 'the lease cannot be read');
-        return null;
       }
+      isWhole = false;
+      return null;
     };
     const [source, target] = await Promise.all([read('source'), read('target')]);
-    return { source, target };
+    return { source, target, isWhole };
   }
 
   /** False: it was to be written only where there is none, and there is one. */
@@ -229,7 +233,7 @@ export class Lease {
     this.busy.add(side);
     try {
       const record = await this.read(side);
-      const holder = this.otherIn({ source: null, target: null, [side]: record });
+      const holder = this.holderIn(record);
       if (this.timer === null) return;
       if (holder === null) await this.write(side, record === null);
       else if (!this.isLost) {
@@ -247,11 +251,12 @@ export class Lease {
   // ── the other process
 
   private otherIn(records: Records): string | null {
-    for (const side of SIDES) {
-      const holder = records[side]?.holder ?? '';
-      if (holder !== '' && holder !== this.options.holder) return holder;
-    }
-    return null;
+    return this.holderIn(records.source) ?? this.holderIn(records.target);
+  }
+
+  private holderIn(record: LeaseRecord | null): string | null {
+    const holder = record?.holder ?? '';
+    return holder === '' || holder === this.options.holder ? null : holder;
   }
 
   /** Returns the records when none's holder can be alive. */

@@ -120,9 +120,11 @@ export class StateDirectory {
     return next;
   }
 
-  /** Nothing was begun: as if there had been no `save`. */
-  async remove(): Promise<void> {
+  /** Nothing was begun: as if there had been no `save`. What another process saved there meanwhile stays. */
+  async remove(migrationId: string): Promise<void> {
     await this.saving.catch(() => {});
+    const found = await this.load().catch(() => null);
+    if (found?.migrationId !== migrationId) return;
     await rm(join(this.path, PREPARED), { force: true });
     await rm(join(this.path, FILE), { force: true });
   }

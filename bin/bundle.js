@@ -1,5 +1,5 @@
 /**
- * Loads dist/bundle, with the machine code's forerunner that V8 made of it at the build (`.cache` beside each file): compiling
+ * Loads dist/bundle, with the bytecode that V8 made of it at the build (`.cache` beside each file): compiling
  * the packages takes longer than starting Ferry does. V8 itself refuses a cache of another version or other flags, or of a
  * source with another length; the file is compiled as ever then.
  */

@@ -11,11 +11,14 @@ import { existsSync } from 'node:fs';
 
 const plain = new URL('../dist/src/cli/main.js', import.meta.url);
 const bundle = new URL('../dist/bundle/main.cjs', import.meta.url);
+const args = process.argv.slice(2);
 
-if (existsSync(bundle) && existsSync(plain)) {
-  const { runCli } =
-    process.argv[2] === 'demo' ? await import(plain.href) : (await import('./bundle.js')).load('main.cjs');
-  await runCli(process.argv.slice(2));
+if (args[0] !== 'demo' && existsSync(bundle)) {
+  const { load } = await import('./bundle.js');
+  await load('main.cjs').runCli(args);
+} else if (existsSync(plain)) {
+  const { runCli } = await import(plain.href);
+  await runCli(args);
 } else {
   console.error('ferry is not built yet: run `npm install && npm run build` first.');
   process.exitCode = 2;

@@ -3,6 +3,7 @@
  */
 import type { SideStatus, Status } from '../admin/control.js';
 import { PHASES } from '../phases/phase.js';
+import { nextSteps } from './next-steps.js';
 
 export function statusText(status: Status): string {
   const { commands, mirror, lastCutover } = status;
@@ -21,7 +22,10 @@ export function statusText(status: Status): string {
     const { at, from, to, pauseMs } = lastCutover;
     lines.push(`swapped   ${from} → ${to} at ${at}, pause ${pauseMs.toFixed(1)} ms`);
   }
-  return [...lines, ...troubles(status).map((trouble) => `!         ${trouble}`)].join('\n');
+  const { next, undo } = nextSteps(status);
+  lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), `next      ${next}`);
+  if (undo !== null) lines.push(`undo      ${undo}`);
+  return lines.join('\n');
 }
 
 /** What a person should look at; empty when all is well. */

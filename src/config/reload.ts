@@ -17,6 +17,34 @@ export interface ReloadPlan {
   readonly needsRestart: readonly OptionName[];
 }
 
+/** What `planReload` changes; of the TLS files the contents too, as long as TLS stays on. */
+export const RELOADABLE: ReadonlySet<OptionName> = new Set<OptionName>([
+  'on-uncertain',
+  'read-repair',
+  'allow-unknown-keys',
+  'client-idle-seconds',
+  'memory-limit',
+  'client-output-bytes',
+  'mirror-backlog-bytes',
+  'max-clients',
+  'accept-rate',
+  'max-unauthenticated',
+  'auth-timeout-seconds',
+  'copy-budget-bytes',
+  'big-key-bytes',
+  'session-window',
+  'intent-idle-ms',
+  'backfill-rate',
+  'scan-count',
+  'drain-timeout-ms',
+  'max-pause-ms',
+  'tls-cert',
+  'tls-key',
+  'tls-ca',
+  'tls-sni',
+  'log-level',
+]);
+
 export function planReload(now: Config, wanted: Config): ReloadPlan {
   const { dirtyKeys, knownKeys, deadlines } = now.limits;
   const config: Config = deepFreeze({

@@ -1,5 +1,6 @@
 /**
- * The shop as a process: SHOP_REDIS_URL says where its Redis is, SHOP_PORT where to listen (0 or nothing: a free port).
+ * The shop as a process: SHOP_REDIS_URL says where its Redis is, SHOP_HOST (127.0.0.1) and SHOP_PORT where to listen (0 or
+ * nothing: a free port).
  *
  * Prints the address as one JSON line, `{"url": "http://127.0.0.1:…"}`, when it serves. Ends on SIGTERM, SIGINT, and
  * when the process that forked it goes away.
@@ -20,6 +21,9 @@ process.once('SIGTERM', () => process.exit(0));
 process.once('SIGINT', () => process.exit(0));
 
 await shop.open();
-const url = await server.listen({ host: '127.0.0.1', port: Number(process.env.SHOP_PORT ?? 0) });
+const url = await server.listen({
+  host: process.env.SHOP_HOST ?? '127.0.0.1',
+  port: Number(process.env.SHOP_PORT ?? 0),
+});
 console.log(JSON.stringify({ url }));
 process.send?.({ url });

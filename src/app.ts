@@ -17,6 +17,7 @@ import { planReload } from './config/reload.js';
 import { Backfill } from './jobs/backfill.js';
 import { BypassDetection } from './jobs/bypass/detection.js';
 import { BypassWatch } from './jobs/bypass/watch.js';
+import { DirectClients } from './jobs/direct-clients.js';
 import { EvictionWatch } from './jobs/eviction.js';
 import { Lease } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
@@ -186,6 +187,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
   const bypass = new BypassWatch(migration, new BypassDetection(migration, verify));
   swap.bypass = bypass;
+  const direct = new DirectClients(migration);
   const eviction = new EvictionWatch(
     migration,
     () => bypass.detection.isLive,
@@ -194,7 +196,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   swap.eviction = eviction;
   verify.watched = () => bypass.tick();
   verify.evicted = (side) => eviction.evicted(side);
-  const transitions = new Transitions({ migration, backfill, verify, bypass }, repair, swap);
+  const transitions = new Transitions({ migration, backfill, verify, bypass, direct }, repair, swap);
 
   const listener = openListener(board, config);
   board.memory.watch(() => listener.clients.byId.values(), {
@@ -216,6 +218,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     backfill,
     verify,
     bypass,
+    direct,
     transitions,
     startedAt,
     listenAddress: () => config.listen.path ?? `${config.listen.host}:${port}`,
@@ -254,6 +257,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     control.stop();
     eviction.stop();
     bypass.stop();
+    direct.stop();
     listener.closeAll();
     verify.stop();
     await backfill.stop().catch(() => {});

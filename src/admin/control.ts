@@ -6,6 +6,7 @@
  */
 import type { BackfillProgress } from '../jobs/backfill.js';
 import type { BypassStatus } from '../jobs/bypass/watch.js';
+import type { DirectClientsStatus } from '../jobs/direct-clients.js';
 import type { StepOutcome, StepRequest } from '../jobs/transition.js';
 import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side } from '../phases/phase.js';
@@ -72,6 +73,8 @@ export interface Status {
   };
   /** changes that do not come through Ferry */
   bypass: BypassStatus;
+  /** clients of the servers past Ferry, while a mirror follows */
+  directClients: DirectClientsStatus;
   /** All buffers together; `throttling`: clients that hold much are not read from; `refusing`: some were closed. */
   memory: {
     heldBytes: number;

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.js';
 import { VERSION } from '../config/version.js';
 import type { Backfill } from '../jobs/backfill.js';
 import type { BypassWatch } from '../jobs/bypass/watch.js';
+import type { DirectClients } from '../jobs/direct-clients.js';
 import type { Migration } from '../jobs/migration.js';
 import type { Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
@@ -32,6 +33,7 @@ export interface ControlParts {
   readonly backfill: Backfill;
   readonly verify: Verify;
   readonly bypass: BypassWatch;
+  readonly direct: DirectClients;
   readonly transitions: Transitions;
   readonly startedAt: Date;
   /** host:port that clients connect to */
@@ -88,6 +90,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         repairedKeys: counters.repairs,
       },
       bypass: this.parts.bypass.status,
+      directClients: this.parts.direct.status,
       memory: {
         heldBytes: board.memory.heldBytes,
         limitBytes: board.config.limits.memoryBytes,
@@ -245,8 +248,9 @@ export class RunningFerry implements FerryControl, MetricsSource {
           add(prefix === '' ? snake(name) : `${prefix}_${snake(name)}`, part);
       } else lines.push(`${prefix}:${value ?? ''}`);
     };
-    const { source, target, crossSlot, ...status } = this.status();
+    const { source, target, crossSlot, directClients, ...status } = this.status();
     add('', status);
+    add('direct_clients', { source: directClients.source?.length, target: directClients.target?.length });
     for (const [side, { nodes, missingRights, ...rest }] of [
       ['source', source] as const,
       ['target', target] as const,

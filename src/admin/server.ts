@@ -53,6 +53,7 @@ const phaseBody = z.strictObject({
   share: z.number().min(0).max(100).optional(),
   dryRun: z.boolean().optional(),
   maxPauseMs: z.number().min(0).optional(),
+  known: z.array(z.string().min(1)).optional(),
 });
 const backfillBody = z.strictObject({ action: z.enum(BACKFILL_ACTIONS), rate: z.number().int().min(0).optional() });
 const verifyBody = z.strictObject({ repair: z.boolean().optional() });

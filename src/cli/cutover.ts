@@ -29,11 +29,16 @@ export const cutoverCommand = verb({
       coerce: wholeNumber('max-pause'),
       describe: 'milliseconds; a longer pause gives it up',
     },
+    known: {
+      requiresArg: true,
+      coerce: (names: string): string[] => names.split(',').filter((name) => name !== ''),
+      describe: 'names, users or addresses that may stay connected to the servers past Ferry',
+    },
     force: { type: 'boolean', default: false, describe: 'pass the guards that may be passed' },
   },
-  run: async ({ wait, dryRun, maxPause, force, json, ...where }) => {
+  run: async ({ wait, dryRun, maxPause, known, force, json, ...where }) => {
     const client = await adminClient(where);
-    const request: PhaseRequest = { to: 'target-first', force, dryRun, maxPauseMs: maxPause };
+    const request: PhaseRequest = { to: 'target-first', force, dryRun, maxPauseMs: maxPause, known };
     const answer = await attempt(json, () => (wait ? askUntilAllowed(client, request) : client.changePhase(request)));
     if (answer === null) return;
     if (answer.pauseMs !== undefined)

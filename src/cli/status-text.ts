@@ -2,6 +2,7 @@
  * A status as a person reads it: where the migration is, how far, and what is wrong.
  */
 import type { SideStatus, Status } from '../admin/control.js';
+import { clientText } from '../lanes/client-list.js';
 import { PHASES } from '../phases/phase.js';
 import { nextSteps } from './next-steps.js';
 
@@ -22,10 +23,24 @@ export function statusText(status: Status): string {
     const { at, from, to, pauseMs } = lastCutover;
     lines.push(`swapped   ${from} → ${to} at ${at}, pause ${pauseMs.toFixed(1)} ms`);
   }
+  lines.push(...directText(status));
   const { next, undo } = nextSteps(status);
   lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), `next      ${next}`);
   if (undo !== null) lines.push(`undo      ${undo}`);
   return lines.join('\n');
+}
+
+/** Who would stay with a side after the cutover, because it is connected past Ferry. */
+function directText({ directClients, phase }: Status): string[] {
+  if (phase === 'source-only') return [];
+  return (['source', 'target'] as const).flatMap((side) => {
+    const there = directClients[side] ?? [];
+    if (there.length === 0) return [];
+    const some = there.slice(0, 5).map(clientText);
+    return [
+      `past      ${there.length} connected to the ${side} past Ferry: ${some.join(', ')}${there.length > 5 ? ', …' : ''}`,
+    ];
+  });
 }
 
 /** What a person should look at; empty when all is well. */

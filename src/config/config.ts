@@ -91,6 +91,12 @@ export interface Config {
     /** of Ferry's writes: `auto` turns it on below that only */
     readonly maxWritesPerSecond: number;
   };
+  /** clients that are connected to the servers past Ferry: whether a cutover is refused while there are any */
+  readonly directClients: {
+    readonly mode: 'warn' | 'block';
+    /** names, users and addresses of those that may be there; `*` at the end for what begins so */
+    readonly known: readonly string[];
+  };
   /** whether the target may evict keys after the cutover (caches) */
   readonly eviction: 'refuse' | 'allow';
   /** how long a key must stay the same that a connection which could not be killed may yet write */
@@ -199,6 +205,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   backfill: { rateKeysPerSecond: 0, scanCount: 500 },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
   detectBypass: { mode: 'auto', maxWritesPerSecond: 10_000 },
+  directClients: { mode: 'warn', known: [] },
   eviction: 'refuse',
   settleMs: 5000,
   logLevel: 'info',
@@ -218,6 +225,7 @@ export type ConfigOverrides = Partial<
     | 'backfill'
     | 'cutover'
     | 'detectBypass'
+    | 'directClients'
   >
 > & {
   readonly source?: string | Endpoint;
@@ -230,6 +238,7 @@ export type ConfigOverrides = Partial<
   readonly backfill?: Partial<Config['backfill']>;
   readonly cutover?: Partial<Config['cutover']>;
   readonly detectBypass?: Partial<Config['detectBypass']>;
+  readonly directClients?: Partial<Config['directClients']>;
 };
 
 /** A whole Config from some of its parts; what is not given is the default (the sides: local ports 6379 and 6381). */
@@ -247,6 +256,7 @@ export function defaultConfig(overrides: ConfigOverrides = {}): Config {
     backfill: { ...DEFAULTS.backfill, ...overrides.backfill },
     cutover: { ...DEFAULTS.cutover, ...overrides.cutover },
     detectBypass: { ...DEFAULTS.detectBypass, ...overrides.detectBypass },
+    directClients: { ...DEFAULTS.directClients, ...overrides.directClients },
   });
 }
 

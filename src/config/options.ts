@@ -33,6 +33,10 @@ const boolean = z
   .refine((value) => TRUE.includes(value) || FALSE.includes(value))
   .transform((value) => TRUE.includes(value));
 
+const list = z
+  .union([text.transform((value) => value.split(',')), z.array(text)])
+  .transform((values) => values.map((value) => value.trim()).filter((value) => value !== ''));
+
 /** `host:port`, `port`, `:port`, `[v6]:port`, and for the admin address the same as an http URL */
 const address = text.transform((value, context) => {
   const match = /^(?:https?:\/\/)?(?:(?:\[([^\]]+)\]|([^:/[\]]*)):)?(\d{1,5})\/?$/.exec(value);
@@ -436,6 +440,17 @@ export const OPTIONS = {
     default: `${DEFAULTS.detectBypass.maxWritesPerSecond}`,
     describe: 'writes per second up to which detect-bypass auto turns it on: it costs the servers throughput',
   },
+  'direct-clients': {
+    ...oneOf(['warn', 'block']),
+    default: DEFAULTS.directClients.mode,
+    describe: 'while anybody is connected to the servers past Ferry: say so, or refuse a cutover',
+  },
+  'known-clients': {
+    value: list,
+    expects: 'names, users or addresses such as exporter,10.0.0.7,backup*',
+    default: null,
+    describe: 'who may be connected past Ferry, monitoring for example',
+  },
   eviction: {
     ...oneOf(['refuse', 'allow']),
     default: DEFAULTS.eviction,
@@ -539,6 +554,10 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     cutover: {
       drainTimeoutMs: given['drain-timeout-ms'] ?? cutover.drainTimeoutMs,
       maxPauseMs: given['max-pause-ms'] ?? cutover.maxPauseMs,
+    },
+    directClients: {
+      mode: given['direct-clients'] ?? DEFAULTS.directClients.mode,
+      known: given['known-clients'] ?? DEFAULTS.directClients.known,
     },
     detectBypass: {
       mode: given['detect-bypass'] ?? DEFAULTS.detectBypass.mode,

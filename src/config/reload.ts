@@ -36,6 +36,8 @@ export const RELOADABLE: ReadonlySet<OptionName> = new Set<OptionName>([
   'intent-idle-ms',
   'backfill-rate',
   'scan-count',
+  'direct-clients',
+  'known-clients',
   'drain-timeout-ms',
   'max-pause-ms',
   'tls-cert',
@@ -57,6 +59,7 @@ export function planReload(now: Config, wanted: Config): ReloadPlan {
     backfill: wanted.backfill,
     cutover: wanted.cutover,
     tls: now.tls === null || wanted.tls === null ? now.tls : { ...wanted.tls, clientAuth: now.tls.clientAuth },
+    directClients: wanted.directClients,
     logLevel: wanted.logLevel,
   });
   const names = Object.keys(VALUES).filter(isOptionName);
@@ -123,6 +126,8 @@ const VALUES: Readonly<Record<OptionName, (config: Config) => unknown>> = {
   'settle-ms': (c) => c.settleMs,
   eviction: (c) => c.eviction,
   'detect-bypass': (c) => c.detectBypass.mode,
+  'direct-clients': (c) => c.directClients.mode,
+  'known-clients': (c) => c.directClients.known,
   'detect-bypass-rate': (c) => c.detectBypass.maxWritesPerSecond,
   'backfill-rate': (c) => c.backfill.rateKeysPerSecond,
   'scan-count': (c) => c.backfill.scanCount,

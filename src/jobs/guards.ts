@@ -6,6 +6,7 @@
 import type { StepName } from '../phases/phase.js';
 import type { Backfill } from './backfill.js';
 import type { BypassWatch } from './bypass/watch.js';
+import type { DirectClients } from './direct-clients.js';
 import { evictionBlockers } from './eviction.js';
 import type { Blocker, Migration } from './migration.js';
 import type { Verify } from './verify.js';
@@ -15,6 +16,7 @@ export interface GuardedJobs {
   readonly backfill: Backfill;
   readonly verify: Verify;
   readonly bypass: BypassWatch;
+  readonly direct: DirectClients;
 }
 
 const FORCEABLE = new Set([
@@ -33,6 +35,7 @@ const FORCEABLE = new Set([
   'memory-unknown',
   'target-memory',
   'uncovered-writers',
+  'direct-clients-unknown',
 ]);
 
 export function isForceable(blocker: Blocker, step: StepName): boolean {

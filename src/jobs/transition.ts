@@ -30,6 +30,8 @@ export interface StepRequest {
   readonly dryRun?: boolean;
   /** give the step up when the pause gets longer */
   readonly maxPauseMs?: number;
+  /** who may stay connected past Ferry (direct-clients.ts) */
+  readonly known?: readonly string[];
 }
 
 export type StepOutcome =
@@ -98,8 +100,11 @@ export class Transitions {
     const { migration, verify, backfill } = this.jobs;
     const { board, log } = migration;
     const blocking = (): Blocker[] =>
-      blockersOf(step, this.jobs).filter((b) => !(request.force === true && isForceable(b, step)));
-    if (step === 'cutover') await board.target.refresh().catch(() => {}); // is it still one that does not evict?
+      [...blockersOf(step, this.jobs), ...(step === 'cutover' ? this.jobs.direct.blockers(request.known) : [])].filter(
+        (b) => !(request.force === true && isForceable(b, step)),
+      );
+    // is it still one that does not evict, and who is there past Ferry?
+    if (step === 'cutover') await Promise.all([board.target.refresh().catch(() => {}), this.jobs.direct.look()]);
     let blockers = blocking();
     if (blockers.length > 0) return { ok: false, error: `${request.to} is not possible now`, blockers };
     blockers = [...(await this.forward(request.to)), ...(await this.counts(step))];

@@ -139,6 +139,7 @@ export function freshStatus(): Status {
       repairedKeys: 0,
     },
     bypass: { mode: 'auto', state: 'off', sign: '', refusal: '', found: 0, lastFoundAt: null },
+    directClients: { source: null, target: null },
     backfill: { state: 'idle', scanned: 0, copied: 0, failed: 0, estimated: 10, keysPerSecond: 0, etaSeconds: null },
     verify: {
       state: 'idle',

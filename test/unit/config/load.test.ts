@@ -64,6 +64,7 @@ describe('loadConfig', () => {
       'db-prefix': '1=db1:,12=db12:',
       announce: 'ferry.example:7002',
       'detect-bypass': 'on',
+      'direct-clients': 'block',
       eviction: 'allow',
       'dns-servers': '10.0.0.2,[fd00::2]:5353',
       'log-level': 'debug',

@@ -136,10 +136,17 @@ export interface ReloadAnswer {
 
 export interface MigrationReport {
   version: string;
+  /** when this process began, and when the report was asked for */
   startedAt: string;
+  writtenAt: string;
   source: string;
   target: string;
   phases: { phase: Phase; epoch: number; at: string; forced: boolean }[];
+  /** all swaps of the authority that the record has */
   cutovers: CutoverRecord[];
+  /** everything that was noted, oldest first: steps, forced ones, verifications, pauses, losses */
+  history: readonly { at: string; event: string }[];
+  /** what is not covered or was forced, in sentences */
+  risks: string[];
   status: Status;
 }

@@ -11,9 +11,11 @@ import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
 import { RateMeter } from '../observe/rate.js';
 import { PHASES, type Phase } from '../phases/phase.js';
+import type { MigrationState } from '../phases/state.js';
 import type { Crossings } from '../routing/crossings.js';
 import type {
   BackfillAction,
+  CutoverRecord,
   Difference,
   FerryControl,
   LeaveAnswer,
@@ -188,14 +190,16 @@ export class RunningFerry implements FerryControl, MetricsSource {
   report(): MigrationReport {
     const { migration, startedAt } = this.parts;
     const { state } = migration;
-    const cutovers = state.lastCutover === null ? [] : [state.lastCutover];
     return {
       version: VERSION,
       startedAt: startedAt.toISOString(),
+      writtenAt: new Date().toISOString(),
       source: migration.board.source.endpoint.url,
       target: migration.board.target.endpoint.url,
       phases: phasesOf(state.history),
-      cutovers,
+      cutovers: swapsOf(state),
+      history: state.history,
+      risks: risksOf(state.history, this.status()),
       status: this.status(),
     };
   }
@@ -315,6 +319,34 @@ function phasesOf(history: readonly { at: string; event: string }[]): MigrationR
     if (to === undefined || !PHASES.includes(to)) return [];
     return [{ phase: to, epoch: i + 2, at, forced: event.includes('(forced)') }];
   });
+}
+
+/** The swaps that were noted (jobs/transition.ts); of a record of before there was such a note, the last one. */
+function swapsOf({ history, lastCutover }: MigrationState): CutoverRecord[] {
+  const noted = history.flatMap(({ at, event }) => {
+    const [, from, to, pauseMs] =
+      /^swap of the authority: (\S+) to (\S+), clients waited ([\d.]+) ms$/.exec(event) ?? [];
+    if (from === undefined) return [];
+    return [{ at, from: from as Phase, to: to as Phase, pauseMs: Number(pauseMs) }];
+  });
+  return noted.length > 0 || lastCutover === null ? noted : [lastCutover];
+}
+
+function risksOf(history: readonly { at: string; event: string }[], status: Status): string[] {
+  const { bypass, commands, verify, crossSlot, directClients } = status;
+  const risks = history
+    .filter(({ event }) => event.includes('(forced)'))
+    .map(({ at, event }) => `Forced at ${at}: ${event.replace(' (forced)', '')}.`);
+  if (bypass.mode === 'off') risks.push('Changes past Ferry were not looked for (--detect-bypass off).');
+  if (bypass.found > 0) risks.push(`${bypass.found} keys were changed past Ferry, the last at ${bypass.lastFoundAt}.`);
+  if (commands.uncertain > 0) risks.push(`${commands.uncertain} writes had an unknown outcome for their clients.`);
+  if (verify.clean === false) risks.push('The last verification found differences.');
+  if (crossSlot.total > 0) risks.push(`${crossSlot.total} commands had keys in several slots of the target.`);
+  for (const side of ['source', 'target'] as const) {
+    const there = directClients[side]?.length ?? 0;
+    if (there > 0) risks.push(`${there} clients are connected to the ${side} past Ferry.`);
+  }
+  return risks;
 }
 
 function snake(name: string): string {

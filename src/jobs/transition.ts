@@ -199,7 +199,11 @@ export class Transitions {
       board.openGate();
       at('gate-opened');
       await prepared?.discard();
-      if (cutover !== null) await migration.update({ lastCutover: cutover });
+      if (cutover !== null) {
+        const { from, to, pauseMs } = cutover;
+        const note = `swap of the authority: ${from} to ${to}, clients waited ${pauseMs} ms`;
+        await migration.update({ lastCutover: cutover, history: migration.note(note) });
+      }
     }
   }
 

@@ -201,6 +201,10 @@ export class Verify {
     this.state = 'done';
     if (hazards === this.migration.hazards && epoch === board.epoch) await this.conclude(hazards, repair);
     log.info({ compared: this.compared, differences: this.counts, clean: this.clean }, 'verification done');
+    const result = this.clean ? 'nothing differs' : `${total} differ${repair ? ', copied again' : ''}`;
+    await this.migration.update({
+      history: this.migration.note(`verification: ${this.compared} keys compared, ${result}`),
+    });
   }
 
   /** What a finished verification of both sides proves. */

@@ -97,7 +97,18 @@ export class FakeControl implements FerryControl, MetricsSource {
     const { version, source, target } = this.current;
     const startedAt = '2026-01-01T00:00:00.000Z';
     const phases = [{ phase: 'dual-write' as const, epoch: 1, at: startedAt, forced: false }];
-    return { version, startedAt, source: source.url, target: target.url, phases, cutovers: [], status: this.status() };
+    return {
+      version,
+      startedAt,
+      writtenAt: startedAt,
+      source: source.url,
+      target: target.url,
+      phases,
+      cutovers: [],
+      history: [{ at: startedAt, event: 'source-only → dual-write' }],
+      risks: ['<b>Nobody</b> was asked.'],
+      status: this.status(),
+    };
   }
 
   metrics(): MetricsSnapshot {

@@ -1,6 +1,9 @@
 /**
  * The verbs against an admin API: what they ask, what they print, and how they exit.
  */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AdminServer, startAdminServer } from '../../../src/admin/server.js';
 import { silentLogger } from '../../../src/observe/log.js';
@@ -117,6 +120,17 @@ test('leave says whether and where to', async () => {
   const yes = await ferry('leave');
   expect(yes.code).toBe(0);
   expect(yes.stdout).toContain('redis://b');
+});
+
+test('report --html writes a page in which nothing of the record is markup', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'ferry-report-')), 'report.html');
+  const { code, stdout, stderr } = await ferry('report', '--html', file);
+  expect([code, stdout]).toEqual([0, '']);
+  expect(stderr).toContain(file);
+  const page = readFileSync(file, 'utf8');
+  expect(page).toContain('<td>source-only → dual-write</td>');
+  expect(page).toContain('&#60;b&#62;Nobody&#60;/b&#62; was asked.');
+  expect(page).not.toContain('<b>');
 });
 
 test('report', async () => {

@@ -19,7 +19,7 @@
  * has written its last bytes.
  */
 import type { Socket } from 'node:net';
-import { BLOCK_BYTES, giveBlock, takeBlock } from './blocks.js';
+import { BLOCK_BYTES, giveBlock, isBlock, takeBlock, takeBlockFor } from './blocks.js';
 
 const STABLE_BYTES = 16 * 1024;
 /** Up to here a loop is faster than Buffer.copy, which makes a view of the source each time. */
@@ -105,7 +105,7 @@ export class Outbox {
       this.from = this.used;
     }
     // length 0: the kernel has taken it in the call itself, so nobody refers to the block any more
-    if (socket.writableLength === 0 && !socket.connecting && this.block.length === BLOCK_BYTES) {
+    if (socket.writableLength === 0 && !socket.connecting && isBlock(this.block)) {
       giveBlock(this.block);
       this.block = NONE;
       this.from = this.used = 0;
@@ -184,14 +184,22 @@ export class Outbox {
 
   private closeBlock(room: number): void {
     const isFull = this.used + room > this.block.length;
+    if (isFull && this.from === 0 && this.used > 0 && this.used + room <= BLOCK_BYTES) {
+      // a small one, of which nothing was handed over
+      const bigger = takeBlock();
+      this.block.copy(bigger, 0, 0, this.used);
+      giveBlock(this.block);
+      this.block = bigger;
+      return;
+    }
     if (this.used > this.from) {
       this.full.push(this.block.subarray(this.from, this.used));
-      this.ends.push(isFull && this.block.length === BLOCK_BYTES ? this.block : null);
+      this.ends.push(isFull && isBlock(this.block) ? this.block : null);
       this.fullBytes += this.used - this.from;
       this.from = this.used;
     }
     if (!isFull) return;
-    this.block = room <= BLOCK_BYTES ? takeBlock() : Buffer.allocUnsafeSlow(room);
+    this.block = room <= BLOCK_BYTES ? takeBlockFor(room) : Buffer.allocUnsafeSlow(room);
     this.from = this.used = 0;
   }
 }

@@ -11,12 +11,14 @@ import type { StepOutcome, StepRequest } from '../jobs/transition.js';
 import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side } from '../phases/phase.js';
 import type { CutoverRecord } from '../phases/state.js';
+import type { PreflightReport } from '../preflight/finding.js';
 
 export type { Blocker } from '../jobs/migration.js';
 export type { StepOutcome as StepResult, StepRequest as PhaseRequest } from '../jobs/transition.js';
 export type { DifferenceKind } from '../jobs/verify.js';
 export type { Side } from '../phases/phase.js';
 export type { CutoverRecord } from '../phases/state.js';
+export type { PreflightReport } from '../preflight/finding.js';
 
 export interface FerryControl {
   status(): Status;
@@ -29,6 +31,11 @@ export interface FerryControl {
   backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepOutcome>;
   /** starts a verification of both sides (the status says so once this resolves); `repair` copies what differs */
   verify(request: { repair: boolean }): Promise<StepOutcome>;
+  /**
+   * Looks at both sides, as `ferry preflight` does, and changes nothing; one at a time.
+   * @throws when a side cannot be reached
+   */
+  preflight(): Promise<PreflightReport>;
   /** of the last verification, those of a running one included */
   differences(): Iterable<Difference> | AsyncIterable<Difference>;
   /** whether Ferry may be taken out, and where the application should point then */

@@ -12,6 +12,8 @@ import { SLOTS } from '../ledger/slots.js';
 import { RateMeter } from '../observe/rate.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import type { MigrationState } from '../phases/state.js';
+import type { PreflightReport } from '../preflight/finding.js';
+import { preflight } from '../preflight/preflight.js';
 import type { Crossings } from '../routing/crossings.js';
 import type {
   BackfillAction,
@@ -48,6 +50,7 @@ const RATE_SAMPLE_MS = 500;
 export class RunningFerry implements FerryControl, MetricsSource {
   private readonly rate = new RateMeter();
   private readonly timer: NodeJS.Timeout;
+  private preflightRunning: Promise<PreflightReport> | null = null;
 
   constructor(private readonly parts: ControlParts) {
     this.timer = setInterval(() => this.measureRate(), RATE_SAMPLE_MS);
@@ -157,6 +160,19 @@ export class RunningFerry implements FerryControl, MetricsSource {
     else if (action === 'resume') backfill.resume();
     else if (action === 'cancel') backfill.cancel();
     return { ok: true };
+  }
+
+  preflight(): Promise<PreflightReport> {
+    this.preflightRunning ??= this.lookAround().finally(() => {
+      this.preflightRunning = null;
+    });
+    return this.preflightRunning;
+  }
+
+  private async lookAround(): Promise<PreflightReport> {
+    const { config, migration } = this.parts;
+    const live = { crossings: crossingsOf(migration.board.crossings) };
+    return (await preflight(config, { live })).report;
   }
 
   async verify(request: { repair: boolean }): Promise<StepResult> {

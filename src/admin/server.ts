@@ -3,7 +3,7 @@
  *
  *     GET  /healthz /readyz /metrics /api/status /api/verify/differences /api/leave
  *          /api/report /                                              never change anything
- *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload     JSON, or nothing, as body
+ *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload /api/preflight     JSON, or nothing, as body
  *
  * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
  * `content-type: application/json` and, if it names an origin, come from the API's own: so no form or script of some web
@@ -120,6 +120,12 @@ function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): vo
     parseBody(emptyBody, request.body);
     log.info('asked to abort');
     return answerStep(control, await control.abort(), reply, 200);
+  });
+  // it changes nothing, but it is work for the servers: no page may be made to ask for it
+  http.post('/api/preflight', (request) => {
+    parseBody(emptyBody, request.body);
+    log.info('asked for a preflight');
+    return control.preflight();
   });
   http.post('/api/reload', (request) => {
     parseBody(emptyBody, request.body);

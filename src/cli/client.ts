@@ -5,7 +5,15 @@
  * 2, a refused step 1 with its blockers.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackfillAction, Blocker, LeaveAnswer, MigrationReport, PhaseRequest, Status } from '../admin/control.js';
+import type {
+  BackfillAction,
+  Blocker,
+  LeaveAnswer,
+  MigrationReport,
+  PhaseRequest,
+  PreflightReport,
+  Status,
+} from '../admin/control.js';
 import { ConfigError, StartError } from '../config/errors.js';
 import { redactUrl } from '../observe/redact.js';
 
@@ -47,6 +55,10 @@ export class AdminClient {
 
   report(): Promise<MigrationReport> {
     return this.call('GET', '/api/report') as Promise<MigrationReport>;
+  }
+
+  preflight(): Promise<PreflightReport> {
+    return this.call('POST', '/api/preflight', {}) as Promise<PreflightReport>;
   }
 
   changePhase(request: PhaseRequest): Promise<StepAnswer> {

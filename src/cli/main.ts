@@ -16,6 +16,7 @@ import { leaveCommand } from './leave.js';
 import { migrateCommand } from './migrate.js';
 import { tell } from './output.js';
 import { phaseCommand } from './phase.js';
+import { preflightCommand } from './preflight.js';
 import { reportCommand } from './report.js';
 import { rollbackCommand } from './rollback.js';
 import { serveCommand } from './serve.js';
@@ -25,6 +26,7 @@ import { verifyCommand } from './verify.js';
 
 const VERBS: readonly Verb[] = [
   serveCommand,
+  preflightCommand,
   statusCommand,
   phaseCommand,
   backfillCommand,

@@ -1,13 +1,16 @@
 /**
- * `ferry migrate`: the whole journey in order, from wherever it stands: dual-write, backfill, verify, target-read,
- * cutover. It stops at the first step that falls short, with exit 1; run again, it goes on from there.
+ * `ferry migrate`: the whole journey in order, from wherever it stands: preflight, dual-write, backfill, verify,
+ * target-read, cutover. It stops at the first step that falls short, with exit 1; run again, it goes on from there.
+ *
+ * The preflight is the running Ferry's own, since that knows the servers and their passwords. It comes before anything has
+ * moved, that is in `source-only`, and its blockers stop the journey unless `--skip-preflight` is given.
  *
  * On a terminal it asks once before it begins; elsewhere `--yes` is required. `--until PHASE` ends earlier, or with
  * `target-only` later. A step that is refused is tried again after a new verification, since that is what most guards
  * ask for. With `--json` the document is `{"ok", "phase", "steps": [{"step", "ok", "seconds", "detail"}]}`.
  */
 import { createInterface } from 'node:readline/promises';
-import type { Status } from '../admin/control.js';
+import type { PreflightReport, Status } from '../admin/control.js';
 import { ConfigError, StartError } from '../config/errors.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import { type AdminClient, Refused } from './client.js';
@@ -36,13 +39,14 @@ export const migrateCommand = verb({
   flags: {
     ...ADMIN_FLAGS,
     yes: { type: 'boolean', default: false, describe: 'do not ask' },
+    'skip-preflight': { type: 'boolean', default: false, describe: 'begin although something blocks, or unseen' },
     until: { choices: UNTIL, default: 'target-first' as Phase, describe: 'the last phase to go to' },
   },
-  run: async ({ yes, until, json, ...where }) => {
+  run: async ({ yes, until, json, skipPreflight, ...where }) => {
     const client = await adminClient(where);
     const status = await client.status();
     if (!yes && !(await confirm(status, until))) throw new StartError(1, 'Nothing was changed.');
-    const steps = await new Journey(client, until, json).run();
+    const steps = await new Journey(client, until, json).run(skipPreflight);
     const { phase } = await client.status();
     const ok = steps.every((step) => step.ok);
     if (!ok) process.exitCode = 1;
@@ -64,9 +68,10 @@ class Journey {
     this.json = json;
   }
 
-  async run(): Promise<Step[]> {
-    tell('preflight: not there yet, skipped');
+  async run(skipPreflight: boolean): Promise<Step[]> {
     try {
+      const { phase: begin } = await this.client.status();
+      if (begin === 'source-only' && !skipPreflight) await this.step('preflight', () => this.preflight());
       for (const phase of UNTIL) {
         const { phase: now, backfill } = await this.client.status();
         if (isAfter(phase, this.until)) break;
@@ -98,6 +103,16 @@ class Journey {
     if (this.json) tell(line);
     else print(line);
     if (!ok) throw new FellShort(detail);
+  }
+
+  private async preflight(): Promise<string> {
+    const report = await this.client.preflight();
+    const warnings = report.findings.filter(({ severity }) => severity === 'warning');
+    for (const { code, message } of warnings) tell(`warning  ${code}: ${message}`);
+    const blockers = report.findings.filter(({ severity }) => severity === 'blocker');
+    if (!report.ok) throw new FellShort(blockers.map(findingText).join('\n'));
+    const counted = warnings.length === 0 ? 'nothing found' : `${warnings.length} warnings, nothing that blocks`;
+    return `${counted} (ferry preflight shows all)`;
   }
 
   private async backfill(): Promise<string> {
@@ -132,6 +147,10 @@ class Journey {
       }
     }
   }
+}
+
+function findingText({ code, message, evidence, fix }: PreflightReport['findings'][number]): string {
+  return `${code}: ${message}\n  seen: ${evidence}\n  do: ${fix}`;
 }
 
 function isAfter(phase: Phase, other: Phase): boolean {

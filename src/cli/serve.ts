@@ -4,7 +4,8 @@
  *
  * Everything it needs is loaded when it runs, so that the other verbs start quickly.
  */
-import type { Argv, Options } from 'yargs';
+import type { Argv } from 'yargs';
+import { configFlags } from './config-flags.js';
 import type { Verb } from './verb.js';
 
 export const serveCommand: Verb = {
@@ -13,7 +14,7 @@ export const serveCommand: Verb = {
   // yargs tells whether somebody asked for help
   builder: async (yargs: Argv, isHelp = true) =>
     yargs
-      .options(await configFlags(isHelp))
+      .options(await configFlags({ areShown: isHelp }))
       .option('config', {
         type: 'string',
         hidden: !isHelp,
@@ -49,27 +50,6 @@ export const serveCommand: Verb = {
     log.info('stopped');
   },
 };
-
-/**
- * No defaults here: what was not given must be told from what was.
- *
- * Hidden unless they are to be shown: yargs lays out the help of each verb that it runs, for an error that might come, and
- * a hundred options take it longer than Ferry takes to connect.
- */
-async function configFlags(areShown: boolean): Promise<Record<string, Options>> {
-  const { envName, isOptionName, OPTIONS } = await import('../config/options.js');
-  const flags: Record<string, Options> = {};
-  for (const name of Object.keys(OPTIONS).filter(isOptionName)) {
-    const option: { describe: string; default: string | null; boolean?: true } = OPTIONS[name];
-    const fallback = option.default === null ? '' : `; default ${option.default}`;
-    flags[name] = {
-      describe: `${option.describe}${fallback} [${envName(name)}]`,
-      hidden: !areShown,
-      ...(option.boolean ? { type: 'boolean', default: undefined } : { type: 'string', requiresArg: true }),
-    };
-  }
-  return flags;
-}
 
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 

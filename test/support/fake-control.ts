@@ -8,6 +8,7 @@ import type {
   LeaveAnswer,
   MigrationReport,
   PhaseRequest,
+  PreflightReport,
   ReloadAnswer,
   Status,
   StepResult,
@@ -31,6 +32,7 @@ export class FakeControl implements FerryControl, MetricsSource {
   /** what a reload meets */
   broken: Error | null = null;
   found: Difference[] = [];
+  preflightReport: PreflightReport = { ok: true, findings: [] };
   /** how often the status says "running" after a job was started */
   pollsUntilDone = 1;
   differencesToFind = 0;
@@ -77,6 +79,11 @@ export class FakeControl implements FerryControl, MetricsSource {
     if (repair) this.differencesToFind = 0;
     this.polls = 0;
     return result;
+  }
+
+  async preflight(): Promise<PreflightReport> {
+    this.asked.push({ call: 'preflight' });
+    return this.preflightReport;
   }
 
   differences(): Difference[] {

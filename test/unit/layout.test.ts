@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lanes'],
   ['mirror'],
   ['routing'],
-  ['sessions', 'jobs'],
+  ['sessions', 'jobs', 'preflight'],
   ['admin'],
   ['app'],
   ['cli'],

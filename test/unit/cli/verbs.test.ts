@@ -146,6 +146,7 @@ describe('migrate', () => {
     const { ok, phase, steps } = JSON.parse(ran.stdout);
     expect({ ok, phase }).toEqual({ ok: true, phase: 'target-first' });
     expect(steps.map(({ step }: { step: string }) => step)).toEqual([
+      'preflight',
       'dual-write',
       'backfill',
       'verify',
@@ -153,6 +154,7 @@ describe('migrate', () => {
       'target-first',
     ]);
     expect(control.asked).toMatchObject([
+      { call: 'preflight' },
       { call: 'phase', to: 'dual-write' },
       { call: 'backfill', action: 'start' },
       { call: 'verify', repair: false },
@@ -182,8 +184,28 @@ describe('migrate', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({
       ok: false,
       phase: 'source-only',
-      steps: [{ step: 'dual-write', ok: false, detail: 'Not yet.\n  dirty: 3 keys are dirty.' }],
+      steps: [
+        { step: 'preflight', ok: true },
+        { step: 'dual-write', ok: false, detail: 'Not yet.\n  dirty: 3 keys are dirty.' },
+      ],
     });
+  });
+
+  test('does not begin while the preflight blocks, unless it is told to', async () => {
+    const evidence = { evidence: 'maxmemory 1 MiB', fix: 'Give it more.' };
+    const finding = { severity: 'blocker', code: 'target-memory', message: 'It does not fit.', ...evidence } as const;
+    control.preflightReport = { ok: false, findings: [finding] };
+    const ran = await ferry('migrate', '--yes', '--json');
+    expect(ran.code).toBe(1);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      ok: false,
+      phase: 'source-only',
+      steps: [{ step: 'preflight', ok: false, detail: expect.stringContaining('target-memory: It does not fit.') }],
+    });
+    expect(control.asked).toEqual([{ call: 'preflight' }]);
+    const told = await ferry('migrate', '--yes', '--until', 'dual-write', '--skip-preflight');
+    expect(told.code).toBe(0);
+    expect(control.asked).toMatchObject([{ call: 'preflight' }, { call: 'phase', to: 'dual-write' }]);
   });
 
   test('asks nobody without a terminal', async () => {

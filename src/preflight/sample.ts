@@ -1,0 +1,207 @@
+/**
+ * A sample of the source's keys by SCAN: which types, sizes, lengths and times to live there are.
+ *
+ * SCAN goes through the hash table, where keys lie by their hash: its first N keys are as good as N random ones. So little is
+ * asked at once, and so much rest is between the questions, that an application cannot feel it: a round holds a few keys,
+ * and the server is at work for the sampling at most a twentieth of the time, however slow it answers. Each master and
+ * database gives its share. It ends when it has enough, or after its time.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PROBE_PREFIX, STAGING_PREFIX } from '../mirror/own-keys.js';
+import { LEASE_KEY } from '../phases/lease-record.js';
+import type { Argument, Looker, OpenSide } from './connect.js';
+import type { Sample, SampledKey, SideFacts } from './facts.js';
+import { rdbVersionIn } from './gather.js';
+
+export interface SampleOptions {
+  readonly keys: number;
+  readonly maxSeconds: number;
+  onProgress?(done: number, wanted: number): void;
+}
+
+/** Keys looked at together: about a tenth of a millisecond of the server's time. */
+const KEYS_AT_ONCE = 16;
+const REST_FACTOR = 19;
+const REST_MIN_MS = 4;
+/** Of a small database at least so many, so that it is not passed over. */
+const SHARE_MIN = 200;
+/** Of a collection's elements, for MEMORY USAGE. */
+const ELEMENTS_SAMPLED = 5;
+/** Payloads up to this size are looked at for their version. */
+const PAYLOAD_MAX_BYTES = 4096;
+
+const LENGTHS: Readonly<Record<string, string>> = {
+  string: 'STRLEN',
+  list: 'LLEN',
+  hash: 'HLEN',
+  set: 'SCARD',
+  zset: 'ZCARD',
+  stream: 'XLEN',
+};
+
+interface Place {
+  readonly looker: Looker;
+  readonly db: number;
+  readonly keys: number;
+  readonly hasFrequency: boolean;
+}
+
+/** Beside the sample the version of the payloads that DUMP makes, for servers that did not tell it otherwise. */
+export async function sampleKeys(
+  side: OpenSide,
+  facts: SideFacts,
+  options: SampleOptions,
+): Promise<{ sample: Sample; rdbVersion: number | null }> {
+  const places = placesOf(side, facts);
+  const total = places.reduce((sum, { keys }) => sum + keys, 0);
+  const sampling = new Sampling(options, Math.min(total, options.keys));
+  for (const place of places) {
+    const share = total <= options.keys ? place.keys : Math.ceil((place.keys / total) * options.keys);
+    await sampling.take(place, Math.max(share, Math.min(place.keys, SHARE_MIN)), total <= options.keys);
+    if (sampling.isOver) break;
+  }
+  return { sample: sampling.result(total), rdbVersion: sampling.rdbVersion };
+}
+
+function placesOf(side: OpenSide, facts: SideFacts): Place[] {
+  const places: Place[] = [];
+  for (const [i, { looker }] of side.servers.entries()) {
+    const { info } = facts.servers[i]!;
+    const hasFrequency = /^maxmemory_policy:.*lfu/m.test(info);
+    for (const [, db, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
+      places.push({ looker, db: Number(db), keys: Number(keys), hasFrequency });
+    }
+  }
+  return places;
+}
+
+class Sampling {
+  isOver = false;
+  /** Null: no payload was seen. */
+  rdbVersion: number | null = null;
+  private isDumpRefused = false;
+  private readonly startedMs = performance.now();
+  private readonly keys: SampledKey[] = [];
+  private why = '';
+  private isComplete = true;
+
+  constructor(
+    private readonly options: SampleOptions,
+    private readonly wanted: number,
+  ) {}
+
+  result(total: number): Sample {
+    const seconds = (performance.now() - this.startedMs) / 1000;
+    return { keys: this.keys, total, isComplete: this.isComplete, seconds, why: this.why };
+  }
+
+  async take(place: Place, share: number, isWhole: boolean): Promise<void> {
+    const { looker, db } = place;
+    // its own questions are not to make keys look used (since 7.2)
+    await looker.ask('CLIENT', 'NO-TOUCH', 'ON').catch(() => {});
+    try {
+      // they come in order, and a connection begins in 0; a Cluster has nothing else, and need not hear of it
+      if (db !== 0) await looker.ask('SELECT', db);
+    } catch (error) {
+      if (looker.wasLost) throw error;
+      this.isComplete = false;
+      this.why = `database ${db} could not be selected`;
+      return;
+    }
+    let cursor = '0';
+    let taken = 0;
+    do {
+      if (performance.now() - this.startedMs > this.options.maxSeconds * 1000) {
+        this.why = `it ended after --max-seconds ${this.options.maxSeconds}`;
+        this.isComplete = false;
+        this.isOver = true;
+        return;
+      }
+      let found: unknown;
+      try {
+        found = await this.paced(() => looker.ask('SCAN', cursor, 'COUNT', KEYS_AT_ONCE));
+      } catch (error) {
+        if (looker.wasLost) throw error;
+        this.why = 'SCAN was refused';
+        this.isComplete = false;
+        return;
+      }
+      const [next, names] = found as [Buffer, Buffer[]];
+      cursor = String(next);
+      const foreign = names.filter((key) => !isOfFerry(key));
+      for (let at = 0; at < foreign.length; at += KEYS_AT_ONCE) {
+        taken += await this.look(place, foreign.slice(at, at + KEYS_AT_ONCE));
+      }
+      this.options.onProgress?.(Math.min(this.keys.length, this.wanted), this.wanted);
+    } while (cursor !== '0' && (isWhole || taken < share));
+    if (cursor !== '0') this.isComplete = false;
+  }
+
+  private async look(place: Place, names: readonly Buffer[]): Promise<number> {
+    const { looker, db, hasFrequency } = place;
+    const first: [string, ...Argument[]][] = [];
+    for (const key of names) {
+      // the frequency first: it changes by being looked at
+      if (hasFrequency) first.push(['OBJECT', 'FREQ', key]);
+      first.push(['TYPE', key], ['PTTL', key], ['MEMORY', 'USAGE', key, 'SAMPLES', ELEMENTS_SAMPLED]);
+    }
+    const perKey = hasFrequency ? 4 : 3;
+    const answers = await this.paced(() => looker.askTogether(first));
+    const types = names.map((_, i) => typeIn(answers[i * perKey + perKey - 3]));
+    const asked = names.flatMap((key, i): [string, ...Argument[]][] => {
+      const command = LENGTHS[types[i]!];
+      return command === undefined ? [] : [[command, key]];
+    });
+    const lengths = asked.length === 0 ? [] : await this.paced(() => looker.askTogether(asked));
+    let at = 0;
+    let taken = 0;
+    for (const [i, key] of names.entries()) {
+      const type = types[i]!;
+      const length = LENGTHS[type] === undefined ? null : numberIn(lengths[at++]);
+      // it went away meanwhile
+      if (type === 'none') continue;
+      const ttlMs = numberIn(answers[i * perKey + perKey - 2]) ?? -1;
+      const bytes = numberIn(answers[i * perKey + perKey - 1]);
+      const frequency = hasFrequency ? numberIn(answers[i * perKey]) : null;
+      this.keys.push({ key, db, type, ttlMs, bytes, length, frequency });
+      taken++;
+      await this.lookAtPayload(looker, key, bytes);
+    }
+    return taken;
+  }
+
+  private async lookAtPayload(looker: Looker, key: Buffer, bytes: number | null): Promise<void> {
+    if (this.rdbVersion !== null || this.isDumpRefused || bytes === null || bytes > PAYLOAD_MAX_BYTES) return;
+    try {
+      const payload = await looker.ask('DUMP', key);
+      if (Buffer.isBuffer(payload)) this.rdbVersion = rdbVersionIn(payload);
+    } catch (error) {
+      if (looker.wasLost) throw error;
+      this.isDumpRefused = true; // and not asked again for every key
+    }
+  }
+
+  /** One question, and the rest that it costs. */
+  private async paced<T>(ask: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    const answer = await ask();
+    const tookMs = performance.now() - startedMs;
+    // what it took is mostly the way there and back; a server that is busy is given more time
+    await sleep(Math.max(REST_MIN_MS, Math.min(tookMs * REST_FACTOR, 200)));
+    return answer;
+  }
+}
+
+function numberIn(answer: unknown): number | null {
+  return typeof answer === 'number' ? answer : null;
+}
+
+function typeIn(answer: unknown): string {
+  return answer instanceof Error ? 'unknown' : String(answer);
+}
+
+/** What a Ferry made there. Others may have used its prefix, which is a finding. */
+function isOfFerry(key: Buffer): boolean {
+  const name = key.toString('latin1');
+  return name === LEASE_KEY || name.startsWith(STAGING_PREFIX) || name.startsWith(PROBE_PREFIX);
+}

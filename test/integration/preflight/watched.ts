@@ -1,0 +1,42 @@
+/** A server under MONITOR: every command that it is sent, by name, until `stop`. */
+import { connect, type Socket } from 'node:net';
+import { text, Wire } from '../journey/wire.js';
+
+export class Watched {
+  private text = '';
+
+  private constructor(
+    private readonly port: number,
+    private readonly socket: Socket,
+  ) {
+    socket.on('data', (chunk) => {
+      this.text += chunk.toString('latin1');
+    });
+  }
+
+  static async open(port: number): Promise<Watched> {
+    const socket = connect(port, '127.0.0.1');
+    const watched = new Watched(port, socket);
+    socket.write('MONITOR\r\n');
+    while (!watched.text.includes('+OK')) await new Promise((resolve) => setTimeout(resolve, 5));
+    return watched;
+  }
+
+  /** The commands that the server itself flags as writes, of all that were sent; and how many there were. */
+  async stop(): Promise<{ writes: string[]; seen: Set<string> }> {
+    const wire = await Wire.open(this.port);
+    await wire.send('ECHO', 'the end');
+    while (!this.text.includes('the end')) await new Promise((resolve) => setTimeout(resolve, 5));
+    this.socket.destroy();
+    const seen = new Set(
+      [...this.text.matchAll(/^\+[\d.]+ \[[^\]]*\] "([^"]*)"/gm)].map(([, name]) => name!.toLowerCase()),
+    );
+    const writes: string[] = [];
+    for (const name of seen) {
+      const described = text(await wire.send('COMMAND', 'INFO', name));
+      if (/"write"/.test(described)) writes.push(name);
+    }
+    wire.close();
+    return { writes, seen };
+  }
+}

@@ -22,7 +22,9 @@ export interface SampleOptions {
 /** Keys looked at together: about a tenth of a millisecond of the server's time. */
 const KEYS_AT_ONCE = 16;
 const REST_FACTOR = 19;
-const REST_MIN_MS = 4;
+const REST_MIN_MS = 6;
+const REST_MAX_MS = 500;
+const WAYS_MEASURED = 5;
 /** Of a small database at least so many, so that it is not passed over. */
 const SHARE_MIN = 200;
 /** Of a collection's elements, for MEMORY USAGE. */
@@ -52,7 +54,7 @@ export async function sampleKeys(
   facts: SideFacts,
   options: SampleOptions,
 ): Promise<{ sample: Sample; rdbVersion: number | null }> {
-  const places = placesOf(side, facts);
+  const places = await placesOf(side, facts);
   const total = places.reduce((sum, { keys }) => sum + keys, 0);
   const sampling = new Sampling(options, Math.min(total, options.keys));
   for (const place of places) {
@@ -63,7 +65,7 @@ export async function sampleKeys(
   return { sample: sampling.result(total), rdbVersion: sampling.rdbVersion };
 }
 
-function placesOf(side: OpenSide, facts: SideFacts): Place[] {
+async function placesOf(side: OpenSide, facts: SideFacts): Promise<Place[]> {
   const places: Place[] = [];
   for (const [i, { looker }] of side.servers.entries()) {
     const { info } = facts.servers[i]!;
@@ -71,8 +73,15 @@ function placesOf(side: OpenSide, facts: SideFacts): Place[] {
     for (const [, db, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
       places.push({ looker, db: Number(db), keys: Number(keys), hasFrequency });
     }
+    if (info === '') places.push(await placeWithoutInfo(looker, side.endpoint.db));
   }
   return places;
+}
+
+/** INFO is refused: only the database of the connection string is looked at. */
+async function placeWithoutInfo(looker: Looker, db: number): Promise<Place> {
+  const replies = await looker.askTogether([...(db === 0 ? [] : [['SELECT', db] as const]), ['DBSIZE']]);
+  return { looker, db, keys: numberIn(replies.at(-1)) ?? 0, hasFrequency: false };
 }
 
 class Sampling {
@@ -82,6 +91,8 @@ class Sampling {
   private isDumpRefused = false;
   private readonly startedMs = performance.now();
   private readonly keys: SampledKey[] = [];
+  /** How long a question is under way to each server and back, at best. */
+  private readonly waysMs = new Map<Looker, number>();
   private why = '';
   private isComplete = true;
 
@@ -119,7 +130,7 @@ class Sampling {
       }
       let found: unknown;
       try {
-        found = await this.paced(() => looker.ask('SCAN', cursor, 'COUNT', KEYS_AT_ONCE));
+        found = await this.paced(looker, () => looker.ask('SCAN', cursor, 'COUNT', KEYS_AT_ONCE));
       } catch (error) {
         if (looker.wasLost) throw error;
         this.why = 'SCAN was refused';
@@ -146,13 +157,13 @@ class Sampling {
       first.push(['TYPE', key], ['PTTL', key], ['MEMORY', 'USAGE', key, 'SAMPLES', ELEMENTS_SAMPLED]);
     }
     const perKey = hasFrequency ? 4 : 3;
-    const answers = await this.paced(() => looker.askTogether(first));
+    const answers = await this.paced(looker, () => looker.askTogether(first));
     const types = names.map((_, i) => typeIn(answers[i * perKey + perKey - 3]));
     const asked = names.flatMap((key, i): [string, ...Argument[]][] => {
       const command = LENGTHS[types[i]!];
       return command === undefined ? [] : [[command, key]];
     });
-    const lengths = asked.length === 0 ? [] : await this.paced(() => looker.askTogether(asked));
+    const lengths = asked.length === 0 ? [] : await this.paced(looker, () => looker.askTogether(asked));
     let at = 0;
     let taken = 0;
     for (const [i, key] of names.entries()) {
@@ -181,14 +192,25 @@ class Sampling {
     }
   }
 
-  /** One question, and the rest that it costs. */
-  private async paced<T>(ask: () => Promise<T>): Promise<T> {
+  /** One question, and the rest that it costs. What it took beyond the way there and back was the server's time. */
+  private async paced<T>(looker: Looker, ask: () => Promise<T>): Promise<T> {
+    const wayMs = this.waysMs.get(looker) ?? (await this.measureWay(looker));
     const startedMs = performance.now();
     const answer = await ask();
-    const tookMs = performance.now() - startedMs;
-    // what it took is mostly the way there and back; a server that is busy is given more time
-    await sleep(Math.max(REST_MIN_MS, Math.min(tookMs * REST_FACTOR, 200)));
+    const busyMs = Math.max(0, performance.now() - startedMs - wayMs);
+    await sleep(Math.min(Math.max(REST_MIN_MS, busyMs * REST_FACTOR), REST_MAX_MS));
     return answer;
+  }
+
+  private async measureWay(looker: Looker): Promise<number> {
+    let wayMs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < WAYS_MEASURED; i++) {
+      const startedMs = performance.now();
+      await looker.ask('TIME').catch(() => {});
+      wayMs = Math.min(wayMs, performance.now() - startedMs);
+    }
+    this.waysMs.set(looker, wayMs);
+    return wayMs;
   }
 }
 

@@ -81,7 +81,7 @@ function commands({ source, target, config }: Facts): Finding[] {
   const missing = [...callsOf(source)].filter(([name, calls]) => {
     const bar = name.indexOf('|');
     const container = bar < 0 ? name : name.slice(0, bar);
-    if (calls === 0 || known.has(name) || config.rename.target[container] !== undefined) return false;
+    if (calls === 0 || known.has(name) || (config.rename.target[container] ?? '') !== '') return false;
     return bar < 0 || listsSubcommands || !known.has(container);
   });
   const isAdministrative = ([name]: [string, number]): boolean => {

@@ -114,7 +114,7 @@ test('warnings', () => {
     'ttl-missing',
     'unbounded-collections',
   ]);
-  expect(found(seen.report, 'big-keys').evidence).toMatch(/big: string, 20\.\d MiB/);
+  expect(found(seen.report, 'big-keys').evidence).toMatch(/big: string, 2\d\.\d MiB/);
   expect(found(seen.report, 'clock-skew').evidence).toMatch(/is (4,9|5,0)\d\d ms ahead of/);
   expect(found(seen.report, 'refused-in-use').evidence).toContain('MIGRATE (1)');
   expect(found(seen.report, 'ttl-missing').evidence).toContain('session: 33 % of 300');

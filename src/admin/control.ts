@@ -12,6 +12,7 @@ import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side } from '../phases/phase.js';
 import type { CutoverRecord } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
+import type { Explanation } from '../sessions/explain.js';
 
 export type { Blocker } from '../jobs/migration.js';
 export type { StepOutcome as StepResult, StepRequest as PhaseRequest } from '../jobs/transition.js';
@@ -19,6 +20,7 @@ export type { DifferenceKind } from '../jobs/verify.js';
 export type { Side } from '../phases/phase.js';
 export type { CutoverRecord } from '../phases/state.js';
 export type { PreflightReport } from '../preflight/finding.js';
+export type { Explanation } from '../sessions/explain.js';
 
 export interface FerryControl {
   status(): Status;
@@ -45,6 +47,8 @@ export interface FerryControl {
    * @throws when they are no good (one sentence, without secrets), and nothing has changed then
    */
   reload(): ReloadAnswer;
+  /** what would happen to a client's command now, and why; nothing is sent. `args` has at least the name */
+  explain(args: readonly Buffer[], db: number): Explanation;
   /** the record of the migration so far */
   report(): MigrationReport;
 }

@@ -15,10 +15,12 @@ import type { MigrationState } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import { preflight } from '../preflight/preflight.js';
 import type { Crossings } from '../routing/crossings.js';
+import { explain } from '../sessions/explain.js';
 import type {
   BackfillAction,
   CutoverRecord,
   Difference,
+  Explanation,
   FerryControl,
   LeaveAnswer,
   MigrationReport,
@@ -203,6 +205,10 @@ export class RunningFerry implements FerryControl, MetricsSource {
     };
   }
 
+  explain(args: readonly Buffer[], db: number): Explanation {
+    return explain(this.parts.migration.board, args, db);
+  }
+
   report(): MigrationReport {
     const { migration, startedAt } = this.parts;
     const { state } = migration;
@@ -248,6 +254,17 @@ export class RunningFerry implements FerryControl, MetricsSource {
       cutoverPauseSeconds: migration.state.lastCutover === null ? null : migration.state.lastCutover.pauseMs / 1000,
       crossSlotCommands: crossingsOf(board.crossings),
       breakers: [board.source, board.target].flatMap(breakersOf),
+      sides: { source: board.source.state, target: board.target.state },
+      errors: counters.errors,
+      slowCommands: board.watching.slow.total,
+      unfencedConnections: board.source.unfenced + board.target.unfenced,
+      dirtySlots: board.dirty.dirtySlots,
+      mirrorBacklogLimitBytes: board.config.limits.mirrorBacklogBytes,
+      bufferLimitBytes: board.config.limits.memoryBytes,
+      clientsClosed: board.memory.evicted,
+      bypassChanges: this.parts.bypass.status.found,
+      backfill: progress,
+      verify: verify.progress,
     };
   }
 

@@ -5,6 +5,8 @@
  * part of the contract with users.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { BackfillProgress } from '../jobs/backfill.js';
+import type { VerifyProgress } from '../jobs/verify.js';
 import type { LatencyHistogram } from '../observe/histogram.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import type { DifferenceKind, Side } from './control.js';
@@ -39,8 +41,25 @@ export interface MetricsSnapshot {
   /** by name, those with keys in several slots of a target that is a Cluster */
   crossSlotCommands: Readonly<Record<string, number>>;
   breakers: Iterable<{ node: string; open: boolean }>;
+  sides: Readonly<Record<Side, 'up' | 'down' | 'degraded'>>;
+  /** errors that Ferry itself answered */
+  errors: number;
+  slowCommands: number;
+  /** connections that were lost and are not known to be dead on their servers */
+  unfencedConnections: number;
+  dirtySlots: number;
+  mirrorBacklogLimitBytes: number;
+  bufferLimitBytes: number;
+  /** clients that were closed to free memory */
+  clientsClosed: number;
+  bypassChanges: number;
+  backfill: { state: BackfillProgress['state']; scanned: number; estimated: number };
+  verify: { state: VerifyProgress['state']; clean: boolean | null };
 }
 
+const UP = { up: 1, degraded: 0.5, down: 0 } as const;
+const BACKFILL_STATES = ['idle', 'running', 'paused', 'done', 'failed'] as const;
+const VERIFY_STATES = ['idle', 'running', 'done', 'failed'] as const;
 const MICROS_PER_SECOND = 1e6;
 const DURATION_BOUNDS_SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
@@ -114,6 +133,53 @@ export class Metrics {
       if (now.cutoverPauseSeconds !== null) gauge.set(now.cutoverPauseSeconds);
       else gauge.remove();
     });
+    this.describeState();
+    this.describeTroubles();
+  }
+
+  private describeState(): void {
+    this.gauge('side_up', '1 while the side answers; a Cluster with nodes away is 0.5', ['side'], (gauge, now) => {
+      for (const side of ['source', 'target'] as const) gauge.set({ side }, UP[now.sides[side]]);
+    });
+    this.gauge('backfill_state', '1 for what the backfill is', ['state'], (gauge, now) => {
+      for (const state of BACKFILL_STATES) gauge.set({ state }, state === now.backfill.state ? 1 : 0);
+    });
+    this.gauge('backfill_scanned_keys', 'Keys that the backfill has seen', [], (gauge, now) =>
+      gauge.set(now.backfill.scanned),
+    );
+    this.gauge('backfill_estimated_keys', 'About how many there are', [], (gauge, now) =>
+      gauge.set(now.backfill.estimated),
+    );
+    this.gauge('verify_state', '1 for what the verification is', ['state'], (gauge, now) => {
+      for (const state of VERIFY_STATES) gauge.set({ state }, state === now.verify.state ? 1 : 0);
+    });
+    this.gauge('verify_clean', '1: the last verification found no difference', [], (gauge, now) => {
+      if (now.verify.clean !== null) gauge.set(now.verify.clean ? 1 : 0);
+      else gauge.remove();
+    });
+  }
+
+  private describeTroubles(): void {
+    this.counter('errors_total', 'Errors that Ferry itself answered', [], (counter, now) => counter.inc(now.errors));
+    this.counter('slow_commands_total', 'Commands over slowlog-ms', [], (counter, now) =>
+      counter.inc(now.slowCommands),
+    );
+    this.counter('clients_closed_total', 'Clients closed to free memory', [], (counter, now) =>
+      counter.inc(now.clientsClosed),
+    );
+    this.counter('bypass_changes_total', 'Keys that others changed', [], (counter, now) =>
+      counter.inc(now.bypassChanges),
+    );
+    this.gauge('unfenced_connections', 'Lost connections that may still write', [], (gauge, now) =>
+      gauge.set(now.unfencedConnections),
+    );
+    this.gauge('dirty_slots', 'Slots that must be swept', [], (gauge, now) => gauge.set(now.dirtySlots));
+    this.gauge('mirror_backlog_limit_bytes', 'Beyond it, keys become dirty', [], (gauge, now) =>
+      gauge.set(now.mirrorBacklogLimitBytes),
+    );
+    this.gauge('buffer_limit_bytes', 'The limit for all buffers together', [], (gauge, now) =>
+      gauge.set(now.bufferLimitBytes),
+    );
     this.gauge('breaker_open', '1 while a node is not asked because it failed', ['node'], (gauge, now) => {
       for (const { node, open } of now.breakers) gauge.set({ node }, open ? 1 : 0);
     });

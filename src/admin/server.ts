@@ -3,6 +3,7 @@
  *
  *     GET  /healthz /readyz /metrics /api/status /api/verify/differences /api/leave
  *          /api/report /                                              never change anything
+ *     POST /api/explain                                              changes nothing either
  *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload /api/preflight     JSON, or nothing, as body
  *
  * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
@@ -57,6 +58,11 @@ const phaseBody = z.strictObject({
 });
 const backfillBody = z.strictObject({ action: z.enum(BACKFILL_ACTIONS), rate: z.number().int().min(0).optional() });
 const verifyBody = z.strictObject({ repair: z.boolean().optional() });
+/** The command's words: text, or {"base64": …} for bytes that are none. */
+const explainBody = z.strictObject({
+  args: z.array(z.union([z.string(), z.strictObject({ base64: z.base64() })])).min(1),
+  db: z.number().int().min(0).optional(),
+});
 const emptyBody = z.strictObject({});
 
 /** Listens, or throws a StartError that says why not. */
@@ -105,6 +111,11 @@ function addReading(http: FastifyInstance, control: FerryControl, metrics: Metri
   http.get('/api/status', () => control.status());
   http.get('/api/leave', () => control.leave());
   http.get('/api/report', () => control.report());
+  http.post('/api/explain', (request) => {
+    const { args, db = 0 } = parseBody(explainBody, request.body);
+    const bytes = args.map((arg) => (typeof arg === 'string' ? Buffer.from(arg) : Buffer.from(arg.base64, 'base64')));
+    return control.explain(bytes, db);
+  });
   http.get('/api/verify/differences', (_request, reply) =>
     reply.type('application/x-ndjson').send(Readable.from(differenceLines(control.differences()))),
   );

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   BackfillAction,
   Blocker,
+  Explanation,
   LeaveAnswer,
   MigrationReport,
   PhaseRequest,
@@ -59,6 +60,10 @@ export class AdminClient {
 
   preflight(): Promise<PreflightReport> {
     return this.call('POST', '/api/preflight', {}) as Promise<PreflightReport>;
+  }
+
+  explain(args: readonly string[], db: number): Promise<Explanation> {
+    return this.call('POST', '/api/explain', { args, db }) as Promise<Explanation>;
   }
 
   changePhase(request: PhaseRequest): Promise<StepAnswer> {

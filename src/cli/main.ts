@@ -11,8 +11,10 @@ import { abortCommand } from './abort.js';
 import { backfillCommand } from './backfill.js';
 import { cutoverCommand } from './cutover.js';
 import { demoCommand } from './demo/command.js';
+import { explainCommand } from './explain.js';
 import { finalizeCommand } from './finalize.js';
 import { leaveCommand } from './leave.js';
+import { loadCommand } from './load.js';
 import { migrateCommand } from './migrate.js';
 import { tell } from './output.js';
 import { phaseCommand } from './phase.js';
@@ -38,6 +40,8 @@ const VERBS: readonly Verb[] = [
   leaveCommand,
   reportCommand,
   migrateCommand,
+  loadCommand,
+  explainCommand,
 ];
 
 /** Runs one command; sets `process.exitCode` and never throws. */

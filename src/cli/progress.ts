@@ -10,8 +10,9 @@ export interface Progress {
 
 const PLAIN_EVERY_MS = 2000;
 
-export function startProgress(title: string, stream: NodeJS.WriteStream = process.stderr): Progress {
-  return stream.isTTY ? new BarProgress(title, stream) : new PlainProgress(title, stream);
+/** Without a known end there is no bar. */
+export function startProgress(title: string, hasEnd = true, stream: NodeJS.WriteStream = process.stderr): Progress {
+  return stream.isTTY && hasEnd ? new BarProgress(title, stream) : new PlainProgress(title, stream);
 }
 
 class BarProgress implements Progress {

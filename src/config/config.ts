@@ -41,6 +41,8 @@ export interface Config {
   readonly reverifySeconds: number;
   /** a client that sends nothing for so long is disconnected; 0: never */
   readonly clientIdleSeconds: number;
+  /** a command that takes at least so long is kept for FERRY SLOWLOG; 0: none is */
+  readonly slowlogMs: number;
   /** the HTTP API; without a token only loopback hosts are allowed */
   readonly admin: { readonly host: string; readonly port: number; readonly token: string | null };
   readonly stateDir: string;
@@ -180,6 +182,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   },
   reverifySeconds: 3,
   clientIdleSeconds: 0,
+  slowlogMs: 10,
   scripts: {},
   dbPrefix: {},
   replicaReads: false,

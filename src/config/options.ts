@@ -461,6 +461,11 @@ export const OPTIONS = {
     default: `${DEFAULTS.settleMs}`,
     describe: 'where lost connections cannot be killed: how long their keys must stay the same to count as repaired',
   },
+  'slowlog-ms': {
+    ...count(0, HOUR_MS),
+    default: `${DEFAULTS.slowlogMs}`,
+    describe: 'a command that takes at least so long is kept for FERRY SLOWLOG; 0: none is',
+  },
   'log-level': { ...oneOf(LOG_LEVELS), default: DEFAULTS.logLevel, describe: 'of the log on stderr' },
 } as const satisfies Record<string, Option>;
 
@@ -515,6 +520,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       refreshSeconds: given['credentials-refresh-seconds'] ?? DEFAULTS.credentials.refreshSeconds,
     },
     reverifySeconds: given['reverify-seconds'] ?? DEFAULTS.reverifySeconds,
+    slowlogMs: given['slowlog-ms'] ?? DEFAULTS.slowlogMs,
     clientIdleSeconds: given['client-idle-seconds'] ?? DEFAULTS.clientIdleSeconds,
     scripts: given.scripts ?? DEFAULTS.scripts,
     allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,

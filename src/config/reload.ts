@@ -55,6 +55,7 @@ export function planReload(now: Config, wanted: Config): ReloadPlan {
     readRepair: wanted.readRepair,
     allowUnknownKeys: wanted.allowUnknownKeys,
     clientIdleSeconds: wanted.clientIdleSeconds,
+    slowlogMs: wanted.slowlogMs,
     limits: { ...wanted.limits, dirtyKeys, knownKeys, deadlines },
     backfill: wanted.backfill,
     cutover: wanted.cutover,
@@ -133,5 +134,6 @@ const VALUES: Readonly<Record<OptionName, (config: Config) => unknown>> = {
   'scan-count': (c) => c.backfill.scanCount,
   'drain-timeout-ms': (c) => c.cutover.drainTimeoutMs,
   'max-pause-ms': (c) => c.cutover.maxPauseMs,
+  'slowlog-ms': (c) => c.slowlogMs,
   'log-level': (c) => c.logLevel,
 };

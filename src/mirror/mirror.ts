@@ -32,6 +32,19 @@ import { keySlot } from '../topology/crc16.js';
 import { MirrorBase } from './base.js';
 import { CLOCK_TOLERANCE_MS, isTimed, MirrorClock, PROMPT_REPLY_MS } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
+import {
+  ALWAYS_COPIED,
+  BEHIND_PREFIX,
+  type CopyReason,
+  JOINS_COPY,
+  LATE_REPLY,
+  NO_ROOM,
+  NOT_COPIED,
+  NOT_ON_MIRROR,
+  NOT_SURE,
+  SEVERAL_SLOTS,
+  TOO_BIG,
+} from './copy-reasons.js';
 import { type Args, Derivation, type DerivationOutput, TTL_UNCHANGED } from './derivation.js';
 import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
@@ -405,21 +418,11 @@ export class Mirror implements DerivationOutput {
       return;
     }
     if (command.blocking && !narrowToTaken(command.name, d)) return;
-    const tooBig = e.isPartial || e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES;
     if (command.name === 'move') {
       deriverOf(command)!(d);
       return;
     }
-    if (
-      isPrefixed ||
-      rule.class === 'copy' ||
-      !command.onMirror ||
-      tooBig ||
-      this.isLate(e, command) ||
-      this.joinsCopy(e.db) ||
-      (this.slot === EVERY_NODE && !isSplit(command)) ||
-      !this.base.isSame(e, command, d, inExec)
-    ) {
+    if (this.copyReason(e, command, inExec) !== NOT_COPIED) {
       d.copyKeys();
       this.copyOtherDb(command);
       return;
@@ -430,6 +433,29 @@ export class Mirror implements DerivationOutput {
       d.verbatim();
     } else deriverOf(command)!(d);
     if (d.outcome === 'replay' || d.outcome === 'derived') this.base.note(e, command, d);
+  }
+
+  private copyReason(e: Effect, command: Command, inExec: boolean): CopyReason {
+    if (command.mirroring.class === 'copy') return ALWAYS_COPIED;
+    if (this.context.mirror.prefixes?.has(e.db) === true) return BEHIND_PREFIX;
+    if (!command.onMirror) return NOT_ON_MIRROR;
+    if (e.isPartial || e.frameEnd - e.frameStart > KEPT_REQUEST_BYTES) return TOO_BIG;
+    if (this.isLate(e, command)) return LATE_REPLY;
+    if (this.joinsCopy(e.db)) return JOINS_COPY;
+    if (this.slot === EVERY_NODE && !isSplit(command)) return SEVERAL_SLOTS;
+    return this.base.isSame(e, command, this.d, inExec) ? NOT_COPIED : NOT_SURE;
+  }
+
+  /** What `effect` would do with a write with keys if its reply came now. Nothing is done. */
+  explain(e: Effect, command: Command): CopyReason {
+    const { d } = this;
+    d.args.read(e.frame, e.frameStart, e.frameEnd);
+    d.db = e.db;
+    d.nowMs = this.clock.nowMs(this.authorityPlace(e, command));
+    if (!findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) return ALWAYS_COPIED;
+    this.findPlace(e.db);
+    if (!this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) return NO_ROOM;
+    return this.copyReason(e, command, false);
   }
 
   /** The reply was too long on its way to tell when the command ran (clock.ts). */

@@ -22,6 +22,7 @@ import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
 import { MemoryCeiling } from './memory.js';
 import { Waiters } from './waiters.js';
+import { Watching } from './watching.js';
 
 /** Somebody who stops admitting commands while the gate is closed. */
 export interface Gated {
@@ -73,6 +74,8 @@ export class Switchboard implements IntentReasons {
   readonly ownWrites = new OwnWrites();
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
+  /** Hot keys and slow commands. */
+  readonly watching = new Watching();
   /** The ceiling for all buffers together. */
   readonly memory = new MemoryCeiling(() => this.config.limits.memoryBytes);
   /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */

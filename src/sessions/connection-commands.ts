@@ -33,6 +33,7 @@ import {
 } from './texts.js';
 import { beginTransaction } from './transaction.js';
 import { unwatchKeys, watchKeys } from './watch.js';
+import { watchingCommand } from './watching-commands.js';
 
 /** Answers the command; false when it must wait for the replies before it. */
 export function sessionCommand(session: Session, command: Command, scanner: RequestScanner): boolean {
@@ -89,7 +90,7 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       session.replyNow(verbatimReply(session.resp, session.board.describe()));
       return true;
     case 'ferry':
-      return ferry(session, text(1).toUpperCase());
+      return ferry(session, text(1).toUpperCase(), argc > 2 ? text(2) : null);
     default:
       return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} is not supported yet`));
   }
@@ -97,13 +98,15 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
 
 const NOPROTO = errorReply('NOPROTO unsupported protocol version');
 
-function ferry(session: Session, what: string): true {
+function ferry(session: Session, what: string, option: string | null): boolean {
   const { board } = session;
+  if (what === 'SLOWLOG' || what === 'HOTKEYS') return watchingCommand(session, what, option);
   if (what === 'STATUS') session.replyNow(bulkReply(board.describe()));
   else if (what === 'PHASE') session.replyNow(bulkReply(board.phase));
   else if (what === 'DIRTY') {
     session.replyNow(arrayReply([integerReplyBytes(board.dirty.size), integerReplyBytes(board.dirty.dirtySlots)]));
-  } else return refuse(session, errorReply('FERRY unknown subcommand: try FERRY STATUS, FERRY PHASE or FERRY DIRTY'));
+  } else
+    return refuse(session, errorReply('FERRY unknown subcommand: try FERRY STATUS, PHASE, DIRTY, SLOWLOG or HOTKEYS'));
   return true;
 }
 

@@ -18,7 +18,7 @@ import { arityOk, type Command } from '../commands/table.js';
 import { isTimed } from '../mirror/clock.js';
 import { errorReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
-import { ACROSS, placeOn } from '../routing/placement.js';
+import { ACROSS, placeOn, type Spans } from '../routing/placement.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
 import { SlotList } from '../routing/slots.js';
 import { keySlot } from '../topology/crc16.js';
@@ -127,7 +127,7 @@ function isHttp({ frame, starts, ends }: RequestScanner): boolean {
   return ends[0]! - starts[0]! < 6 && /^(post|host:)$/i.test(frame.toString('latin1', starts[0]!, ends[0]!));
 }
 
-function isBareContainer(command: Command, argc: number): boolean {
+export function isBareContainer(command: Command, argc: number): boolean {
   return command.kind === 'refused' && argc > 1 && !command.name.includes('|') && command.reason.includes('subcommand');
 }
 
@@ -191,7 +191,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
 }
 
 /** The argument that is the command's only key, -1 when it has several or its misses cannot be told. */
-function onlyKey(command: Command, scanner: RequestScanner): number {
+export function onlyKey(command: Command, scanner: Spans): number {
   if (command.miss === 'never') return -1;
   if (command.singleKey) return command.firstKey;
   const { frame, argc, starts, ends } = scanner;

@@ -31,6 +31,7 @@ import { keepReply } from './kept-replies.js';
 import { refuse } from './refusal.js';
 import { SessionLanes } from './session-lanes.js';
 import { SlotReads } from './slot-reads.js';
+import { noteSlow } from './slow-commands.js';
 import type { Monitor } from './subscriptions/monitor.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import { UNREACHABLE } from './texts.js';
@@ -497,8 +498,12 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     op.delivered = true;
     this.inFlight--;
     this.board.answered();
-    if (op.route !== LOCAL && op.blocked === null)
-      this.board.counters.durations[op.answeredBy].record((turn.nowMs - op.beganMs) * 1000);
+    if (op.route !== LOCAL && op.blocked === null) {
+      const tookMs = turn.nowMs - op.beganMs;
+      this.board.counters.durations[op.answeredBy].record(tookMs * 1000);
+      const { slowlogMs } = this.board.config;
+      if (tookMs >= slowlogMs && slowlogMs > 0) noteSlow(op, tookMs);
+    }
     if (op.settledDone) this.recycle(op);
   }
 

@@ -4,6 +4,7 @@
 import type {
   BackfillAction,
   Difference,
+  Explanation,
   FerryControl,
   LeaveAnswer,
   MigrationReport,
@@ -100,6 +101,22 @@ export class FakeControl implements FerryControl, MetricsSource {
     return { changed: ['log-level'], needsRestart: ['listen'] };
   }
 
+  explain(args: readonly Buffer[], db: number): Explanation {
+    this.asked.push({ call: 'explain', args: args.map(String), db });
+    const reason = 'reads go to the source in dual-write';
+    const keys = [{ key: String(args[1]), slot: 7, isWritten: false, isDirty: false }];
+    return {
+      command: 'GET',
+      phase: 'dual-write',
+      route: 'sent to the authority',
+      side: 'source',
+      reason,
+      mirrored: null,
+      keys,
+      notes: [],
+    };
+  }
+
   report(): MigrationReport {
     const { version, source, target } = this.current;
     const startedAt = '2026-01-01T00:00:00.000Z';
@@ -191,5 +208,16 @@ function freshSnapshot(): MetricsSnapshot {
     cutoverPauseSeconds: null,
     crossSlotCommands: { MULTI: 12 },
     breakers: [{ node: '127.0.0.1:1', open: true }],
+    sides: { source: 'up', target: 'degraded' },
+    errors: 0,
+    slowCommands: 0,
+    unfencedConnections: 0,
+    dirtySlots: 0,
+    mirrorBacklogLimitBytes: 1 << 28,
+    bufferLimitBytes: 1 << 30,
+    clientsClosed: 0,
+    bypassChanges: 0,
+    backfill: { state: 'idle', scanned: 0, estimated: 0 },
+    verify: { state: 'idle', clean: null },
   };
 }

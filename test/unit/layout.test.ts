@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lanes'],
   ['mirror'],
   ['routing'],
-  ['sessions', 'jobs', 'preflight'],
+  ['sessions', 'jobs', 'preflight', 'load'],
   ['admin'],
   ['app'],
   ['cli'],

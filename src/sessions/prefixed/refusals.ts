@@ -30,7 +30,7 @@ const SCRIPT = /^(eval|evalsha|fcall)(_ro)?$/;
 const keys = new KeyList();
 
 /** Null: nothing is against the command. */
-export function prefixRefusal(session: Session, command: Command, spans: Spans): Buffer | null {
+export function prefixRefusal(session: Pick<Session, 'board' | 'db'>, command: Command, spans: Spans): Buffer | null {
   const { authority, follower, rules } = session.board;
   const onFollower = rules.mirrored && follower.prefixes !== null;
   if (authority.prefixes === null && !onFollower) return null;
@@ -64,7 +64,7 @@ function answeredThere({ prefixes }: Upstream, command: Command, db: number, spa
   return command.classified ? '' : 'Ferry does not know which of its arguments and answers are keys';
 }
 
-function onEitherSide(side: Upstream, session: Session, command: Command, spans: Spans): string {
+function onEitherSide(side: Upstream, session: Pick<Session, 'board' | 'db'>, command: Command, spans: Spans): string {
   const { prefixes } = side;
   if (prefixes === null) return '';
   const { frame, argc, starts, ends } = spans;

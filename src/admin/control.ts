@@ -7,23 +7,28 @@
 import type { BackfillProgress } from '../jobs/backfill.js';
 import type { BypassStatus } from '../jobs/bypass/watch.js';
 import type { DirectClientsStatus } from '../jobs/direct-clients.js';
+import type { Blocker } from '../jobs/migration.js';
 import type { StepOutcome, StepRequest } from '../jobs/transition.js';
 import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
-import type { Phase, Side } from '../phases/phase.js';
+import type { Phase, Side, StepName } from '../phases/phase.js';
 import type { CutoverRecord } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import type { Explanation } from '../sessions/explain.js';
+import type { Sample } from './timeline.js';
 
 export type { Blocker } from '../jobs/migration.js';
 export type { StepOutcome as StepResult, StepRequest as PhaseRequest } from '../jobs/transition.js';
 export type { DifferenceKind } from '../jobs/verify.js';
-export type { Side } from '../phases/phase.js';
+export type { Phase, Side } from '../phases/phase.js';
 export type { CutoverRecord } from '../phases/state.js';
 export type { PreflightReport } from '../preflight/finding.js';
 export type { Explanation } from '../sessions/explain.js';
+export type { Sample } from './timeline.js';
 
 export interface FerryControl {
   status(): Status;
+  /** what the dashboard shows; of the samples only those after `since` (ms since 1970) */
+  overview(since: number): Overview;
   ready(): { ok: true } | { ok: false; reason: string };
   /** one step forward or back; cutover, rollback and finalize are such steps too */
   changePhase(request: StepRequest): Promise<StepOutcome>;
@@ -96,6 +101,30 @@ export interface Status {
   backfill: BackfillProgress;
   verify: VerifyProgress;
   lastCutover: CutoverRecord | null;
+}
+
+/** `GET /api/dashboard`, as it is sent. */
+export interface Overview {
+  status: Status;
+  /** of the last minutes, oldest first */
+  samples: Sample[];
+  sampleEveryMs: number;
+  /** age of the oldest operation that the mirror has not acknowledged, or of the last one that it has */
+  mirrorLagMs: number;
+  /** the most frequent ones, since the start */
+  commands: { command: string; count: number }[];
+  /** what the keys of sampled commands begin with, `share` from 0 to 1; '' for keys without a prefix */
+  prefixes: { prefix: string | { base64: string }; share: number }[];
+  breakers: { side: Side; node: string; open: boolean }[];
+  /** those possible from here, forward first */
+  steps: NextStep[];
+}
+
+export interface NextStep {
+  to: Phase;
+  step: StepName;
+  /** as far as looking tells; a dry run finds out more */
+  blockers: Blocker[];
 }
 
 export interface SideStatus {

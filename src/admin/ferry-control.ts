@@ -25,13 +25,16 @@ import type {
   LeaveAnswer,
   MigrationReport,
   NodeStatus,
+  Overview,
   PhaseRequest,
   ReloadAnswer,
+  Side,
   SideStatus,
   Status,
   StepResult,
 } from './control.js';
 import type { MetricsSnapshot, MetricsSource } from './metrics.js';
+import { OverviewSource } from './overview.js';
 
 export interface ControlParts {
   readonly config: Config;
@@ -53,14 +56,36 @@ export class RunningFerry implements FerryControl, MetricsSource {
   private readonly rate = new RateMeter();
   private readonly timer: NodeJS.Timeout;
   private preflightRunning: Promise<PreflightReport> | null = null;
+  private readonly overviews: OverviewSource;
 
   constructor(private readonly parts: ControlParts) {
     this.timer = setInterval(() => this.measureRate(), RATE_SAMPLE_MS);
     this.timer.unref();
+    const { board } = parts.migration;
+    this.overviews = new OverviewSource({
+      status: () => this.status(),
+      reading: () => ({
+        durations: board.counters.durations,
+        mirrorOps: Object.entries(board.counters.ops).reduce((sum, [kind, n]) => (kind === 'none' ? sum : sum + n), 0),
+        mirrorLagMs: board.mirror?.lane.lagMs ?? 0,
+        backlogOps: (board.mirror?.lane.backlogOps ?? 0) + (board.mirror?.copies.active ?? 0),
+        backlogBytes: board.mirror?.lane.backlogBytes ?? 0,
+        dirtyKeys: board.dirty.size,
+      }),
+      commands: () => this.commandCounts(),
+      prefixes: (limit) => board.prefixSample.top(limit),
+      breakers: () => [board.source, board.target].flatMap(breakersOf),
+      blockers: (to) => parts.transitions.standing(to),
+    });
   }
 
   stop(): void {
     clearInterval(this.timer);
+    this.overviews.stop();
+  }
+
+  overview(since: number): Overview {
+    return this.overviews.overview(since);
   }
 
   status(): Status {
@@ -233,10 +258,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const side = board.rules.authority;
     const progress = backfill.progress;
     return {
-      commands: board.table
-        .all()
-        .filter((c) => counters.commandsById[c.id]! > 0)
-        .map((c) => ({ command: c.name, side, count: counters.commandsById[c.id]! })),
+      commands: this.commandCounts().map(({ command, count }) => ({ command, side, count })),
       commandMicros: counters.durations,
       fallbackReads: counters.fallbacks + counters.cascades,
       readRepairs: counters.readRepairs,
@@ -308,6 +330,14 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return `${lines.join('\r\n')}\r\n`;
   }
 
+  private commandCounts(): { command: string; count: number }[] {
+    const { table, counters } = this.parts.migration.board;
+    return table
+      .all()
+      .filter(({ id }) => counters.commandsById[id]! > 0)
+      .map(({ id, name }) => ({ command: name, count: counters.commandsById[id]! }));
+  }
+
   private measureRate(): void {
     this.rate.sample(this.parts.migration.board.counters.commands, performance.now());
   }
@@ -337,9 +367,8 @@ function nodesOf({ hasSlots, map, masters }: Upstream): NodeStatus[] {
 }
 
 /** One server at a fixed address by its connection string, others by their own addresses. */
-function breakersOf({ isRouted, masters, endpoint }: Upstream): { node: string; open: boolean }[] {
-  if (!isRouted) return masters.map(({ breaker }) => ({ node: endpoint.url, open: breaker.isOpen }));
-  return masters.map(({ name, breaker }) => ({ node: name, open: breaker.isOpen }));
+function breakersOf({ side, isRouted, masters, endpoint }: Upstream): { side: Side; node: string; open: boolean }[] {
+  return masters.map(({ name, breaker }) => ({ side, node: isRouted ? name : endpoint.url, open: breaker.isOpen }));
 }
 
 function crossingsOf({ byName }: Crossings): Record<string, number> {

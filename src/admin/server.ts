@@ -2,7 +2,7 @@
  * The admin HTTP API. Every call is a thin translation to FerryControl; docs: the table in README and `GET /`.
  *
  *     GET  /healthz /readyz /metrics /api/status /api/verify/differences /api/leave
- *          /api/report /                                              never change anything
+ *          /api/report /api/dashboard / /assets/…                     never change anything
  *     POST /api/explain                                              changes nothing either
  *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload /api/preflight     JSON, or nothing, as body
  *
@@ -23,7 +23,7 @@ import { accessGuard } from './access.js';
 import { BACKFILL_ACTIONS, type FerryControl, type StepResult } from './control.js';
 import { differenceLines } from './differences.js';
 import { Metrics, type MetricsSource } from './metrics.js';
-import { FRONT_PAGE } from './page.js';
+import { type PageFile, readPage } from './page.js';
 
 export interface AdminOptions {
   readonly host: string;
@@ -40,8 +40,10 @@ export interface AdminServer {
 const MAX_BODY_BYTES = 64 * 1024;
 /** To send a request, not to answer it. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Nothing is guessed, framed, or kept by a browser. */
+/** Nothing is guessed, framed, or kept by a browser; a page gets its scripts, styles and data from here and nowhere else. */
 const SAFE_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -64,6 +66,7 @@ const explainBody = z.strictObject({
   db: z.number().int().min(0).optional(),
 });
 const emptyBody = z.strictObject({});
+const sinceQuery = z.object({ since: z.coerce.number().min(0).default(0) });
 
 /** Listens, or throws a StartError that says why not. */
 export async function startAdminServer(
@@ -78,8 +81,9 @@ export async function startAdminServer(
     forceCloseConnections: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
   });
+  const page = readPage();
   // in this order: who may not call learns nothing of what there is
-  http.addHook('onRequest', accessGuard(options.token));
+  http.addHook('onRequest', accessGuard(options.token, new Set(page.keys())));
   http.addHook('onRequest', async (request, reply) =>
     request.is404 ? answerMissing(http, request, reply) : undefined,
   );
@@ -88,6 +92,7 @@ export async function startAdminServer(
   http.addHook('onSend', async (_request, reply) => {
     reply.headers(SAFE_HEADERS);
   });
+  addPage(http, page);
   addReading(http, control, new Metrics(metricsSource));
   addSteps(http, control, log);
   try {
@@ -100,8 +105,11 @@ export async function startAdminServer(
   return { port, stop: () => http.close() };
 }
 
+function addPage(http: FastifyInstance, files: ReadonlyMap<string, PageFile>): void {
+  for (const [path, { type, body }] of files) http.get(path, (_request, reply) => reply.type(type).send(body));
+}
+
 function addReading(http: FastifyInstance, control: FerryControl, metrics: Metrics): void {
-  http.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(FRONT_PAGE));
   http.get('/healthz', () => ({ ok: true }));
   http.get('/readyz', (_request, reply) => {
     const ready = control.ready();
@@ -109,6 +117,10 @@ function addReading(http: FastifyInstance, control: FerryControl, metrics: Metri
   });
   http.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   http.get('/api/status', () => control.status());
+  http.get('/api/dashboard', (request) => {
+    const { since } = parse(sinceQuery, request.query, 'The query');
+    return control.overview(since);
+  });
   http.get('/api/leave', () => control.leave());
   http.get('/api/report', () => control.report());
   http.post('/api/explain', (request) => {
@@ -171,10 +183,14 @@ class BadRequest extends Error {
 }
 
 function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body ?? {});
+  return parse(schema, body ?? {}, 'The body');
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, whole: string): T {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'The body' : `'${issue.path.join('.')}'`;
+  const where = issue === undefined || issue.path.length === 0 ? whole : `'${issue.path.join('.')}'`;
   throw new BadRequest(`${where} is wrong: ${issue?.message ?? 'not understood'}.`);
 }
 

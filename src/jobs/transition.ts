@@ -79,6 +79,12 @@ export class Transitions {
     }
   }
 
+  /** What stands in the way of a step now, as far as looking tells. Taking the step, also as a dry run, finds out more. */
+  standing(to: Phase): Blocker[] {
+    const step = stepBetween(this.jobs.migration.board.phase, to);
+    return step === null ? [] : blockersOf(step, this.jobs);
+  }
+
   private whyNot(to: Phase): string {
     const { phase } = this.jobs.migration.board;
     if (phase === 'target-only') return 'The migration is finalized: target-only cannot be undone.';

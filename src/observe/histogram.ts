@@ -56,6 +56,26 @@ export class LatencyHistogram {
     if (other.max > this.max) this.max = other.max;
   }
 
+  /** Becomes what `later` recorded since it was as `earlier` is. Its maximum is the end of its last bucket. */
+  setDifference(later: LatencyHistogram, earlier: LatencyHistogram): void {
+    let last = -1;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = later.buckets[bucket]! - earlier.buckets[bucket]!;
+      this.buckets[bucket] = count;
+      if (count > 0) last = bucket;
+    }
+    this.count = later.count - earlier.count;
+    this.sum = later.sum - earlier.sum;
+    this.max = last < 0 ? 0 : Math.min(later.max, lastOf(last));
+  }
+
+  copyFrom(other: LatencyHistogram): void {
+    this.buckets.set(other.buckets);
+    this.count = other.count;
+    this.sum = other.sum;
+    this.max = other.max;
+  }
+
   reset(): void {
     this.buckets.fill(0);
     this.count = 0;

@@ -21,6 +21,7 @@ import type { Counters } from './counters.js';
 import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
 import { MemoryCeiling } from './memory.js';
+import { PrefixSample } from './prefix-sample.js';
 import { Waiters } from './waiters.js';
 import { Watching } from './watching.js';
 
@@ -70,6 +71,8 @@ export class Switchboard implements IntentReasons {
   readonly gated = new Set<Gated>();
   /** Commands that will break at the cutover. */
   readonly crossings = new Crossings();
+  /** Which kinds of keys the clients ask for. */
+  readonly prefixSample = new PrefixSample();
   /** What Ferry wrote a moment ago, while changes behind it are looked for. */
   readonly ownWrites = new OwnWrites();
   /** Clients parked until a key gets something. */

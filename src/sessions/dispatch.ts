@@ -71,6 +71,7 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   }
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
+  if (board.prefixSample.isDue()) board.prefixSample.take(command, scanner);
   if (session.clients.paused !== 0 && isPaused(session, command)) return false;
   session.lastCommand = command.name;
   if (command.namesScript) rememberScript(session, command, scanner);

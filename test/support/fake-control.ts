@@ -8,6 +8,7 @@ import type {
   FerryControl,
   LeaveAnswer,
   MigrationReport,
+  Overview,
   PhaseRequest,
   PreflightReport,
   ReloadAnswer,
@@ -47,6 +48,20 @@ export class FakeControl implements FerryControl, MetricsSource {
       if (verify.state === 'running') this.finishVerify();
     }
     return structuredClone(this.current);
+  }
+
+  overview(since: number): Overview {
+    this.asked.push({ call: 'overview', since });
+    return {
+      status: this.status(),
+      samples: [],
+      sampleEveryMs: 1000,
+      mirrorLagMs: 0,
+      commands: [],
+      prefixes: [],
+      breakers: [],
+      steps: [],
+    };
   }
 
   ready(): { ok: true } | { ok: false; reason: string } {

@@ -41,6 +41,7 @@ export default defineConfig({
       kind('unit', COMPUTING, 20_000, 20_000),
       kind('property', COMPUTING, 60_000, 30_000),
       kind('integration', WAITING, 60_000, 60_000, undefined, HEAVY),
+      kind('browser', LOADING, 60_000, 60_000),
       kind('heavy', LOADING, 60_000, 60_000, HEAVY),
       kind('history', LOADING, 300_000, 60_000),
       kind('chaos', LOADING, 300_000, 60_000),

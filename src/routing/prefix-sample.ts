@@ -25,6 +25,8 @@ const SLASH = 0x2f;
 const BAR = 0x7c;
 const DOT = 0x2e;
 
+type Arguments = Pick<RequestScanner, 'frame' | 'argc' | 'starts' | 'ends'>;
+
 export interface PrefixShare {
   /** as bytes: it need not be UTF-8; empty: keys without a prefix */
   readonly prefix: Buffer;
@@ -47,7 +49,7 @@ export class PrefixSample {
     return --this.distance === 0;
   }
 
-  take(command: Command, { frame, argc, starts, ends }: RequestScanner): void {
+  take(command: Command, { frame, argc, starts, ends }: Arguments): void {
     this.distance = this.nextDistance();
     let argument = command.firstKey;
     if (!command.singleKey) {

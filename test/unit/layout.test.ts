@@ -19,7 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['routing'],
   ['sessions', 'jobs', 'preflight', 'load'],
   ['admin'],
-  ['app'],
+  ['app', 'dashboard'],
   ['cli'],
 ];
 interface Source {
@@ -32,7 +32,7 @@ interface Source {
 }
 
 const sources: Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
+  .filter((path) => /\.tsx?$/.test(path))
   .map((path) => readSource(path.split('\\').join('/')));
 
 function readSource(path: string): Source {
@@ -42,7 +42,7 @@ function readSource(path: string): Source {
 
 /** `mirror/copy.ts` → mirror; `app.ts` → app */
 function folderOf(path: string): string {
-  return (path.split('/')[0] ?? '').replace(/\.(ts|js)$/, '');
+  return (path.split('/')[0] ?? '').replace(/\.(tsx?|js)$/, '');
 }
 
 function importsOf(path: string, text: string): Source['imports'] {
@@ -52,6 +52,12 @@ function importsOf(path: string, text: string): Source['imports'] {
     .map((match) => ({ specifier: match[2] ?? match[4] ?? '', typeOnly: Boolean(match[1]) }))
     .filter(({ specifier }) => specifier.startsWith('.'))
     .map(({ specifier, typeOnly }) => ({ path: posix.join(posix.dirname(path), specifier), typeOnly }));
+}
+
+/** The source that is imported as `x.js`. */
+function writtenAs(path: string): string {
+  const component = path.replace(/\.js$/, '.tsx');
+  return sources.some((source) => source.path === component) ? component : path.replace(/\.js$/, '.ts');
 }
 
 function floorOf(folder: string): number {
@@ -86,7 +92,7 @@ describe('the layout of src', () => {
     const graph = new Map(
       sources.map(({ path, imports }) => [
         path,
-        imports.filter(({ typeOnly }) => !typeOnly).map((imported) => imported.path.replace(/\.js$/, '.ts')),
+        imports.filter(({ typeOnly }) => !typeOnly).map((imported) => writtenAs(imported.path)),
       ]),
     );
     const state = new Map<string, 'open' | 'done'>();

@@ -1,8 +1,13 @@
 /**
  * The admin API call by call, on a real socket, against a Ferry that does nothing.
  */
-import { request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readPage } from '../../../src/admin/page.js';
 import { type AdminServer, startAdminServer } from '../../../src/admin/server.js';
 import { StartError } from '../../../src/config/errors.js';
 import { silentLogger } from '../../../src/observe/log.js';
@@ -23,6 +28,7 @@ afterEach(() => server.stop());
 
 interface Answer {
   code: number;
+  headers: IncomingHttpHeaders;
   type: string;
   text: string;
   body: Record<string, unknown>;
@@ -46,7 +52,8 @@ function call(method: string, path: string, body?: string, headers: Record<strin
       response.on('end', () => {
         const type = String(response.headers['content-type']);
         const isJson = type.startsWith('application/json');
-        resolve({ code: response.statusCode ?? 0, type, text, body: isJson ? JSON.parse(text) : {} });
+        const { headers, statusCode: code = 0 } = response;
+        resolve({ code, headers, type, text, body: isJson ? JSON.parse(text) : {} });
       });
     });
     sent.on('error', reject);
@@ -89,6 +96,24 @@ describe('reading', () => {
     );
     control.found = [];
     expect((await call('GET', '/api/verify/differences')).text).toBe('');
+  });
+
+  test('the dashboard gets what is newer than it knows', async () => {
+    const { code, body } = await call('GET', '/api/dashboard?since=1700000000000');
+    expect(code).toBe(200);
+    expect(body.status).toEqual(control.current);
+    expect(Object.keys(body)).toEqual(
+      'status samples sampleEveryMs mirrorLagMs commands prefixes breakers steps'.split(' '),
+    );
+    await call('GET', '/api/dashboard');
+    expect(control.asked).toEqual([
+      { call: 'overview', since: 1700000000000 },
+      { call: 'overview', since: 0 },
+    ]);
+    for (const since of ['x', '-1']) {
+      const answer = await call('GET', `/api/dashboard?since=${since}`);
+      expect(answer).toMatchObject({ code: 400, body: { error: expect.stringContaining("'since' is wrong") } });
+    }
   });
 
   test('report and leave', async () => {
@@ -282,6 +307,39 @@ describe('who may call', () => {
     expect(await call('POST', '/api/abort', '{}', { authorization })).toMatchObject({ code: 200 });
   });
 
+  test('with a token a browser gets the page, which is the same everywhere, and nothing else', async () => {
+    await server.stop();
+    server = await start('s3cret');
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+    const page = await call('GET', '/', undefined, { accept });
+    expect(page).toMatchObject({ code: 200, type: 'text/html; charset=utf-8' });
+    const files = [...page.text.matchAll(/"\.\/(assets\/[^"]+)"/g)].map((match) => `/${match[1]}`);
+    expect(files.length).toBeGreaterThanOrEqual(2);
+    for (const path of files) expect(await call('GET', path)).toMatchObject({ code: 200 });
+    for (const path of ['/api/status', '/api/dashboard', '/metrics', '/assets/', '/assets/../api/status', '//']) {
+      expect(await call('GET', path, undefined, { accept })).toMatchObject({ code: 401 });
+    }
+    expect(await call('POST', '/', '{}', { accept })).toMatchObject({ code: 401 });
+    expect(await call('POST', '/api/abort', '{}', { accept })).toMatchObject({ code: 401 });
+    expect(control.asked).toEqual([]);
+  });
+
+  test('a page of ours takes nothing from elsewhere, and none of ours is framed', async () => {
+    for (const path of ['/', '/api/status', '/nothing']) {
+      const { headers } = await call('GET', path);
+      expect(String(headers['content-security-policy']).split('; ')).toEqual(
+        expect.arrayContaining([
+          "default-src 'none'",
+          "script-src 'self'",
+          "style-src 'self'",
+          "frame-ancestors 'none'",
+        ]),
+      );
+      expect(headers['content-security-policy']).not.toContain('unsafe');
+      expect(headers['x-content-type-options']).toBe('nosniff');
+    }
+  });
+
   test('listening for others without a token, or on a taken port, is refused at start', async () => {
     await expect(start(null, 0, '0.0.0.0')).rejects.toThrow(/would be open to others/);
     await expect(start(null, server.port)).rejects.toThrow(
@@ -326,4 +384,30 @@ test('metrics have the names of the contract', async () => {
   expect(text).not.toMatch(/^ferry_cutover_pause_seconds/m);
   control.snapshot.cutoverPauseSeconds = 0.002;
   expect((await call('GET', '/metrics')).text).toMatch(/^ferry_cutover_pause_seconds 0.002$/m);
+});
+
+describe('the files of the page', () => {
+  const place = pathToFileURL(`${mkdtempSync(join(tmpdir(), 'ferry-page-'))}/`);
+  afterAll(() => rmSync(place, { recursive: true }));
+
+  test('without a build there is a plain page', () => {
+    const files = readPage([place]);
+    expect([...files.keys()]).toEqual(['/']);
+    expect(files.get('/')?.body.toString()).toContain('npm run build');
+  });
+
+  test('each with its type, in memory', () => {
+    mkdirSync(new URL('assets/', place));
+    for (const name of ['index.html', 'assets/a-1.js', 'assets/a-1.css', 'assets/a.svg', 'assets/odd']) {
+      writeFileSync(new URL(name, place), name);
+    }
+    const files = readPage([new URL('missing/', place), place]);
+    expect(Object.fromEntries([...files].map(([path, { type }]) => [path, type]))).toEqual({
+      '/': 'text/html; charset=utf-8',
+      '/assets/a-1.js': 'text/javascript; charset=utf-8',
+      '/assets/a-1.css': 'text/css; charset=utf-8',
+      '/assets/a.svg': 'image/svg+xml',
+      '/assets/odd': 'application/octet-stream',
+    });
+  });
 });

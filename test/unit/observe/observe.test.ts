@@ -39,6 +39,24 @@ describe('LatencyHistogram', () => {
     expect([histogram.count, histogram.sum, histogram.max, histogram.percentile(50)]).toEqual([0, 0, 0, 0]);
   });
 
+  test('the difference of two is what was recorded in between', () => {
+    const [later, earlier, between, found] = [1, 2, 3, 4].map(() => new LatencyHistogram()) as [
+      LatencyHistogram,
+      LatencyHistogram,
+      LatencyHistogram,
+      LatencyHistogram,
+    ];
+    for (const value of [1, 70, 5000, 1e6]) later.record(value);
+    earlier.copyFrom(later);
+    expect(earlier).toEqual(later);
+    for (const value of [3, 40, 50]) for (const histogram of [later, between]) histogram.record(value);
+    found.record(9); // whatever it was before
+    found.setDifference(later, earlier);
+    expect(found).toEqual(between);
+    found.setDifference(later, later);
+    expect(found).toEqual(new LatencyHistogram());
+  });
+
   test('adding two is as recording all in one', () => {
     const [a, b, both] = [new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram()];
     for (let value = 1; value < 1e6; value *= 3) {

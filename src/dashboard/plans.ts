@@ -1,0 +1,116 @@
+/**
+ * What the buttons do, in words: before anybody confirms, it says what happens, and how it is undone. Steps that move the
+ * truth from one side to the other, or end the way back, want a word typed.
+ */
+import type { NextStep, Phase } from '../admin/control.js';
+import { abort, backfill, changePhase, type Taken } from './api.js';
+
+export interface Plan {
+  readonly title: string;
+  /** on the button that opens it; with … since something is asked first */
+  readonly button: string;
+  readonly what: string;
+  readonly undo: string;
+  /** to be typed; null: a click will do */
+  readonly word: string | null;
+  /** asks whether it is possible, and changes nothing; null: there is nothing to ask */
+  readonly check: (() => Promise<Taken>) | null;
+  readonly act: () => Promise<Taken>;
+}
+
+type Words = Pick<Plan, 'title' | 'button' | 'what' | 'undo' | 'word'>;
+
+export function planStep({ to, step }: NextStep, from: Phase): Plan {
+  return { ...wordsOf(step, from, to), check: () => changePhase(to, true), act: () => changePhase(to, false) };
+}
+
+function wordsOf(step: NextStep['step'], from: Phase, to: Phase): Words {
+  switch (step) {
+    case 'cutover':
+      return {
+        title: 'Cut over to the target',
+        button: 'Cut over…',
+        what: 'The target becomes the truth: it takes all writes and reads, and the source follows it. Clients keep their connections and wait for some milliseconds.',
+        undo: 'Undo: roll back to target-read, any time before you finalize.',
+        word: 'cutover',
+      };
+    case 'rollback':
+      return {
+        title: 'Roll back to the source',
+        button: 'Roll back…',
+        what: 'The source becomes the truth again, with everything that was written since the cutover; the target follows it.',
+        undo: 'Undo: cut over again.',
+        word: 'rollback',
+      };
+    case 'finalize':
+      return {
+        title: 'Finalize',
+        button: 'Finalize…',
+        what: 'The source is no longer written to. The target alone holds the data from then on.',
+        undo: 'There is no way back: the source grows old from this moment.',
+        word: 'finalize',
+      };
+    default:
+      return { ...plainStep(from, to), word: null };
+  }
+}
+
+function plainStep(from: Phase, to: Phase): Omit<Words, 'word'> {
+  if (to === 'dual-write' && from === 'source-only') {
+    return {
+      title: 'Start dual-write',
+      button: 'Start dual-write…',
+      what: 'Every write goes to the source and then to the target as well. Reads stay on the source.',
+      undo: 'Undo: back to source-only.',
+    };
+  }
+  if (to === 'target-read') {
+    return {
+      title: 'Read from the target',
+      button: 'Read from target…',
+      what: 'Reads go to the target where it certainly holds the same, and to the source where it may not. Writes stay on the source.',
+      undo: 'Undo: back to dual-write.',
+    };
+  }
+  if (to === 'dual-write') {
+    return {
+      title: 'Back to dual-write',
+      button: 'Back to dual-write…',
+      what: 'All reads go to the source again. The target is still written to.',
+      undo: 'Undo: read from the target again.',
+    };
+  }
+  return {
+    title: 'Back to source-only',
+    button: 'Back to source-only…',
+    what: 'The target is left alone. What is known about it is forgotten: backfill and verification would begin anew.',
+    undo: 'Undo: start dual-write again, with a new backfill.',
+  };
+}
+
+export function planAbort(phase: Phase): Plan {
+  const isAfterCutover = phase === 'target-first';
+  return {
+    title: 'Abort',
+    button: 'Abort…',
+    what: isAfterCutover
+      ? 'Stops the verification and rolls back: the source becomes the truth again.'
+      : 'Stops the verification, pauses the backfill, and moves all reads to the source (dual-write, or source-only if that is the phase).',
+    undo: 'Nothing is lost: the migration can go on from there.',
+    word: isAfterCutover ? 'rollback' : null,
+    check: null,
+    act: abort,
+  };
+}
+
+export function planCancelBackfill(): Plan {
+  return {
+    title: 'Cancel the backfill',
+    button: 'Cancel…',
+    what: 'The backfill ends where it is, and a later one begins at the first key again.',
+    undo: 'To stop it for a while, pause it instead.',
+    word: null,
+    check: null,
+    act: () => backfill('cancel'),
+  };
+}

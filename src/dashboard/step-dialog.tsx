@@ -1,0 +1,132 @@
+/**
+ * One step, asked for in earnest: what it does and how it is undone; a dry run with its blockers or its measured pause;
+ * where it matters a word to type; then the step itself.
+ *
+ *   checking   the dry run is under way (with nothing to check: skipped)
+ *   blocked    it, or the step, was refused: the blockers are shown
+ *   ready      waits for the word and the click
+ *   working    the step is under way
+ *
+ * A modal <dialog>: the browser keeps the focus inside, Escape closes it, and the focus goes back to the button.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Blocker } from '../admin/control.js';
+import { ApiError, type Taken } from './api.js';
+import { Blockers } from './blockers.js';
+import type { Plan } from './plans.js';
+
+type State =
+  | { name: 'checking' }
+  | { name: 'blocked'; error: string; blockers: readonly Blocker[] }
+  | { name: 'ready'; found: string }
+  | { name: 'working' };
+
+export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: string | null) => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const [state, setState] = useState<State>({ name: 'checking' });
+  const [typed, setTyped] = useState('');
+  const isWordRight = plan.word === null || typed.trim().toLowerCase() === plan.word;
+
+  const check = async (): Promise<void> => {
+    setState({ name: 'checking' });
+    try {
+      setState({ name: 'ready', found: foundText(plan.check === null ? null : await plan.check()) });
+      input.current?.focus();
+    } catch (error) {
+      setState(refusal(error));
+    }
+  };
+  const act = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    if (state.name !== 'ready' || !isWordRight) return;
+    setState({ name: 'working' });
+    try {
+      onClose(`${plan.title}: done. ${takenText(await plan.act())}`.trim());
+    } catch (error) {
+      setState(refusal(error));
+    }
+  };
+  useEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    void check();
+    return () => shown?.close();
+  }, []);
+  const mayClose = state.name !== 'working';
+
+  return (
+    <dialog
+      ref={dialog}
+      aria-labelledby="dialog-title"
+      aria-describedby="dialog-what"
+      onCancel={(event) => {
+        event.preventDefault();
+        if (mayClose) onClose(null);
+      }}
+    >
+      <form onSubmit={act}>
+        <h2 id="dialog-title">{plan.title}</h2>
+        <p id="dialog-what">{plan.what}</p>
+        <p>{plan.undo}</p>
+        <div aria-live="polite" class="check" data-testid="check">
+          {state.name === 'checking' && <p>Dry run …</p>}
+          {state.name === 'working' && <p>Under way …</p>}
+          {state.name === 'ready' && state.found !== '' && <p class="good">✓ {state.found}</p>}
+          {state.name === 'blocked' && (
+            <>
+              <p class="refusal">✗ {state.error}</p>
+              <Blockers blockers={state.blockers} />
+            </>
+          )}
+        </div>
+        {plan.word !== null && state.name !== 'blocked' && (
+          <label>
+            <span>
+              Type <strong>{plan.word}</strong> to confirm
+            </span>
+            <input
+              ref={input}
+              type="text"
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck={false}
+              value={typed}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <div class="actions">
+          <button type="button" disabled={!mayClose} onClick={() => onClose(null)}>
+            Leave it
+          </button>
+          {state.name === 'blocked' ? (
+            <button type="button" onClick={check}>
+              Check again
+            </button>
+          ) : (
+            <button type="submit" class="primary" disabled={state.name !== 'ready' || !isWordRight}>
+              {plan.title}
+            </button>
+          )}
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+function foundText(taken: Taken | null): string {
+  if (taken === null) return '';
+  const pause = taken.pauseMs === undefined ? '' : ` Clients waited ${taken.pauseMs} ms for the dry run.`;
+  return `Nothing stands in the way.${pause}`;
+}
+
+function takenText({ pauseMs, note }: Taken): string {
+  const pause = pauseMs === undefined ? '' : `Clients waited ${pauseMs} ms. `;
+  return `${pause}${note ?? ''}`;
+}
+
+function refusal(error: unknown): State {
+  const blockers = error instanceof ApiError ? error.blockers : [];
+  return { name: 'blocked', error: (error as Error).message, blockers };
+}

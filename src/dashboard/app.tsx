@@ -1,12 +1,13 @@
 /**
  * The page as a whole: what is shown when, who tells screen readers what has changed, and the one dialog.
  *
- * Numbers change every second and are silent. Spoken (a polite live region) are a new phase, the end of a backfill or a
+ * Steps can be asked for while Ferry is away: the dialog says that it is. Numbers change every second and are silent. Spoken (a polite live region) are a new phase, the end of a backfill or a
  * verification, a lost and a found connection.
  */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { Overview } from '../admin/control.js';
 import { BackfillCard } from './backfill-card.js';
+import { useKeptFocus } from './kept-focus.js';
 import type { Live, View } from './live.js';
 import { MirrorCard } from './mirror-card.js';
 import { PhaseCard } from './phase-card.js';
@@ -19,19 +20,29 @@ import { TrafficCharts, TrafficTop } from './traffic.js';
 import { VerifyCard } from './verify-card.js';
 import { WarningsCard } from './warnings-card.js';
 
+/** Two of the same text in a row are two pieces of news. */
+interface News {
+  readonly at: number;
+  readonly text: string;
+}
+
 export function App({ live }: { live: Live }) {
   const [view, setView] = useState(live.view);
   const [plan, setPlan] = useState<Plan | null>(null);
-  const [said, say] = useState('');
+  const [outcome, setOutcome] = useState('');
+  const [spoken, setSpoken] = useState<readonly News[]>([]);
+  const say = useCallback((text: string) => setSpoken((before) => [...before.slice(-2), { at: Date.now(), text }]), []);
   const phaseHeading = useRef<HTMLHeadingElement>(null);
   useEffect(() => live.subscribe(setView), [live]);
   useNews(view, say);
+  useKeptFocus();
 
   const { overview, samples, link } = view;
-  const closeDialog = (outcome: string | null): void => {
+  const closeDialog = (done: string | null): void => {
     setPlan(null);
-    if (outcome === null) return;
-    say(outcome);
+    if (done === null) return;
+    setOutcome(done);
+    say(done);
     void live.refresh();
     // the button that opened it may not be there any more
     requestAnimationFrame(() => phaseHeading.current?.focus());
@@ -40,15 +51,17 @@ export function App({ live }: { live: Live }) {
   return (
     <>
       <TopBar view={view} onLock={() => live.lock()} />
-      <p class="spoken" role="status" aria-live="polite">
-        {said}
-      </p>
+      <div class="spoken" role="status" aria-live="polite">
+        {spoken.map(({ at, text }) => (
+          <p key={`${at} ${text}`}>{text}</p>
+        ))}
+      </div>
       <main>
         {link === 'locked' && <SignIn problem={view.problem} onToken={(value) => live.unlock(value)} />}
         {link !== 'locked' && overview === null && <p class="empty">Asking Ferry …</p>}
         {link !== 'locked' && overview !== null && (
-          <fieldset class="grid" disabled={link !== 'live'} aria-label="Migration">
-            <PhaseCard overview={overview} headingRef={phaseHeading} onPlan={setPlan} outcome={said} />
+          <div class={link === 'live' ? 'grid' : 'grid stale'}>
+            <PhaseCard overview={overview} headingRef={phaseHeading} onPlan={setPlan} outcome={outcome} />
             <WarningsCard overview={overview} />
             <TrafficCharts samples={samples} />
             <MirrorCard overview={overview} samples={samples} />
@@ -56,7 +69,7 @@ export function App({ live }: { live: Live }) {
             <VerifyCard status={overview.status} onDone={() => live.refresh()} />
             <ServersCard overview={overview} />
             <TrafficTop overview={overview} />
-          </fieldset>
+          </div>
         )}
       </main>
       {plan !== null && <StepDialog plan={plan} onClose={closeDialog} />}

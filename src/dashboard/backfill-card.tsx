@@ -22,13 +22,13 @@ export function BackfillCard({ status, onPlan, onDone }: Props) {
       <h2 id="backfill">
         Backfill: <span data-testid="backfill-state">{MARKS[state]}</span>
       </h2>
-      <label class="progress">
+      <div class="progress">
         <span>
           {percent(share)}
           {etaSeconds !== null && state === 'running' && `, ${duration(etaSeconds)} left`}
         </span>
         <progress max={1} value={share} aria-label="Backfill" />
-      </label>
+      </div>
       <Facts
         facts={[
           { name: 'looked at', value: `${count(scanned)} of about ${count(Math.max(estimated, scanned))}` },

@@ -84,7 +84,8 @@ function optionsFor(series: readonly Series[], element: HTMLElement): UPlot.Opti
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: {
-      x: { range: (_plot, _min, max) => [max - SHOWN_SECONDS, max] },
+      // without data there is no maximum, whatever the types say
+      x: { range: (_plot, _min, max: number | null) => (max === null ? [null, null] : [max - SHOWN_SECONDS, max]) },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [

@@ -64,6 +64,10 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
         event.preventDefault();
         if (mayClose) onClose(null);
       }}
+      onKeyDown={(event) => {
+        // a second Escape would close it whatever onCancel says
+        if (event.key === 'Escape' && !mayClose) event.preventDefault();
+      }}
     >
       <form onSubmit={act}>
         <h2 id="dialog-title">{plan.title}</h2>

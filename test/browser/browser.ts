@@ -87,7 +87,7 @@ export class WatchedPage {
 
 /** Chromium itself notes every answer of 400 and more, and every one that does not come. */
 function isRefusal(text: string): boolean {
-  return /^Failed to load resource: (the server responded with a status of (401|409)|net::ERR_CONNECTION_REFUSED)/.test(
+  return /^Failed to load resource: (the server responded with a status of (401|409) |net::ERR_(CONNECTION_|EMPTY_RESPONSE))/.test(
     text,
   );
 }

@@ -28,6 +28,11 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   const [typed, setTyped] = useState('');
   const isWordRight = plan.word === null || typed.trim().toLowerCase() === plan.word;
 
+  /** Closed while it is still there: only so does the browser give the focus back to the button that opened it. */
+  const leave = (outcome: string | null): void => {
+    dialog.current?.close();
+    onClose(outcome);
+  };
   const check = async (): Promise<void> => {
     setState({ name: 'checking' });
     try {
@@ -42,16 +47,14 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
     if (state.name !== 'ready' || !isWordRight) return;
     setState({ name: 'working' });
     try {
-      onClose(`${plan.title}: done. ${takenText(await plan.act())}`.trim());
+      leave(`${plan.title}: done. ${takenText(await plan.act())}`.trim());
     } catch (error) {
       setState(refusal(error));
     }
   };
   useEffect(() => {
-    const shown = dialog.current;
-    shown?.showModal();
+    dialog.current?.showModal();
     void check();
-    return () => shown?.close();
   }, []);
   const mayClose = state.name !== 'working';
 
@@ -62,7 +65,7 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
       aria-describedby="dialog-what"
       onCancel={(event) => {
         event.preventDefault();
-        if (mayClose) onClose(null);
+        if (mayClose) leave(null);
       }}
       onKeyDown={(event) => {
         // a second Escape would close it whatever onCancel says
@@ -101,7 +104,7 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
           </label>
         )}
         <div class="actions">
-          <button type="button" disabled={!mayClose} onClick={() => onClose(null)}>
+          <button type="button" disabled={!mayClose} onClick={() => leave(null)}>
             Leave it
           </button>
           {state.name === 'blocked' ? (

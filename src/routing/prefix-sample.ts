@@ -5,10 +5,11 @@
  *   {user:7}     →  `{user:`
  *   counter      →  ``             no such byte among the first 48
  *
- * A command that is not sampled costs one decrement. The distance to the next one is random around 64, so that a pattern in
- * the traffic does not decide what is seen. Of a command with several keys the first counts. At most 128 prefixes are
- * kept: when there are more, or after 8192 samples, all counts are halved and what is left with nothing goes. So what is
- * kept is of the recent past, and whoever sends keys without an end of prefixes costs a bounded amount.
+ * A command that is not sampled costs one decrement, and a sampled one whose prefix is known allocates nothing. The distance
+ * to the next one is random around 64, so that a pattern in the traffic does not decide what is seen. Of a command with several
+ * keys the first counts. At most 128 prefixes are kept: when there are more, or after 8192 samples, all counts are halved and
+ * what is left with nothing goes. So what is kept is of the recent past, and whoever sends keys without an end of prefixes
+ * costs a bounded amount.
  */
 import type { Command } from '../commands/command.js';
 import { findKeys, KeyList } from '../commands/keys.js';
@@ -34,6 +35,11 @@ export interface PrefixShare {
   readonly share: number;
 }
 
+class Entry {
+  count = 1;
+  constructor(/** a copy: the frame is not ours */ readonly prefix: Buffer) {}
+}
+
 const keys = new KeyList();
 
 export class PrefixSample {
@@ -42,8 +48,8 @@ export class PrefixSample {
   private distance = 1;
   /** How many commands the counts stand for. */
   private samples = 0;
-  /** By the prefix's bytes as latin1. */
-  private readonly counts = new Map<string, number>();
+  /** By the hash of the prefix: two prefixes of one hash, among 128 a rarity, would count as one. */
+  private readonly entries = new Map<number, Entry>();
 
   isDue(): boolean {
     return --this.distance === 0;
@@ -56,33 +62,36 @@ export class PrefixSample {
       if (!findKeys(command, frame, argc, starts, ends, keys) || keys.count === 0) return;
       argument = keys.index[0]!;
     }
-    this.count(frame, starts[argument]!, ends[argument]!);
+    const start = starts[argument]!;
+    this.count(frame, start, prefixEnd(frame, start, ends[argument]!));
   }
 
   /** The most frequent first. */
   top(limit: number): PrefixShare[] {
-    return [...this.counts]
-      .sort((a, b) => b[1] - a[1])
+    return [...this.entries.values()]
+      .sort((a, b) => b.count - a.count)
       .slice(0, limit)
-      .map(([prefix, count]) => ({ prefix: Buffer.from(prefix, 'latin1'), share: count / this.samples }));
+      .map(({ prefix, count }) => ({ prefix, share: count / this.samples }));
   }
 
   private count(frame: Buffer, start: number, end: number): void {
-    const prefix = frame.toString('latin1', start, prefixEnd(frame, start, end));
-    const before = this.counts.get(prefix);
-    if (before === undefined && this.counts.size === MAX_PREFIXES) this.halve();
-    if (before === undefined && this.counts.size === MAX_PREFIXES) return;
-    this.counts.set(prefix, (this.counts.get(prefix) ?? 0) + 1);
+    const hash = hashOf(frame, start, end);
+    const entry = this.entries.get(hash);
+    if (entry !== undefined) entry.count++;
+    else {
+      if (this.entries.size === MAX_PREFIXES) this.halve();
+      if (this.entries.size === MAX_PREFIXES) return;
+      this.entries.set(hash, new Entry(Buffer.from(frame.subarray(start, end))));
+    }
     if (++this.samples >= HALVE_AFTER) this.halve();
   }
 
   private halve(): void {
     this.samples = 0;
-    for (const [prefix, count] of this.counts) {
-      const half = count >> 1;
-      if (half === 0) this.counts.delete(prefix);
-      else this.counts.set(prefix, half);
-      this.samples += half;
+    for (const [hash, entry] of this.entries) {
+      entry.count >>= 1;
+      if (entry.count === 0) this.entries.delete(hash);
+      this.samples += entry.count;
     }
   }
 
@@ -103,4 +112,11 @@ function prefixEnd(frame: Buffer, start: number, end: number): number {
     if (byte === COLON || byte === SLASH || byte === BAR || byte === DOT) return i + 1;
   }
   return start;
+}
+
+/** FNV-1a, of 30 bits: a number that a Map needs no memory for. */
+function hashOf(frame: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ frame[i]!, 0x01000193);
+  return (hash ^ (hash >>> 30)) & 0x3fffffff;
 }

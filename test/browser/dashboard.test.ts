@@ -107,9 +107,9 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
       const texts = (await rows.allTextContents()).sort();
       expect(texts).toEqual([expect.stringMatching(/^0\\xff\\x00aextra/), expect.stringMatching(/^0user:7value/)]);
       expect(await number(page, 'differences-value')).toBe(stage.status.verify.differences.value);
+      const { finishedAt } = stage.status.verify;
       await button(page, 'Verify and repair').click();
-      await expect.poll(() => stage.status.mirror.repairedKeys, POLL).toBeGreaterThanOrEqual(2);
-      await expect.poll(() => stage.status.verify.state, POLL).toBe('done');
+      await stage.until('it was repaired', ({ verify }) => verify.state === 'done' && verify.finishedAt !== finishedAt);
       await stage.settled();
       await button(page, 'Verify').click();
       await reads(page, 'verify-state', '✓ no difference');
@@ -207,11 +207,11 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
 
   test('a token is asked for, kept in the tab, and told to nobody else', async () => {
     const page = await open({ config: { admin: { port: 0, token: 's3cret' } } });
-    await page.getByLabel('Token').fill('wrong');
+    await page.getByLabel('Token', { exact: true }).fill('wrong');
     await button(page, 'Continue').click();
     await page.getByRole('alert').getByText('The admin token is missing or wrong.').waitFor();
     expect(await watched.accessibilityFaults()).toEqual([]);
-    await page.getByLabel('Token').fill('s3cret');
+    await page.getByLabel('Token', { exact: true }).fill('s3cret');
     await page.keyboard.press('Enter');
     await reads(page, 'phase', 'source-only');
     expect(page.url()).not.toContain('s3cret');
@@ -221,7 +221,7 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
     await step(page, 'Start dual-write…', 'Start dual-write', null);
     await reads(page, 'phase', 'dual-write');
     await button(page, 'Forget token').click();
-    await page.getByLabel('Token').waitFor();
+    await page.getByLabel('Token', { exact: true }).waitFor();
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
     expect(await watched.allComplaints()).toEqual([]);
   });

@@ -8,7 +8,9 @@ import type { Sample } from '../admin/control.js';
 import { rate } from './format.js';
 import { columnsOf, type Series } from './series.js';
 
-const SHOWN_SECONDS = 300;
+/** A Ferry that has just started has little to show. */
+const LEAST_SECONDS = 60;
+const MOST_SECONDS = 300;
 const HEIGHT_PX = 180;
 const FONT = '12px system-ui, sans-serif';
 
@@ -84,8 +86,7 @@ function optionsFor(series: readonly Series[], element: HTMLElement): UPlot.Opti
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: {
-      // without data there is no maximum, whatever the types say
-      x: { range: (_plot, _min, max: number | null) => (max === null ? [null, null] : [max - SHOWN_SECONDS, max]) },
+      x: { range: (_plot, min, max) => shownSpan(min, max) },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [
@@ -107,6 +108,12 @@ function optionsFor(series: readonly Series[], element: HTMLElement): UPlot.Opti
       })),
     ],
   };
+}
+
+/** Without data there are no ends, whatever the types of uPlot say. */
+function shownSpan(min: number | null, max: number | null): UPlot.Range.MinMax {
+  if (min === null || max === null) return [null, null];
+  return [max - Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, max - min)), max];
 }
 
 function colour(name: string): string {

@@ -36,7 +36,12 @@ function ServerSide({ side, overview }: { side: Side; overview: Overview }) {
           const slots = nodes.find(({ address }) => address === node)?.slots;
           return (
             <li key={node}>
-              {open ? '✗ breaker open, not asked' : '✓ breaker closed'}: <code>{node}</code>
+              {open ? '✗ breaker open, not asked' : '✓ breaker closed'}
+              {node !== url && (
+                <>
+                  : <code>{node}</code>
+                </>
+              )}
               {slots !== undefined && `, ${count(slots)} slots`}
             </li>
           );

@@ -58,7 +58,9 @@ export class WatchedPage {
   /** What axe-core finds of the two upper grades, each with the elements. */
   async accessibilityFaults(): Promise<string[]> {
     await this.page.evaluate(axe.source);
-    const { violations } = (await this.page.evaluate('axe.run(document)')) as AxeResults;
+    const { violations } = (await this.page.evaluate(
+      "axe.run(document, { resultTypes: ['violations'] })",
+    )) as AxeResults;
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
@@ -66,7 +68,9 @@ export class WatchedPage {
 
   /** Kept for the documentation, with FERRY_SCREENSHOTS set. */
   async picture(name: string): Promise<void> {
-    if (process.env.FERRY_SCREENSHOTS) await this.page.screenshot({ path: `${IMAGES}dashboard-${name}.png` });
+    if (!process.env.FERRY_SCREENSHOTS) return;
+    await this.page.evaluate('scrollTo(0, 0)');
+    await this.page.screenshot({ path: `${IMAGES}dashboard-${name}.png` });
   }
 
   close(): Promise<void> {

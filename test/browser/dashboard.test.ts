@@ -69,7 +69,7 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
   test('a whole migration by clicks alone, with a cutover, a rollback, and clients that notice nothing', async () => {
     const page = await open();
     await fill();
-    const load = new Load(stage.ferry.port, { clients: 3, pauseMs: 10 });
+    const load = new Load(stage.ferry.port, { clients: 2, pauseMs: 20 });
     try {
       await reads(page, 'phase', 'source-only');
       await step(page, 'Start dual-write…', 'Start dual-write', null);

@@ -8,10 +8,9 @@ const table = CommandTable.offline();
 
 /** One command as a session dispatches it; whether it was sampled. */
 function send(sample: PrefixSample, line: string): boolean {
-  const frame = frameOf(words(line));
-  const command = table.lookup(frame.frame, frame.argc, frame.starts, frame.ends)!;
   if (!sample.isDue()) return false;
-  sample.take(command, frame);
+  const frame = frameOf(words(line));
+  sample.take(table.lookup(frame.frame, frame.argc, frame.starts, frame.ends)!, frame);
   return true;
 }
 

@@ -36,6 +36,7 @@ export const RELOADABLE: ReadonlySet<OptionName> = new Set<OptionName>([
   'intent-idle-ms',
   'backfill-rate',
   'scan-count',
+  'slowlog-ms',
   'direct-clients',
   'known-clients',
   'drain-timeout-ms',

@@ -10,7 +10,7 @@ import { encode } from '../journey/pipe.js';
 const FERRY = fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url));
 
 const TELL_PEAK =
-  'data:text/javascript,process.on("exit",()=>process.stderr.write(`peak=${process.resourceUsage().maxRSS}`))';
+  'data:text/javascript,process.on("exit",()=>process.stderr.write("peak="+process.resourceUsage().maxRSS))';
 
 export interface LoadAnswer
   extends Pick<LoadResult, 'replies' | 'errors' | 'errorCount' | 'seconds' | 'outcome' | 'unanswered'> {

@@ -8,7 +8,7 @@ import { Stage } from '../journey/stage.js';
 import { text } from '../journey/wire.js';
 import { Files, type LoadEnd, LoadProcess, sets } from './load-process.js';
 
-const COUNT = 20_000;
+const COUNT = 5000;
 
 let stage: Stage;
 let admin: string;

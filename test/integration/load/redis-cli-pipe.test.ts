@@ -26,7 +26,7 @@ function pipe(input: Buffer): Promise<{ status: number | null; output: string }>
 
 test.each<PhaseName>(['source-only', 'dual-write'])('in %s', { timeout: 60_000 }, async (phase) => {
   if (phase !== 'source-only') await stage.goTo(phase);
-  const count = 50_000;
+  const count = 20_000;
   const good = await pipe(sets(count));
   expect(good).toMatchObject({ status: 0, output: expect.stringContaining(`errors: 0, replies: ${count}`) });
   expect(good.output).toContain('Last reply received from server.');

@@ -4,19 +4,21 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encode } from '../journey/pipe.js';
 import { Relay } from '../journey/relay.js';
 import { Stage, sleep } from '../journey/stage.js';
-import { text } from '../journey/wire.js';
+import { text, type Wire } from '../journey/wire.js';
 import { Files, type LoadEnd, LoadProcess, sets } from './load-process.js';
 
-const COUNT = 30_000;
+const COUNT = 12_000;
 const WAIT_MS = 20_000;
 
 let stage: Stage;
 let files: Files;
+let counter: Wire | null;
 
 beforeEach(async () => {
   stage = await Stage.open();
   await stage.goTo('dual-write');
   files = new Files();
+  counter = null;
 });
 afterEach(async () => {
   await stage?.close();
@@ -24,7 +26,8 @@ afterEach(async () => {
 });
 
 async function size(): Promise<number> {
-  return Number(text(await (await stage.client()).send('DBSIZE')));
+  counter ??= await stage.client();
+  return Number(text(await counter.send('DBSIZE')));
 }
 
 async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
@@ -50,7 +53,7 @@ async function expectWhole(end: LoadEnd): Promise<void> {
 test('the loader is killed: the journal is never ahead of what is in, and the next load goes on there', async () => {
   const file = files.write('kill.resp', sets(COUNT));
   const journal = files.path('journal');
-  const args = ['--journal', journal, '--rate', '5000'];
+  const args = ['--journal', journal, '--rate', '3000'];
   const first = start(file, args);
   await until(
     'the journal is written',
@@ -73,7 +76,7 @@ test('the loader is killed: the journal is never ahead of what is in, and the ne
 
 test('a journal of another load is refused', async () => {
   const journal = files.path('journal');
-  const first = start(files.write('one.resp', sets(COUNT)), ['--journal', journal, '--rate', '5000']);
+  const first = start(files.write('one.resp', sets(COUNT)), ['--journal', journal, '--rate', '3000']);
   await until('the journal is written', () => existsSync(journal));
   first.signal('SIGKILL');
   await first.ended;
@@ -83,7 +86,7 @@ test('a journal of another load is refused', async () => {
 
 test('SIGINT: what was sent is answered first, and the offset is exact', async () => {
   const file = files.write('stop.resp', sets(COUNT));
-  const load = start(file, ['--rate', '8000']);
+  const load = start(file, ['--rate', '4000']);
   await until('something is in', async () => (await size()) > 500);
   load.signal('SIGINT');
   const { code, answer, stderr } = await load.ended;
@@ -105,7 +108,7 @@ test.each([1, 4])(
     try {
       const file = files.write('cut.resp', sets(COUNT));
       const more = ['--connections', String(connections)];
-      const load = start(file, ['--rate', '8000', ...more], relay.port);
+      const load = start(file, ['--rate', '4000', ...more], relay.port);
       await until('something is in', async () => (await size()) > 500);
       relay.cut('');
       const { code, answer } = await load.ended;
@@ -124,7 +127,7 @@ test.each([1, 4])(
 test('a database that was selected before the cut is selected again', async () => {
   const commands = [['SELECT', '3'], ...Array.from({ length: COUNT }, (_, i) => ['SET', `key:${i}`, 'x'])];
   const file = files.write('db.resp', encode(commands));
-  const load = start(file, ['--rate', '8000']);
+  const load = start(file, ['--rate', '4000']);
   const client = await stage.client();
   await client.send('SELECT', '3');
   await until('something is in', async () => Number(text(await client.send('DBSIZE'))) > 500);

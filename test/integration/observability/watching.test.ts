@@ -7,7 +7,7 @@ import { list, text } from '../journey/wire.js';
 let stage: Stage;
 
 beforeEach(async () => {
-  stage = await Stage.open({ config: { slowlogMs: 50 } });
+  stage = await Stage.open({ config: { slowlogMs: 50 }, sourceArgs: ['--enable-debug-command', 'yes'] });
   await stage.goTo('dual-write');
 });
 afterEach(() => stage?.close());

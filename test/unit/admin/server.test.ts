@@ -185,6 +185,9 @@ describe('bad requests change nothing', () => {
     ['/api/backfill', '{"action":"start","rate":-1}', /'rate' is wrong/],
     ['/api/verify', '{"repair":1}', /'repair' is wrong/],
     ['/api/abort', '{"to":"source-only"}', /The body is wrong/],
+    ['/api/explain', '{"args":[]}', /'args' is wrong/],
+    ['/api/explain', '{"args":["GET",7]}', /'args.1' is wrong/],
+    ['/api/explain', '{"args":[{"base64":"?"}]}', /is wrong/],
   ])('%s %s', async (path, body, message) => {
     const answer = await call('POST', path, body);
     expect(answer.code).toBe(400);

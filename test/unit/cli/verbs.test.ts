@@ -215,3 +215,10 @@ describe('migrate', () => {
     expect(control.asked).toEqual([]);
   });
 });
+
+test('explain: the words of the command, in order', async () => {
+  const told = await ferry('explain', 'ZADD', 'board', '-1', '007', '--db', '2');
+  expect(told).toMatchObject({ code: 0, stderr: '' });
+  expect(told.stdout).toContain('GET in dual-write: sent to the authority, the source');
+  expect(control.asked).toEqual([{ call: 'explain', args: ['ZADD', 'board', '-1', '007'], db: 2 }]);
+});

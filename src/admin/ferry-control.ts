@@ -278,7 +278,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       breakers: [board.source, board.target].flatMap(breakersOf),
       sides: { source: board.source.state, target: board.target.state },
       errors: counters.errors,
-      slowCommands: board.watching.slow.total,
+      slowCommands: board.noticed.slow.total,
       unfencedConnections: board.source.unfenced + board.target.unfenced,
       dirtySlots: board.dirty.dirtySlots,
       mirrorBacklogLimitBytes: board.config.limits.mirrorBacklogBytes,

@@ -21,9 +21,9 @@ import type { Counters } from './counters.js';
 import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
 import { MemoryCeiling } from './memory.js';
+import { Noticed } from './noticed.js';
 import { PrefixSample } from './prefix-sample.js';
 import { Waiters } from './waiters.js';
-import { Watching } from './watching.js';
 
 /** Somebody who stops admitting commands while the gate is closed. */
 export interface Gated {
@@ -78,7 +78,7 @@ export class Switchboard implements IntentReasons {
   /** Clients parked until a key gets something. */
   readonly waiters = new Waiters();
   /** Hot keys and slow commands. */
-  readonly watching = new Watching();
+  readonly noticed = new Noticed();
   /** The ceiling for all buffers together. */
   readonly memory = new MemoryCeiling(() => this.config.limits.memoryBytes);
   /** Databases share a Cluster behind prefixes (topology/key-prefixes.ts). */

@@ -17,6 +17,7 @@ import { BAD_NAME, clientCommand, isClientName } from './client/commands.js';
 import { modeOf } from './cluster/presents.js';
 import { pass } from './forward.js';
 import { login } from './login.js';
+import { noticedCommand } from './noticed-commands.js';
 import { refuse } from './refusal.js';
 import { reset } from './reset.js';
 import { mayCall } from './rights.js';
@@ -33,7 +34,6 @@ import {
 } from './texts.js';
 import { beginTransaction } from './transaction.js';
 import { unwatchKeys, watchKeys } from './watch.js';
-import { watchingCommand } from './watching-commands.js';
 
 /** Answers the command; false when it must wait for the replies before it. */
 export function sessionCommand(session: Session, command: Command, scanner: RequestScanner): boolean {
@@ -100,7 +100,7 @@ const NOPROTO = errorReply('NOPROTO unsupported protocol version');
 
 function ferry(session: Session, what: string, option: string | null): boolean {
   const { board } = session;
-  if (what === 'SLOWLOG' || what === 'HOTKEYS') return watchingCommand(session, what, option);
+  if (what === 'SLOWLOG' || what === 'HOTKEYS') return noticedCommand(session, what, option);
   if (what === 'STATUS') session.replyNow(bulkReply(board.describe()));
   else if (what === 'PHASE') session.replyNow(bulkReply(board.phase));
   else if (what === 'DIRTY') {

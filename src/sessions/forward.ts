@@ -55,8 +55,8 @@ export function begin(session: Session, command: Command, scanner: RequestScanne
   op.frame = scanner.frame;
   op.frameStart = scanner.frameStart;
   op.frameEnd = scanner.frameEnd;
-  const { authority, watching } = session.board;
-  if (watching.sampler.tick()) watching.sample(command, session.db, scanner);
+  const { authority, noticed } = session.board;
+  if (noticed.sampler.tick()) noticed.sample(command, session.db, scanner);
   op.wire = wireFor(authority, command, session.db, scanner);
   op.namesBack = namesBackFor(authority, command.name, session.db);
   return op;

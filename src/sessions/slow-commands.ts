@@ -1,7 +1,7 @@
 /** A command whose reply took long, as the slow log keeps it: its name and its first key, never a value. */
 import { spoken } from '../commands/kinds.js';
 import { ArgReader } from '../resp/arg-reader.js';
-import { firstKeyOf } from '../routing/watching.js';
+import { firstKeyOf } from '../routing/noticed.js';
 import type { ClientOp } from './client-op.js';
 
 const KEPT_KEY_BYTES = 256;
@@ -10,7 +10,7 @@ const reader = new ArgReader();
 
 export function noteSlow(op: ClientOp, tookMs: number): void {
   const session = op.session!;
-  session.board.watching.slow.add({
+  session.board.noticed.slow.add({
     atMs: Date.now(),
     tookMs,
     command: op.elements === null ? spoken(op.command!.name) : 'EXEC',

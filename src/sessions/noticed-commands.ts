@@ -10,7 +10,7 @@
 import { errorOf } from '../lanes/call.js';
 import { SAMPLED_ONE_IN } from '../observe/sampler.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, OK } from '../resp/encode.js';
-import { hotKeyOf, type Watching } from '../routing/watching.js';
+import { hotKeyOf, type Noticed } from '../routing/noticed.js';
 import { afterReplies } from './after-replies.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
@@ -21,24 +21,24 @@ const SHOWN_MAX = 128;
 const MICROS_PER_MS = 1000;
 
 /** `option` is the argument behind the subcommand, or null. */
-export function watchingCommand(session: Session, what: 'SLOWLOG' | 'HOTKEYS', option: string | null): boolean {
+export function noticedCommand(session: Session, what: 'SLOWLOG' | 'HOTKEYS', option: string | null): boolean {
   const isReset = option?.toUpperCase() === 'RESET';
   if (option !== null && !isReset && !/^\d{1,9}$/.test(option)) return refuse(session, NOT_AN_INTEGER);
   return afterReplies(session, async () => {
     const denied = await errorOf(session.lanes.shared(), ['SLOWLOG', 'LEN']).catch(() => '');
     if (/^NOPERM/.test(denied)) return errorReply(denied);
-    const { watching } = session.board;
+    const { noticed } = session.board;
     if (isReset) {
-      if (what === 'SLOWLOG') watching.slow.reset();
-      else watching.hotKeys.reset();
+      if (what === 'SLOWLOG') noticed.slow.reset();
+      else noticed.hotKeys.reset();
       return OK;
     }
     const count = Math.min(option === null ? SHOWN : Number(option), SHOWN_MAX);
-    return what === 'SLOWLOG' ? slowReply(watching, count) : hotReply(watching, count);
+    return what === 'SLOWLOG' ? slowReply(noticed, count) : hotReply(noticed, count);
   });
 }
 
-function slowReply({ slow }: Watching, count: number): Buffer {
+function slowReply({ slow }: Noticed, count: number): Buffer {
   return arrayReply(
     slow
       .latest(count)
@@ -56,7 +56,7 @@ function slowReply({ slow }: Watching, count: number): Buffer {
   );
 }
 
-function hotReply({ hotKeys }: Watching, count: number): Buffer {
+function hotReply({ hotKeys }: Noticed, count: number): Buffer {
   const share = (samples: number): string => ((samples * 100) / hotKeys.total).toFixed(1);
   return arrayReply(
     hotKeys.top(count).map(({ key, count: samples, error }) => {

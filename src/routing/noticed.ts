@@ -17,7 +17,7 @@ const KEY_MAX_BYTES = 1024;
 
 const keys = new KeyList();
 
-export class Watching {
+export class Noticed {
   readonly sampler = new Sampler(process.pid);
   readonly slow = new SlowLog();
   /** `db:key`, one character per byte (hotKeyOf). */

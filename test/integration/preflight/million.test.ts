@@ -12,7 +12,7 @@ const KEYS = 1_000_000;
 const CLIENTS = 8;
 /** Between two commands of a client: an application, not a flood. */
 const PAUSE_MS = 2;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 const servers: RedisServer[] = [];
 const wires: Wire[] = [];

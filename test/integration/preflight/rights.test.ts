@@ -119,6 +119,9 @@ test('a whole migration under the text that preflight gives, and the servers ref
   expect(stage.status.source.missingRights).toEqual([]);
   expect(stage.status.target.missingRights).toEqual([]);
   for (const wire of [source, target]) expect(await refusals(wire)).toEqual([]);
+  // and a refusal would have shown
+  await (await stage.onSource('ferry', 'secret')).send('KEYS', '*');
+  expect(await refusals(source)).toHaveLength(1);
 });
 
 /** What the server refused Ferry's account. */

@@ -28,13 +28,16 @@ export class Watched {
     await wire.send('ECHO', 'the end');
     while (!this.text.includes('the end')) await new Promise((resolve) => setTimeout(resolve, 5));
     this.socket.destroy();
-    const seen = new Set(
-      [...this.text.matchAll(/^\+[\d.]+ \[[^\]]*\] "([^"]*)"/gm)].map(([, name]) => name!.toLowerCase()),
-    );
+    const sent = [...this.text.matchAll(/^\+[\d.]+ \[[^\]]*\] "([^"]*)"(?: "([^"]*)")?/gm)];
     const writes: string[] = [];
-    for (const name of seen) {
-      const described = text(await wire.send('COMMAND', 'INFO', name));
-      if (/"write"/.test(described)) writes.push(name);
+    const seen = new Set<string>();
+    for (const [, name = '', sub = ''] of sent) {
+      const command = name.toLowerCase();
+      seen.add(command);
+      // of a container the subcommand says it; COMMAND answers null for what is none
+      const described = text(await wire.send('COMMAND', 'INFO', `${command}|${sub.toLowerCase()}`));
+      const told = described === '[null]' ? text(await wire.send('COMMAND', 'INFO', command)) : described;
+      if (/"write"/.test(told)) writes.push(`${name} ${sub}`);
     }
     wire.close();
     return { writes, seen };

@@ -123,6 +123,7 @@ describe('the pause', () => {
     const before = stateOnDisk();
     stage.relay('source').hold('client');
     const slow = client.send('SET', 'key 1', 'slow');
+    slow.catch(() => {}); // where this test fails before it waits for it
     const load = new Load(stage.ferry.port, { clients: 3 });
     await sleep(50);
     expect(await blockers('target-first', { maxPauseMs: 100 })).toEqual(['drain-timeout']);

@@ -237,6 +237,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
   report(): MigrationReport {
     const { migration, startedAt } = this.parts;
     const { state } = migration;
+    const status = this.status();
     return {
       version: VERSION,
       startedAt: startedAt.toISOString(),
@@ -246,8 +247,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
       phases: phasesOf(state.history),
       cutovers: swapsOf(state),
       history: state.history,
-      risks: risksOf(state.history, this.status()),
-      status: this.status(),
+      risks: risksOf(state.history, status),
+      status,
     };
   }
 

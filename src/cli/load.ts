@@ -16,12 +16,13 @@ import { JsonlReader } from '../load/jsonl-reader.js';
 import { Loader, type LoadResult } from '../load/loader.js';
 import { RespReader } from '../load/resp-reader.js';
 import { Shape, TYPES } from '../load/shape.js';
+import { bytes, number } from '../observe/figures.js';
 import { RateMeter } from '../observe/rate.js';
 import type { AdminClient } from './client.js';
 import { ADMIN_FLAGS, adminClient, wholeNumber } from './flags.js';
 import { print, printJson, tell } from './output.js';
 import { startProgress } from './progress.js';
-import { bytes, duration, number } from './status-text.js';
+import { duration } from './status-text.js';
 import { verb } from './verb.js';
 
 const FORMATS = ['resp', 'csv', 'jsonl'] as const;

@@ -3,6 +3,7 @@
  */
 import type { SideStatus, Status } from '../admin/control.js';
 import { clientText } from '../lanes/client-list.js';
+import { bytes, number } from '../observe/figures.js';
 import { PHASES } from '../phases/phase.js';
 import { nextSteps } from './next-steps.js';
 
@@ -82,18 +83,6 @@ export function differencesText(differences: Status['verify']['differences']): s
   const some = Object.entries(differences).filter(([, count]) => count > 0);
   if (some.length === 0) return 'no differences';
   return some.map(([kind, count]) => `${number(count)} ${kind}`).join(', ');
-}
-
-export function number(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-export function bytes(value: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB'];
-  let unit = 0;
-  let rest = value;
-  for (; rest >= 1024 && unit < units.length - 1; unit++) rest /= 1024;
-  return `${unit === 0 ? rest : rest.toFixed(1)} ${units[unit]}`;
 }
 
 export function duration(seconds: number): string {

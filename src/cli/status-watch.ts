@@ -7,9 +7,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../admin/control.js';
 import { StartError } from '../config/errors.js';
+import { number } from '../observe/figures.js';
 import type { AdminClient } from './client.js';
 import { print } from './output.js';
-import { differencesText, number, statusText, troubles } from './status-text.js';
+import { differencesText, statusText, troubles } from './status-text.js';
 
 const EVERY_MS = 1000;
 const HOME = '\x1b[H';

@@ -31,6 +31,7 @@ export interface DirectClientsStatus {
 
 export class DirectClients {
   private found: { source: DirectClient[] | null; target: DirectClient[] | null } = { source: null, target: null };
+  private hasLooked = false;
   private looking: Promise<void> | null = null;
   private readonly timer: NodeJS.Timeout;
 
@@ -57,10 +58,10 @@ export class DirectClients {
     return this.looking;
   }
 
-  /** What stands in the way of a cutover; `known`: who was named when it was asked for. */
+  /** What stands in the way of a cutover, as of the last look; `known`: who was named when it was asked for. */
   blockers(known: readonly string[] = []): Blocker[] {
     const { mode } = this.migration.board.config.directClients;
-    if (mode !== 'block') return [];
+    if (mode !== 'block' || !this.hasLooked) return [];
     const blockers: Blocker[] = [];
     for (const side of ['source', 'target'] as const) {
       const there = this.found[side];
@@ -81,6 +82,7 @@ export class DirectClients {
     const { source, target } = this.migration.board;
     const [there, here] = await Promise.all([this.lookAt(source), this.lookAt(target)]);
     this.found = { source: there, target: here };
+    this.hasLooked = true;
   }
 
   private async lookAt(side: Upstream): Promise<DirectClient[] | null> {

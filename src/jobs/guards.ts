@@ -44,8 +44,9 @@ export function isForceable(blocker: Blocker, step: StepName): boolean {
   return FORCEABLE.has(blocker.code);
 }
 
-export function blockersOf(step: StepName, jobs: GuardedJobs): Blocker[] {
-  if (step === 'cutover') return cutoverBlockers(jobs);
+/** `known`: who was named as one that may stay connected past Ferry. */
+export function blockersOf(step: StepName, jobs: GuardedJobs, known: readonly string[] = []): Blocker[] {
+  if (step === 'cutover') return cutoverBlockers(jobs, known);
   if (step === 'rollback') return [...swapBlockers(jobs), ...notVouched(jobs)];
   if (step === 'finalize') return jobs.verify.isRunning ? [VERIFYING] : [];
   return [];
@@ -117,7 +118,7 @@ function crossings({ board }: Migration): Blocker[] {
   return [{ code: 'cross-slot', message }];
 }
 
-function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
+function cutoverBlockers(jobs: GuardedJobs, known: readonly string[]): Blocker[] {
   const { migration, backfill } = jobs;
   const blockers = swapBlockers(jobs);
   if (!backfill.isDone) {
@@ -128,6 +129,6 @@ function cutoverBlockers(jobs: GuardedJobs): Blocker[] {
   }
   blockers.push(...notVouched(jobs));
   blockers.push(...crossings(migration));
-  blockers.push(...evictionBlockers(migration), ...jobs.bypass.blockers);
+  blockers.push(...evictionBlockers(migration), ...jobs.bypass.blockers, ...jobs.direct.blockers(known));
   return blockers;
 }

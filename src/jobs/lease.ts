@@ -15,9 +15,11 @@
  *
  * Where Ferry's account may not write the key, there is no lease (told in the log): the state directory is all there is.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '../config/errors.js';
 import { callLane } from '../lanes/call.js';
+import { type ListedClient, parseClientList } from '../lanes/client-list.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Logger } from '../observe/log.js';
 import { judge, LEASE_KEY, type LeaseRecord, readRecord, recordOf, type Verdict } from '../phases/lease-record.js';
@@ -307,17 +309,15 @@ export class Lease {
       const upstream = this.options.sides[side];
       if (upstream.state === 'down') continue;
       for (const node of upstream.masters) {
-        let text: string;
+        let clients: ListedClient[];
         try {
-          text = String(await node.call('CLIENT', 'LIST'));
+          clients = parseClientList(String(await node.call('CLIENT', 'LIST')));
         } catch {
           return null;
         }
-        for (const line of text.split('\n')) {
-          const name = / name=(\S*) /.exec(line)?.[1] ?? '';
+        for (const { id, name } of clients) {
           if (!name.startsWith('ferry:') || !name.includes(`:${holder}`)) continue;
-          const id = /^id=(\d+) /.exec(line)?.[1];
-          if (id !== undefined) found.push(() => node.call('CLIENT', 'KILL', 'ID', id).catch(() => {}));
+          found.push(() => node.call('CLIENT', 'KILL', 'ID', id).catch(() => {}));
         }
       }
     }

@@ -106,9 +106,7 @@ export class Transitions {
     const { migration, verify, backfill } = this.jobs;
     const { board, log } = migration;
     const blocking = (): Blocker[] =>
-      [...blockersOf(step, this.jobs), ...(step === 'cutover' ? this.jobs.direct.blockers(request.known) : [])].filter(
-        (b) => !(request.force === true && isForceable(b, step)),
-      );
+      blockersOf(step, this.jobs, request.known).filter((b) => !(request.force === true && isForceable(b, step)));
     // is it still one that does not evict, and who is there past Ferry?
     if (step === 'cutover') await Promise.all([board.target.refresh().catch(() => {}), this.jobs.direct.look()]);
     let blockers = blocking();

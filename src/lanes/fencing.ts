@@ -17,7 +17,9 @@
  *
  * `predecessors`: the connections that an earlier Ferry of the same migration left are killed the same way, by name.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ListedClient, parseClientList } from './client-list.js';
 import { isRefusal } from './rights-probe.js';
 
 const RETRY_MS = 200;
@@ -175,11 +177,10 @@ export class Fences {
   }
 
   /** CLIENT LIST, of one id or (0) of all; null: not allowed. Before 6.2 it cannot be asked about one. */
-  private async list(clientId: number): Promise<{ id: number; name: string }[] | null> {
+  private async list(clientId: number): Promise<ListedClient[] | null> {
     const which = clientId === 0 ? [] : ['ID', clientId];
     try {
-      const text = String(await this.node.askOnce('CLIENT', 'LIST', ...which));
-      return [...text.matchAll(/^id=(\d+) .*?\bname=(\S*)/gm)].map(([, id, name]) => ({ id: Number(id), name: name! }));
+      return parseClientList(String(await this.node.askOnce('CLIENT', 'LIST', ...which)));
     } catch (error) {
       if (isRefusal(error)) return null;
       if (clientId !== 0 && /^ERR syntax/i.test((error as Error).message)) return this.list(0);

@@ -19,11 +19,10 @@
  * has written its last bytes.
  */
 import type { Socket } from 'node:net';
+import { copyBytes } from '../resp/copy-bytes.js';
 import { BLOCK_BYTES, giveBlock, isBlock, takeBlock, takeBlockFor } from './blocks.js';
 
 const STABLE_BYTES = 16 * 1024;
-/** Up to here a loop is faster than Buffer.copy, which makes a view of the source each time. */
-const LOOP_BYTES = 24;
 
 const NONE: Buffer = Buffer.alloc(0);
 
@@ -154,10 +153,7 @@ export class Outbox {
   private copy(buf: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.used + length > this.block.length) this.closeBlock(length);
-    const { block, used } = this;
-    if (length < LOOP_BYTES) for (let i = start, to = used; i < end; i++) block[to++] = buf[i]!;
-    else buf.copy(block, used, start, end);
-    this.used = used + length;
+    this.used = copyBytes(this.block, this.used, buf, start, end);
   }
 
   private flushFull(socket: Socket): void {

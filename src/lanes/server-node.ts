@@ -22,6 +22,7 @@ import { type Reply, ReplyFault } from '../resp/values.js';
 import { ReplicationHistory } from '../topology/replication.js';
 import type { OwnAccount } from './accounts.js';
 import { Breaker } from './breaker.js';
+import { clockOffset, steadyMs } from './clock.js';
 import { connectorWith } from './control-connector.js';
 import { Fences } from './fencing.js';
 import { infoField } from './info.js';
@@ -318,17 +319,8 @@ export class ServerNode {
     this.events.onInfo(this);
   }
 
-  /** The offset of the exchange with the shortest way back and forth is the best one. */
   async sampleClock(): Promise<void> {
-    let bestMs = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < CLOCK_SAMPLES; i++) {
-      const sentMs = steadyMs();
-      const [seconds, microseconds] = (await this.call('TIME')) as [Buffer, Buffer];
-      const tripMs = steadyMs() - sentMs;
-      if (tripMs >= bestMs) continue;
-      bestMs = tripMs;
-      this.clockOffsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (sentMs + tripMs / 2);
-    }
+    this.clockOffsetMs = (await clockOffset(CLOCK_SAMPLES, () => this.call('TIME'))) ?? this.clockOffsetMs;
   }
 
   /** The server's clock now, ms since 1970. */
@@ -508,12 +500,4 @@ export class ServerNode {
 function pairOf(reply: readonly unknown[], name: string): string {
   const at = reply.findIndex((field, i) => i % 2 === 0 && String(field) === name);
   return at < 0 ? '' : String(reply[at + 1]);
-}
-
-/** `performance.timeOrigin` never changes, and is computed anew at each look. */
-const BEGAN_MS = performance.timeOrigin;
-
-/** Our own clock, ms since 1970 when the process began, and not moved when somebody sets this host's clock. */
-export function steadyMs(): number {
-  return BEGAN_MS + performance.now();
 }

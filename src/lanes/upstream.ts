@@ -23,6 +23,7 @@ import type { KeyPrefixes } from '../topology/key-prefixes.js';
 import { HOME, NOBODY, SlotMap } from '../topology/slot-map.js';
 import type { Accounts, OwnAccount } from './accounts.js';
 import { callLane, LaneLost } from './call.js';
+import { steadyMs } from './clock.js';
 import { ANY_NODE, type CommandLane } from './command-lane.js';
 import { ClusterDiscovery } from './discovery/cluster.js';
 import type { DiscoveredSide, Discovery } from './discovery/discovery.js';
@@ -36,7 +37,7 @@ import { IGNORED } from './multi.js';
 import { Pins } from './pins.js';
 import { RIGHTS, type Right } from './rights-probe.js';
 import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
-import { LOGIN_ATTEMPTS, ServerNode, steadyMs } from './server-node.js';
+import { LOGIN_ATTEMPTS, ServerNode } from './server-node.js';
 import { SilenceWatch } from './silence.js';
 import { TlsOptions, tlsOptionsOf } from './tls.js';
 

@@ -9,19 +9,20 @@
  * An error inside an EXEC's reply counts as an error, too. Replies that nobody asked for end the connection: they show
  * that replies and commands are out of step, so that nothing that was counted can be trusted.
  */
+
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ConfigError, StartError } from '../config/errors.js';
 import type { Endpoint } from '../config/url.js';
+import { Outbox } from '../lanes/outbox.js';
 import { tlsOptionsOf } from '../lanes/tls.js';
 import { ArgReader } from '../resp/arg-reader.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ReplyScanner } from '../resp/reply.js';
 import { decodeReply, type Reply, ReplyFault } from '../resp/values.js';
 import { DISCARD, type EntryKind, EXEC, InFlight, MULTI, PLAIN, SELECT, SELECT_AGAIN, SENTINEL } from './in-flight.js';
-import { Outgoing } from './outgoing.js';
 
 const EXCLAMATION = 33;
 const PLUS = 43;
@@ -57,7 +58,7 @@ export class LoadConnection {
   openMultiOffset = -1;
 
   readonly inFlight: InFlight;
-  private readonly out: Outgoing;
+  private readonly out = new Outbox();
   private readonly scanner = new ReplyScanner();
   private readonly reader = new ArgReader();
   /** The beginning of a reply whose bytes are needed. */
@@ -75,7 +76,6 @@ export class LoadConnection {
   ) {
     this.db = db;
     this.inFlight = new InFlight(capacity);
-    this.out = new Outgoing(socket);
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('drain', () => this.listener.progressed());
     socket.on('error', (error: NodeJS.ErrnoException) => this.lose(error.code ?? error.message));
@@ -117,16 +117,16 @@ export class LoadConnection {
   /** There must be room for one more. */
   send(frame: Buffer, start: number, end: number, offset: number, line: number, kind: EntryKind): void {
     this.inFlight.push(frame, start, end, offset, line, kind);
-    this.out.append(frame, start, end);
+    this.out.appendStable(frame, start, end);
   }
 
   /** A further piece of the command that was sent last. */
   sendPiece(frame: Buffer, start: number, end: number): void {
-    this.out.append(frame, start, end);
+    this.out.appendStable(frame, start, end);
   }
 
   flush(): void {
-    this.out.flush();
+    this.out.flushTo(this.socket);
   }
 
   /** Nothing more is sent; `finished` comes when everything was answered in step. */

@@ -4,8 +4,8 @@
  */
 import { describedByServer } from '../commands/descriptions.js';
 import { StartError } from '../config/errors.js';
+import { clockOffset } from '../lanes/clock.js';
 import { infoField } from '../lanes/info.js';
-import { steadyMs } from '../lanes/server-node.js';
 import type { Reply } from '../resp/values.js';
 import { accountOn } from './account.js';
 import { type Argument, type Looker, type OpenServer, type OpenSide, reasonOf } from './connect.js';
@@ -52,7 +52,7 @@ class Questions {
       clusterInfo: isCluster ? String((await this.ask('CLUSTER INFO', 'CLUSTER', 'INFO')) ?? '') : '',
       ranges: this.server.ranges,
       settings: settingsIn(await this.ask('CONFIG GET', 'CONFIG', 'GET', '*')),
-      clockOffsetMs: await this.clockOffset(),
+      clockOffsetMs: await clockOffset(CLOCK_SAMPLES, () => this.ask('TIME', 'TIME')),
       slowlog: slowlogIn(await this.ask('SLOWLOG GET', 'SLOWLOG', 'GET', SLOWLOG_ENTRIES)),
       latency: latencyIn(await this.ask('LATENCY LATEST', 'LATENCY', 'LATEST')),
       modules: modulesIn(await this.ask('MODULE LIST', 'MODULE', 'LIST')),
@@ -63,22 +63,6 @@ class Questions {
   /** The reply, or null when there is none to be had. */
   private ask(what: string, command: string, ...args: Argument[]): Promise<unknown> {
     return askOrNull(this.looker, this.unread, what, command, ...args);
-  }
-
-  /** Of the exchange with the shortest way there and back. */
-  private async clockOffset(): Promise<number | null> {
-    let bestMs = Number.POSITIVE_INFINITY;
-    let offsetMs: number | null = null;
-    for (let i = 0; i < CLOCK_SAMPLES; i++) {
-      const sentMs = steadyMs();
-      const time = await this.ask('TIME', 'TIME');
-      if (!Array.isArray(time)) return null;
-      const tripMs = steadyMs() - sentMs;
-      if (tripMs >= bestMs) continue;
-      bestMs = tripMs;
-      offsetMs = Number(time[0]) * 1000 + Number(time[1]) / 1000 - (sentMs + tripMs / 2);
-    }
-    return offsetMs;
   }
 
   /** The libraries, and the version of payloads: FUNCTION DUMP ends as DUMP does, and needs no key. */

@@ -3,13 +3,14 @@
  * comes from a server is escaped: names of keys are anybody's.
  */
 import { VERSION } from '../config/version.js';
+import { bytes, number } from '../observe/figures.js';
 import { barChart, escapeHtml, type Row } from './charts.js';
 import { topCommands } from './checks/traffic.js';
 import { type Facts, numberField, type SideFacts, sumOf } from './facts.js';
 import { type Finding, type PreflightReport, SEVERITIES, type Severity } from './finding.js';
 import { type Profile, profileOf } from './profile.js';
 import { sideText, verdict } from './text.js';
-import { bytes, number, percent } from './wording.js';
+import { percent } from './wording.js';
 
 const TITLES: Readonly<Record<Severity, string>> = { blocker: 'Blockers', warning: 'Warnings', note: 'Notes' };
 const ROWS_MAX = 15;

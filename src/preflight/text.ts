@@ -2,9 +2,10 @@
  * A preflight as a person reads it on a terminal: the two sides, the findings by severity, and the verdict. Colours only where
  * they are asked for.
  */
+
+import { number } from '../observe/figures.js';
 import { type Facts, isCluster, productOf, type SideFacts } from './facts.js';
 import type { Finding, PreflightReport, Severity } from './finding.js';
-import { number } from './wording.js';
 
 const HEADINGS: Readonly<Record<Severity, string>> = {
   blocker: 'BLOCKERS',

@@ -1,16 +1,5 @@
-/** How figures are written in findings and reports. */
-
-export function number(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-export function bytes(value: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let unit = 0;
-  let rest = value;
-  for (; rest >= 1024 && unit < units.length - 1; unit++) rest /= 1024;
-  return `${unit === 0 ? rest : rest.toFixed(1)} ${units[unit]}`;
-}
+/** How findings and reports say things. */
+import { number } from '../observe/figures.js';
 
 export function percent(part: number, whole: number): string {
   if (whole === 0) return '0 %';

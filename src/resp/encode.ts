@@ -3,6 +3,7 @@
  *
  * Strings are encoded as UTF-8 except where said otherwise. The constants are shared: nobody writes to them.
  */
+import { copyBytes } from './copy-bytes.js';
 import type { Resp } from './values.js';
 
 const CR = 13;
@@ -175,10 +176,7 @@ function bulkLength(bytes: number): number {
 
 /** Writes `$3\r\nkey\r\n`; returns the offset behind it. */
 function writeBulk(out: Buffer, at: number, buf: Buffer, start: number, end: number): number {
-  let p = writeLine(out, at, DOLLAR, end - start);
-  // short ones faster so than by a call
-  if (end - start < 48) for (let i = start; i < end; i++) out[p++] = buf[i]!;
-  else p += buf.copy(out, p, start, end);
+  const p = copyBytes(out, writeLine(out, at, DOLLAR, end - start), buf, start, end);
   out[p] = CR;
   out[p + 1] = LF;
   return p + 2;

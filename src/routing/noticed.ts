@@ -4,18 +4,15 @@
  * On a command's way there are a decrement (`sampler.tick()`) and a comparison; everything else happens for the picked and
  * the slow ones. `FERRY HOTKEYS` and `FERRY SLOWLOG` show it.
  */
-import { findKeys, KeyList } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
 import { Sampler } from '../observe/sampler.js';
 import { SlowLog } from '../observe/slow-log.js';
 import { TopKeys } from '../observe/top-keys.js';
-import type { Spans } from './placement.js';
+import { firstKeyOf, type Spans } from './placement.js';
 
 const HOT_KEYS = 128;
 /** A longer key is not worth its memory here. */
 const KEY_MAX_BYTES = 1024;
-
-const keys = new KeyList();
 
 export class Noticed {
   readonly sampler = new Sampler(process.pid);
@@ -37,10 +34,4 @@ export class Noticed {
 export function hotKeyOf(counted: string): { db: number; key: Buffer } {
   const colon = counted.indexOf(':');
   return { db: Number(counted.slice(0, colon)), key: Buffer.from(counted.slice(colon + 1), 'latin1') };
-}
-
-/** The argument that is its first key, or -1. */
-export function firstKeyOf(command: Command, { frame, argc, starts, ends }: Spans): number {
-  if (command.singleKey) return command.firstKey < argc ? command.firstKey : -1;
-  return findKeys(command, frame, argc, starts, ends, keys) && keys.count > 0 ? keys.index[0]! : -1;
 }

@@ -48,3 +48,9 @@ export function together(a: number, b: number): number {
   if (a === ANY_NODE || a === b) return b;
   return b === ANY_NODE ? a : ACROSS;
 }
+
+/** The argument that is its first key, or -1. */
+export function firstKeyOf(command: Command, { frame, argc, starts, ends }: Spans): number {
+  if (command.singleKey) return command.firstKey < argc ? command.firstKey : -1;
+  return findKeys(command, frame, argc, starts, ends, keys) && keys.count > 0 ? keys.index[0]! : -1;
+}

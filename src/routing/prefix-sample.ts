@@ -5,18 +5,15 @@
  *   {user:7}     →  `{user:`
  *   counter      →  ``             no such byte among the first 48
  *
- * A command that is not sampled costs one decrement, and a sampled one whose prefix is known allocates nothing. The distance
- * to the next one is random around 64, so that a pattern in the traffic does not decide what is seen. Of a command with several
- * keys the first counts. At most 128 prefixes are kept: when there are more, or after 8192 samples, all counts are halved and
+ * A command that is not sampled costs one decrement, and a sampled one whose prefix is known allocates nothing. Of a command
+ * with several keys the first counts. At most 128 prefixes are kept: when there are more, or after 8192 samples, all counts are halved and
  * what is left with nothing goes. So what is kept is of the recent past, and whoever sends keys without an end of prefixes
  * costs a bounded amount.
  */
 import type { Command } from '../commands/command.js';
-import { findKeys, KeyList } from '../commands/keys.js';
-import type { RequestScanner } from '../resp/request.js';
+import { Sampler } from '../observe/sampler.js';
+import { firstKeyOf, type Spans } from './placement.js';
 
-/** Distances are 1 … 127, all alike: 64 on average. */
-const DISTANCES = 127;
 const MAX_PREFIXES = 128;
 const MAX_PREFIX_BYTES = 48;
 const HALVE_AFTER = 8192;
@@ -25,8 +22,6 @@ const COLON = 0x3a;
 const SLASH = 0x2f;
 const BAR = 0x7c;
 const DOT = 0x2e;
-
-type Arguments = Pick<RequestScanner, 'frame' | 'argc' | 'starts' | 'ends'>;
 
 export interface PrefixShare {
   /** as bytes: it need not be UTF-8; empty: keys without a prefix */
@@ -40,28 +35,21 @@ class Entry {
   constructor(/** a copy: the frame is not ours */ readonly prefix: Buffer) {}
 }
 
-const keys = new KeyList();
-
 export class PrefixSample {
-  /** The random numbers are a fixed row; who sends the traffic does not know where it stands. */
-  private random = 0x9e3779b9;
-  private distance = 1;
+  private readonly sampler = new Sampler(0x9e3779b9);
   /** How many commands the counts stand for. */
   private samples = 0;
   /** By the hash of the prefix: two prefixes of one hash, among 128 a rarity, would count as one. */
   private readonly entries = new Map<number, Entry>();
 
   isDue(): boolean {
-    return --this.distance === 0;
+    return this.sampler.tick();
   }
 
-  take(command: Command, { frame, argc, starts, ends }: Arguments): void {
-    this.distance = this.nextDistance();
-    let argument = command.firstKey;
-    if (!command.singleKey) {
-      if (!findKeys(command, frame, argc, starts, ends, keys) || keys.count === 0) return;
-      argument = keys.index[0]!;
-    }
+  take(command: Command, spans: Spans): void {
+    const argument = firstKeyOf(command, spans);
+    if (argument < 0) return;
+    const { frame, starts, ends } = spans;
     const start = starts[argument]!;
     this.count(frame, start, prefixEnd(frame, start, ends[argument]!));
   }
@@ -93,15 +81,6 @@ export class PrefixSample {
       if (entry.count === 0) this.entries.delete(hash);
       this.samples += entry.count;
     }
-  }
-
-  private nextDistance(): number {
-    let x = this.random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.random = x;
-    return 1 + ((x >>> 0) % DISTANCES);
   }
 }
 

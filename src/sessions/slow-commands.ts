@@ -1,7 +1,7 @@
 /** A command whose reply took long, as the slow log keeps it: its name and its first key, never a value. */
 import { spoken } from '../commands/kinds.js';
 import { ArgReader } from '../resp/arg-reader.js';
-import { firstKeyOf } from '../routing/noticed.js';
+import { firstKeyOf } from '../routing/placement.js';
 import type { ClientOp } from './client-op.js';
 
 const KEPT_KEY_BYTES = 256;

@@ -14,7 +14,9 @@
  *
  * What happened before the switch was seen by nobody: it is a hazard (detection.ts), so a verification must be newer.
  */
+
 import type { CommandTable } from '../../commands/table.js';
+import { parseClientList } from '../../lanes/client-list.js';
 import { isRefusal } from '../../lanes/rights-probe.js';
 import type { ServerNode } from '../../lanes/server-node.js';
 import { RateMeter } from '../../observe/rate.js';
@@ -184,11 +186,10 @@ export class BypassWatch {
       throw error;
     }
     const activeS = (LIST_EVERY_TICKS * TICK_MS) / 1000 + 1;
-    for (const line of list.split('\n')) {
-      const field = (name: string): string => new RegExp(`(?:^| )${name}=(\\S*)`).exec(line)?.[1] ?? '';
-      if (line === '' || field('name').startsWith(`ferry:${state.migrationId}:`)) continue;
-      if (/[SMO]/.test(field('flags')) || Number(field('idle')) > activeS) continue;
-      if (writes(field('cmd'), board.table)) return `${field('addr')} writes to ${node.name} (${field('cmd')})`;
+    for (const { name, flags, idleSeconds, command, address } of parseClientList(list)) {
+      if (name.startsWith(`ferry:${state.migrationId}:`)) continue;
+      if (/[SMO]/.test(flags) || idleSeconds > activeS) continue;
+      if (writes(command, board.table)) return `${address} writes to ${node.name} (${command})`;
     }
     return '';
   }

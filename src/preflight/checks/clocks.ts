@@ -1,7 +1,8 @@
 /** Clocks and replication: what differs between the servers' times, and how far replicas are behind. */
+
+import { number } from '../../observe/figures.js';
 import { type Facts, field, numberField, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { number } from '../wording.js';
 
 /** Below it Ferry does not even translate. */
 const SKEW_NOTED_MS = 250;

@@ -1,8 +1,9 @@
 /** What the target must have, or must not have yet: modules, functions, commands, databases, room in names. */
 import { isOwnKey, OWN_PREFIX } from '../../mirror/own-keys.js';
+import { number } from '../../observe/figures.js';
 import { callsOf, databasesOf, type Facts, isCluster, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { keyText, number, some, spokenWithCalls } from '../wording.js';
+import { keyText, some, spokenWithCalls } from '../wording.js';
 
 export function checkContents(facts: Facts): Finding[] {
   return [

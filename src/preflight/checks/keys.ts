@@ -2,10 +2,12 @@
  * What the keys themselves say, from the sample: big ones, collections that only grow, times to live that are missing, hot keys
  * and slots, names.
  */
+
+import { bytes, number } from '../../observe/figures.js';
 import { type Facts, isCluster, numberField, type SampledKey } from '../facts.js';
 import { type Finding, note, warning } from '../finding.js';
 import { type Group, NO_PREFIX, type Profile, profileOf, slotCounts } from '../profile.js';
-import { bytes, keyText, number, percent, some } from '../wording.js';
+import { keyText, percent, some } from '../wording.js';
 import { datasetBytes } from './memory.js';
 
 const LARGE_BYTES = 2 ** 20;

@@ -4,10 +4,12 @@
  * What is needed is the source's memory without what belongs to the process and its connections. On a Cluster each master
  * needs room for its part of the slots; the parts are weighed by the sampled keys.
  */
+
+import { bytes, number } from '../../observe/figures.js';
 import { keySlot } from '../../topology/crc16.js';
 import { type Facts, field, numberField, type Sample, type ServerFacts, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { bytes, number, percent } from '../wording.js';
+import { percent } from '../wording.js';
 
 /** Allocators, rehashing and the copies' staging keys want some room. */
 const HEADROOM = 1.1;

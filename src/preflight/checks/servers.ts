@@ -1,8 +1,8 @@
 /** The state and the settings of the servers: roles, a Cluster's health, persistence, buffers, connections. */
 import { infoField } from '../../lanes/info.js';
+import { bytes, number } from '../../observe/figures.js';
 import { type Facts, field, isCluster, numberField, type ServerFacts, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { bytes, number } from '../wording.js';
 
 /** What Ferry opens on a server besides a few for each account and database: lanes of jobs, control, watches. */
 const CONNECTIONS_OF_FERRY = 64;

@@ -3,9 +3,10 @@
  * will refuse, what is slow. Counters do not tell who it was: an administrator's KEYS counts as well.
  */
 import { KINDS } from '../../commands/kinds.js';
+import { number } from '../../observe/figures.js';
 import { callsOf, type Facts, isCluster, numberField } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { number, some, spokenWithCalls } from '../wording.js';
+import { some, spokenWithCalls } from '../wording.js';
 
 const names = (text: string): readonly string[] => text.split(' ');
 

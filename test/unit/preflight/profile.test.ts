@@ -1,8 +1,9 @@
 /** Prefixes and sums of a sample, and how keys are shown. */
 import { expect, test } from 'vitest';
+import { bytes } from '../../../src/observe/figures.js';
 import type { SampledKey } from '../../../src/preflight/facts.js';
 import { NO_PREFIX, prefixOf, profileOf } from '../../../src/preflight/profile.js';
-import { bytes, keyText, percent, some } from '../../../src/preflight/wording.js';
+import { keyText, percent, some } from '../../../src/preflight/wording.js';
 
 test.each([
   ['user:17:name', 'user:', ':'],

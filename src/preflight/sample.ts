@@ -3,7 +3,7 @@
  *
  * SCAN goes through the hash table, where keys lie by their hash: its first N keys are as good as N random ones. So little is
  * asked at once, and so much rest is between the questions, that an application cannot feel it: a round holds a few keys,
- * and the server is at work for the sampling at most a twentieth of the time, however slow it answers. Each master and
+ * and the server is at work for the sampling about a hundredth of the time; one that answers slowly is given more rest. Each master and
  * database gives its share. It ends when it has enough, or after its time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,9 +21,10 @@ export interface SampleOptions {
 
 /** Keys looked at together: about a tenth of a millisecond of the server's time. */
 const KEYS_AT_ONCE = 16;
-const REST_FACTOR = 19;
+/** Of what an answer took beyond its way; most of that is this process's own work, so little is multiplied. */
+const REST_FACTOR = 4;
 const REST_MIN_MS = 6;
-const REST_MAX_MS = 500;
+const REST_MAX_MS = 200;
 const WAYS_MEASURED = 5;
 /** Of a small database at least so many, so that it is not passed over. */
 const SHARE_MIN = 200;
@@ -192,7 +193,7 @@ class Sampling {
     }
   }
 
-  /** One question, and the rest that it costs. What it took beyond the way there and back was the server's time. */
+  /** One question, and the rest that it costs. What it took beyond the way there and back was the server's time, or ours. */
   private async paced<T>(looker: Looker, ask: () => Promise<T>): Promise<T> {
     const wayMs = this.waysMs.get(looker) ?? (await this.measureWay(looker));
     const startedMs = performance.now();

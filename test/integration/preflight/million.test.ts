@@ -2,7 +2,7 @@
  * A million keys: the whole look takes less than a minute, and an application's p99 does not move by more than a tenth. Part of
  * the long run only: it measures, and wants the machine for itself.
  */
-import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { runFerry } from '../../support/cli.js';
 import { IS_LONG_RUN } from '../../support/long-run.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';

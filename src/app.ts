@@ -45,6 +45,7 @@ import { Switchboard, type TestHooks } from './routing/switchboard.js';
 import { Listener } from './sessions/listener.js';
 import { LoginWatch } from './sessions/logins.js';
 import { KeyPrefixes } from './topology/key-prefixes.js';
+import { Scope, scopeText } from './topology/scope.js';
 
 export interface FerryOptions {
   /** Reads the configuration again, as at the start; without it a reload only renews TLS files. @throws ConfigError */
@@ -99,11 +100,12 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const isPrefixed = config.target.kind === 'cluster' && prefixes?.has(config.source.db) === true;
   const isMapped = config.source.db !== config.target.db && !isPrefixed;
   const mappedDb = isMapped ? config.source.db : -1;
+  const scope = Scope.of(config.scope);
   const accounts = await openAccounts(config);
   const openSides = async (): Promise<{ source: Upstream; target: Upstream; lease: Lease }> => {
     const name = `ferry:${state.migrationId}:${state.epoch}:${holder}`;
-    const source = openSide('source', config, accounts, -1, prefixes, name, options.resolver);
-    const target = openSide('target', config, accounts, mappedDb, prefixes, name, options.resolver);
+    const source = openSide('source', config, accounts, -1, prefixes, scope, name, options.resolver);
+    const target = openSide('target', config, accounts, mappedDb, prefixes, scope, name, options.resolver);
     const lease = new Lease({ sides: { source, target }, db: config.source.db, holder, log });
     try {
       await connectSides(source, target, state, isFirstStart, log);
@@ -166,9 +168,9 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     target,
     ledger,
     new KnownKeys(config.limits.knownKeys, config.limits.deadlines, seedA, seedB),
-    new DirtyKeys(config.limits.dirtyKeys),
+    new DirtyKeys(config.limits.dirtyKeys, scope),
     intent,
-    new Databases([source, target], config.source.db),
+    new Databases([source, target], config.source.db, scope),
     new Counters(),
     new ScriptBook(config.scripts),
     hooks,
@@ -363,6 +365,7 @@ function openSide(
   accounts: Accounts,
   mappedDb: number,
   prefixes: KeyPrefixes | null,
+  scope: Scope | null,
   name: string,
   resolver: NameResolver | undefined,
 ): Upstream {
@@ -373,6 +376,7 @@ function openSide(
       accounts,
       mappedDb,
       prefixes,
+      scope,
       connectionName: `${name}${side[0]}`,
       rename: config.rename[side],
       topology: config.topology,
@@ -421,7 +425,7 @@ async function openState(
     throw new StartError(2, `The state directory ${directory.path} cannot be read: ${(error as Error).message}.`);
   }
   if (found === null) {
-    const state = { ...newState(source, target, config.phase), dbPrefix: prefixesIn(config) };
+    const state = { ...newState(source, target, config.phase), ...mappingIn(config) };
     try {
       await directory.save({ ...state, clean: false });
     } catch (error) {
@@ -435,14 +439,21 @@ async function openState(
       `The state directory ${directory.path} belongs to the migration ${found.source} → ${found.target}, not to ${source} → ${target}: use another --state-dir.`,
     );
   }
-  const { dbPrefix = {} } = found;
-  const asked = prefixesIn(config);
-  // nothing is on the Cluster yet; later the same keys would have other names
-  if (found.phase === 'source-only') return { state: { ...found, dbPrefix: asked }, isFirstStart: false };
-  if (textOf(dbPrefix) !== textOf(asked)) {
+  const { dbPrefix = {}, scope = '' } = found;
+  const asked = mappingIn(config);
+  // nothing is on the target yet
+  if (found.phase === 'source-only') return { state: { ...found, ...asked }, isFirstStart: false };
+  if (scope !== asked.scope && PHASE_RULES[found.phase].mirrored) {
     throw new StartError(
       2,
-      `Keys went to the Cluster with ${textOf(dbPrefix)}, and ${textOf(asked)} would look for them under other names: go back to source-only first, or give the same --db-prefix.`,
+      `The migration began with ${scope || 'every key'}, and now ${asked.scope || 'every key'} is to be migrated: what is on the target, and what is known of it, belongs to the former. Go back to source-only first, or give the same --include and --exclude.`,
+    );
+  }
+  // the same keys would have other names
+  if (textOf(dbPrefix) !== textOf(asked.dbPrefix)) {
+    throw new StartError(
+      2,
+      `Keys went to the Cluster with ${textOf(dbPrefix)}, and ${textOf(asked.dbPrefix)} would look for them under other names: go back to source-only first, or give the same --db-prefix.`,
     );
   }
   return { state: found, isFirstStart: false };
@@ -456,9 +467,11 @@ function refusalText(verdict: Exclude<Verdict, { kind: 'ours' }>, path: string):
   return `The servers know of the migration ${migration} in ${phase}, epoch ${epoch}, where the ${authority} has the authority, and ${path} does not: it was lost, or is an old copy. Give the right --state-dir. If there is none any more, start with --adopt: Ferry goes on in ${phase} and compares and copies everything again. (For a new migration of these servers, delete the key ${LEASE_KEY} on both.)`;
 }
 
-/** They mean something for a Cluster only. */
-function prefixesIn({ source, target, dbPrefix }: Config): Readonly<Record<string, string>> {
-  return source.kind === 'cluster' || target.kind === 'cluster' ? dbPrefix : {};
+/** Which keys are to be on the target, and under which names. */
+function mappingIn({ source, target, dbPrefix, scope }: Config): Required<Pick<MigrationState, 'dbPrefix' | 'scope'>> {
+  // prefixes mean something for a Cluster only
+  const isCluster = source.kind === 'cluster' || target.kind === 'cluster';
+  return { dbPrefix: isCluster ? dbPrefix : {}, scope: scopeText(scope) };
 }
 
 function textOf(dbPrefix: Readonly<Record<string, string>>): string {

@@ -168,6 +168,7 @@ function clusterSide(): Upstream {
     topology: config.topology,
     timeouts: config.timeouts,
     prefixes: null,
+    scope: null,
   });
   for (let slot = 0; slot <= HOME; slot++) side.map.assign(slot, slot % NODES);
   return side;

@@ -14,6 +14,7 @@ import type { Phase, Side, StepName } from '../phases/phase.js';
 import type { CutoverRecord } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import type { Explanation } from '../sessions/explain.js';
+import type { ScopeStatus } from './scope-note.js';
 import type { Sample } from './timeline.js';
 
 export type { Blocker } from '../jobs/migration.js';
@@ -98,6 +99,8 @@ export interface Status {
     pressure: 'none' | 'throttling' | 'refusing';
     closedClients: number;
   };
+  /** what is left out; null: everything is migrated */
+  scope: ScopeStatus | null;
   backfill: BackfillProgress;
   verify: VerifyProgress;
   lastCutover: CutoverRecord | null;

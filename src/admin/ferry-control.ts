@@ -35,6 +35,7 @@ import type {
 } from './control.js';
 import type { MetricsSnapshot, MetricsSource } from './metrics.js';
 import { OverviewSource } from './overview.js';
+import { scopeStatus } from './scope-note.js';
 
 export interface ControlParts {
   readonly config: Config;
@@ -129,6 +130,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         pressure: board.memory.pressure,
         closedClients: board.memory.evicted,
       },
+      scope: scopeStatus(board.config.scope, board.phase, backfill),
       backfill: backfill.progress,
       verify: verify.progress,
       lastCutover: migration.state.lastCutover,
@@ -405,6 +407,7 @@ function risksOf(history: readonly { at: string; event: string }[], status: Stat
   if (commands.uncertain > 0) risks.push(`${commands.uncertain} writes had an unknown outcome for their clients.`);
   if (verify.clean === false) risks.push('The last verification found differences.');
   if (crossSlot.total > 0) risks.push(`${crossSlot.total} commands had keys in several slots of the target.`);
+  if (status.scope !== null) risks.push(status.scope.note);
   for (const side of ['source', 'target'] as const) {
     const there = directClients[side]?.length ?? 0;
     if (there > 0) risks.push(`${there} clients are connected to the ${side} past Ferry.`);

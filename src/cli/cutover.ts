@@ -39,6 +39,8 @@ export const cutoverCommand = verb({
   run: async ({ wait, dryRun, maxPause, known, force, json, ...where }) => {
     const client = await adminClient(where);
     const request: PhaseRequest = { to: 'target-first', force, dryRun, maxPauseMs: maxPause, known };
+    const { scope } = await client.status();
+    if (scope !== null) tell(scope.note);
     const answer = await attempt(json, () => (wait ? askUntilAllowed(client, request) : client.changePhase(request)));
     if (answer === null) return;
     if (answer.pauseMs !== undefined)

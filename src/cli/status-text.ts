@@ -24,6 +24,7 @@ export function statusText(status: Status): string {
     const { at, from, to, pauseMs } = lastCutover;
     lines.push(`swapped   ${from} → ${to} at ${at}, pause ${pauseMs.toFixed(1)} ms`);
   }
+  if (status.scope !== null) lines.push(`left out  ${status.scope.note}`);
   lines.push(...directText(status));
   const { next, undo } = nextSteps(status);
   lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), `next      ${next}`);
@@ -64,9 +65,10 @@ export function troubles({ source, target, authority, mirror, backfill, verify, 
 }
 
 export function backfillText({ backfill }: Status): string {
-  const { state, scanned, copied, estimated, keysPerSecond, etaSeconds } = backfill;
+  const { state, scanned, copied, leftOut, estimated, keysPerSecond, etaSeconds } = backfill;
   if (state === 'idle') return 'not started';
   const parts = [`${state}, ${number(scanned)} of about ${number(estimated)} keys seen`, `${number(copied)} copied`];
+  if (leftOut > 0) parts.push(`${number(leftOut)} left out`);
   if (state === 'running') parts.push(`${number(keysPerSecond)}/s`);
   if (state === 'running' && etaSeconds !== null) parts.push(`${duration(etaSeconds)} left`);
   return parts.join(', ');

@@ -5,6 +5,7 @@
  * Durations are milliseconds, sizes are bytes.
  */
 import type { Phase } from '../phases/phase.js';
+import { EVERYTHING, type ScopeOptions } from '../topology/scope.js';
 import { type Address, type Endpoint, parseEndpoint } from './url.js';
 
 export type { Phase as PhaseName } from '../phases/phase.js';
@@ -69,6 +70,8 @@ export interface Config {
   readonly scripts: Readonly<Record<string, 'copy' | 'replay'>>;
   /** database number → what the keys of that database begin with on a Cluster, which has only database 0 */
   readonly dbPrefix: Readonly<Record<string, string>>;
+  /** what is migrated at all; the rest stays with each side (topology/scope.ts) */
+  readonly scope: ScopeOptions;
   /** reads of clients that said READONLY may go to replicas of a Cluster */
   readonly replicaReads: boolean;
   /** what cluster-aware clients are told as Ferry's address; null: the address that they connected to */
@@ -80,6 +83,8 @@ export interface Config {
     /** 0: as fast as both sides allow */
     readonly rateKeysPerSecond: number;
     readonly scanCount: number;
+    /** keys that clients read are copied ahead of the scan */
+    readonly warmsFirst: boolean;
   };
   readonly cutover: {
     /** how long a drain may take before the cutover is given up and nothing changed */
@@ -185,6 +190,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   slowlogMs: 10,
   scripts: {},
   dbPrefix: {},
+  scope: EVERYTHING,
   replicaReads: false,
   announce: null,
   topology: { refreshMs: 1000, redirectWaitMs: 30_000, dnsServers: [], dnsRefreshMs: 2000 },
@@ -205,7 +211,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
     sessionWindow: 1024,
     intentIdleMs: 5000,
   },
-  backfill: { rateKeysPerSecond: 0, scanCount: 500 },
+  backfill: { rateKeysPerSecond: 0, scanCount: 500, warmsFirst: true },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
   detectBypass: { mode: 'auto', maxWritesPerSecond: 10_000 },
   directClients: { mode: 'warn', known: [] },

@@ -117,6 +117,14 @@ const prefixes = z
     return all.every((one, i) => all.every((other, j) => i === j || !other.startsWith(one)));
   });
 
+/** database numbers: a list in YAML, `0,3` as text */
+const databases = list
+  .refine((values) => values.every((value) => /^\d{1,9}$/.test(value)))
+  .transform((values) => values.map(Number));
+
+/** key patterns: a list in YAML, `user:*,cart:*` as text; Ferry's own keys are none that could be named */
+const keyPatterns = list.refine((patterns) => patterns.every((pattern) => !pattern.startsWith('__ferry:')));
+
 function namesOnce(value: string): boolean {
   const parts = value.split(',').filter((part) => part !== '');
   return Object.keys(pairs(value)).length === parts.length;
@@ -177,11 +185,13 @@ function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
 }
 
 const URL_EXPECTED = 'a connection string such as redis://user:password@host:6379';
+const PATTERNS_EXPECTED = 'patterns of key names such as user:*,cart:[0-9]* (a list in YAML if one has a comma)';
+const DATABASES_EXPECTED = 'database numbers such as 0,3';
 const NAMES_EXPECTED = 'renamed commands such as FLUSHALL=my-flushall,KEYS=';
 const YES_NO = { value: boolean, expects: 'true or false', boolean: true } as const;
 const BILLION = 1_000_000_000;
 const HOUR_MS = 3_600_000;
-const { topology, timeouts, limits, backfill, cutover } = DEFAULTS;
+const { topology, timeouts, limits, backfill, cutover, scope } = DEFAULTS;
 
 export const OPTIONS = {
   source: { value: endpoint, expects: URL_EXPECTED, default: null, describe: 'Redis that the data is in now' },
@@ -320,6 +330,30 @@ export const OPTIONS = {
     default: null,
     describe: 'where the keys of databases other than 0 live on a Cluster: behind a prefix',
   },
+  include: {
+    value: keyPatterns,
+    expects: PATTERNS_EXPECTED,
+    default: 'every key',
+    describe: 'migrate only keys whose names match one of these patterns (as of SCAN MATCH); the others stay behind',
+  },
+  exclude: {
+    value: keyPatterns,
+    expects: PATTERNS_EXPECTED,
+    default: 'no key',
+    describe: 'leave keys behind whose names match one of these patterns',
+  },
+  'include-dbs': {
+    value: databases,
+    expects: DATABASES_EXPECTED,
+    default: 'every database',
+    describe: 'migrate only these databases; the others stay behind',
+  },
+  'exclude-dbs': {
+    value: databases,
+    expects: DATABASES_EXPECTED,
+    default: 'no database',
+    describe: 'leave these databases behind',
+  },
   'replica-reads': {
     ...YES_NO,
     default: 'false',
@@ -413,6 +447,11 @@ export const OPTIONS = {
     ...count(1, 1_000_000),
     default: `${limits.sessionWindow}`,
     describe: 'unanswered commands per client before it is no longer read from',
+  },
+  'warm-first': {
+    ...YES_NO,
+    default: 'true',
+    describe: 'while the backfill runs, copy keys that clients read ahead of its scan',
   },
   'backfill-rate': {
     ...count(0, BILLION),
@@ -525,6 +564,12 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     scripts: given.scripts ?? DEFAULTS.scripts,
     allowUnknownKeys: given['allow-unknown-keys'] ?? DEFAULTS.allowUnknownKeys,
     dbPrefix: given['db-prefix'] ?? DEFAULTS.dbPrefix,
+    scope: {
+      include: given.include ?? scope.include,
+      exclude: given.exclude ?? scope.exclude,
+      includeDbs: given['include-dbs'] ?? scope.includeDbs,
+      excludeDbs: given['exclude-dbs'] ?? scope.excludeDbs,
+    },
     replicaReads: given['replica-reads'] ?? DEFAULTS.replicaReads,
     announce: given.announce ?? DEFAULTS.announce,
     topology: {
@@ -556,6 +601,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
     backfill: {
       rateKeysPerSecond: given['backfill-rate'] ?? backfill.rateKeysPerSecond,
       scanCount: given['scan-count'] ?? backfill.scanCount,
+      warmsFirst: given['warm-first'] ?? backfill.warmsFirst,
     },
     cutover: {
       drainTimeoutMs: given['drain-timeout-ms'] ?? cutover.drainTimeoutMs,

@@ -38,7 +38,7 @@ export function PhaseCard({ overview, headingRef, onPlan, outcome }: Props) {
       ))}
       <div class="actions">
         {steps.map((step, i) => {
-          const plan = planStep(step, phase);
+          const plan = planStep(step, phase, status.scope?.note ?? '');
           return (
             <button type="button" key={step.to} class={i === 0 ? 'primary' : ''} onClick={() => onPlan(plan)}>
               {plan.button}

@@ -20,8 +20,11 @@ export interface Plan {
 
 type Words = Pick<Plan, 'title' | 'button' | 'what' | 'undo' | 'word'>;
 
-export function planStep({ to, step }: NextStep, from: Phase): Plan {
-  return { ...wordsOf(step, from, to), check: () => changePhase(to, true), act: () => changePhase(to, false) };
+/** `leftOut`: what becomes of keys that are not migrated, '' when all are. */
+export function planStep({ to, step }: NextStep, from: Phase, leftOut: string): Plan {
+  const words = wordsOf(step, from, to);
+  const what = step === 'cutover' ? `${words.what} ${leftOut}`.trim() : words.what;
+  return { ...words, what, check: () => changePhase(to, true), act: () => changePhase(to, false) };
 }
 
 function wordsOf(step: NextStep['step'], from: Phase, to: Phase): Words {

@@ -19,6 +19,7 @@ export function warningsOf({ status, breakers }: Overview): Warning[] {
     ...bypassWarnings(status),
     ...memoryWarnings(status),
     ...crossSlotWarnings(status),
+    ...(status.scope === null ? [] : [note(status.scope.note)]),
   ];
 }
 

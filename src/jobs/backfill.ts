@@ -1,7 +1,7 @@
 /**
  * The backfill: every key of the authority is copied to the mirror while both serve (dual-write, target-read).
  *
- * SCAN by database, copies on their own lanes under a window and the byte budget, an optional rate. Keys that live
+ * Keys that clients read meanwhile are copied ahead (warming.ts). SCAN by database, copies on their own lanes under a window and the byte budget, an optional rate. Keys that live
  * traffic has made known are skipped. When the target was not proven empty, a sweep of the target follows, which
  * deletes what only the target has. States: idle → running ⇄ paused → done | failed; cancel → idle. The cursor is
  * saved once a second, so a restarted Ferry goes on where it was, if the source is still the same process. A new
@@ -14,7 +14,8 @@ import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
 import { Moves, type ScanBatch, scanKeys, scanNode } from './scan.js';
 import { sweepExtras } from './sweep.js';
-import { databasesToVisit, usedDatabases } from './used-databases.js';
+import { databasesToVisit, keysInOtherDatabases, usedDatabases } from './used-databases.js';
+import { WarmKeys } from './warming.js';
 import { takenText } from './without-place.js';
 
 const WINDOW = 512;
@@ -29,6 +30,10 @@ export interface BackfillProgress {
   readonly estimated: number;
   readonly keysPerSecond: number;
   readonly etaSeconds: number | null;
+  /** keys that were copied ahead of the scan because clients read them */
+  readonly warmed: number;
+  /** keys that are left where they are (--include, --exclude), among `scanned` */
+  readonly leftOut: number;
 }
 
 class Interrupted extends Error {}
@@ -47,12 +52,16 @@ export class Backfill {
   private run = 0;
   private resumeWaiters: (() => void)[] = [];
   private skipped = 0;
+  private leftOut = 0;
+  private warm: WarmKeys;
 
   constructor(private readonly migration: Migration) {
     const saved = migration.state.backfill;
     this.state = saved.state === 'running' ? 'paused' : saved.state;
     this.scanned = saved.scanned;
     this.copiedBefore = saved.copied;
+    this.leftOut = saved.leftOut ?? 0;
+    this.warm = this.warmer();
     this.rateKeysPerSecond = migration.board.config.backfill.rateKeysPerSecond;
   }
 
@@ -75,6 +84,8 @@ export class Backfill {
       failed: this.window.failedKeys,
       estimated: Math.max(this.estimated, this.scanned),
       keysPerSecond: Math.round(keysPerSecond),
+      warmed: this.warm.copiedKeys,
+      leftOut: this.leftOut,
       etaSeconds: this.state === 'running' && keysPerSecond > 0 ? Math.ceil(left / keysPerSecond) : null,
     };
   }
@@ -116,7 +127,9 @@ export class Backfill {
     this.scanned = 0;
     this.copiedBefore = 0;
     this.skipped = 0;
+    this.leftOut = 0;
     this.window = new CopyWindow(WINDOW);
+    this.endWarming();
     void this.migration.update({ backfill: NO_BACKFILL });
   }
 
@@ -133,6 +146,7 @@ export class Backfill {
   async stop(): Promise<void> {
     this.run++;
     this.wake();
+    this.endWarming();
     await this.save();
   }
 
@@ -142,6 +156,8 @@ export class Backfill {
     this.state = 'running';
     this.window = new CopyWindow(WINDOW);
     this.skipped = 0;
+    this.beginWarming();
+    this.leftOut = from.leftOut ?? 0;
     this.scanned = from.scanned;
     this.copiedBefore = from.copied;
     this.startedMs = performance.now();
@@ -150,6 +166,7 @@ export class Backfill {
     this.work(run, from).catch((error: Error) => {
       if (error instanceof Interrupted || run !== this.run) return;
       this.state = 'failed';
+      this.endWarming();
       this.endedMs = performance.now();
       this.migration.log.error({ reason: error.message }, 'the backfill failed');
     });
@@ -163,6 +180,8 @@ export class Backfill {
     await this.save(from.db, from.cursor); // at once: an earlier run's cursor must not be taken for this one's
     const sizes = await usedDatabases(authority);
     this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, 0);
+    if (from === NO_BACKFILL) this.leftOut = await keysInOtherDatabases(authority);
+    if (run !== this.run) throw new Interrupted();
     log.info({ estimated: this.estimated, from: from.cursor }, 'backfill started');
     await this.copyFunctions();
     const dbs = await this.databases(run);
@@ -194,6 +213,7 @@ export class Backfill {
     await board.keepDirtyMarks();
     if (run !== this.run) throw new Interrupted();
     this.state = 'done';
+    this.endWarming();
     this.endedMs = performance.now();
     await this.save();
     log.info(this.progress, 'backfill done');
@@ -212,6 +232,8 @@ export class Backfill {
         if (this.isMirrored(db, key)) this.skipped++;
         else if (!window.tryCopy(board.mirror!, db, key)) await window.copy(board.mirror!, db, key);
       }
+      this.leftOut += batch.leftOut;
+      this.scanned += batch.leftOut;
       await this.turn(run);
       // a side of several nodes has no single place to go on from
       if (board.authority.isRouted || performance.now() - savedMs <= SAVE_EVERY_MS) continue;
@@ -262,7 +284,26 @@ export class Backfill {
   private isTooFast(): boolean {
     if (this.rateKeysPerSecond <= 0) return false;
     const seconds = (performance.now() - this.startedMs) / 1000;
-    return this.scanned - this.scannedAtStart > this.rateKeysPerSecond * (seconds + RATE_SLICE_MS / 1000);
+    const done = this.scanned - this.scannedAtStart + this.warm.asked;
+    return done > this.rateKeysPerSecond * (seconds + RATE_SLICE_MS / 1000);
+  }
+
+  private beginWarming(): void {
+    const { board } = this.migration;
+    this.warm = this.warmer();
+    board.warming = this.warm;
+  }
+
+  private endWarming(): void {
+    this.migration.board.warming = null;
+  }
+
+  private warmer(): WarmKeys {
+    return new WarmKeys(this.migration.board, (asked) => {
+      if (this.state !== 'running' || !this.migration.board.config.backfill.warmsFirst) return false;
+      const seconds = (performance.now() - this.startedMs) / 1000;
+      return this.rateKeysPerSecond <= 0 || asked < (this.rateKeysPerSecond * seconds) / 2;
+    });
   }
 
   private isMirrored(db: number, key: Buffer): boolean {
@@ -289,7 +330,8 @@ export class Backfill {
 
   private save(db = this.migration.state.backfill.db, cursor = this.migration.state.backfill.cursor): Promise<void> {
     const { runId } = this.migration.board.authority;
-    const copied = this.progress.copied;
-    return this.migration.update({ backfill: { state: this.state, db, cursor, runId, scanned: this.scanned, copied } });
+    const { copied } = this.progress;
+    const { state, scanned, leftOut } = this;
+    return this.migration.update({ backfill: { state, db, cursor, runId, scanned, copied, leftOut } });
   }
 }

@@ -332,6 +332,7 @@ export class PhaseSwap implements Swapping {
       dirty: board.dirty,
       ownWrites: board.ownWrites,
       usedDbs: board.databases.used,
+      scope: board.scope,
       get backlogLimitBytes() {
         return board.backlogLimitBytes;
       },

@@ -9,7 +9,7 @@
  *
  * A key may be returned more than once, as by SCAN itself; none that is there from the beginning to the end is missed.
  * Keys have their logical names: of a database behind a prefix the prefix is taken off, and other databases' keys are left
- * out (topology/key-prefixes.ts).
+ * out (topology/key-prefixes.ts). So are keys that are not migrated (topology/scope.ts), which are only counted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
@@ -26,6 +26,8 @@ export interface ScanBatch {
   readonly keys: Buffer[];
   /** Keys of Ferry's own among them. */
   readonly own: Buffer[];
+  /** How many keys of clients there were beside them that are not migrated. */
+  readonly leftOut: number;
   /** Where to go on after this batch; '0' when it was the last, or there is no such place. */
   readonly cursor: string;
 }
@@ -113,11 +115,14 @@ function laneTo(side: Upstream, node: ServerNode, purpose: string, db: number): 
 }
 
 function batchOf(side: Upstream, db: number, here: Buffer[], cursor: string): ScanBatch {
-  const keys =
+  const named =
     side.prefixes === null
       ? here
       : here.map((key) => side.logicalKey(db, key)).filter((key): key is Buffer => key !== null);
-  return { keys: keys.filter((key) => !isOwnKey(key)), own: keys.filter(isOwnKey), cursor };
+  const { scope } = side;
+  const clients = named.filter((key) => !isOwnKey(key));
+  const keys = scope === null ? clients : clients.filter((key) => scope.has(db, key));
+  return { keys, own: named.filter(isOwnKey), leftOut: clients.length - keys.length, cursor };
 }
 
 /** What of a side has been on its way since this was made. */

@@ -11,11 +11,26 @@ const DATABASES_MAX = 1024;
 const PATIENCE_MS = 2000;
 
 /**
- * The databases that hold keys on a side, by logical number, with their number of keys (INFO keyspace). Those behind
+ * The databases that are migrated and hold keys on a side, by logical number, with their number of keys (INFO keyspace),
+ * those among them that are left out (topology/scope.ts) included. Those behind
  * prefixes cannot be counted one by one: if there are keys at all, any of these may have some, and the number of all keys
  * stands with the database that has no prefix.
  */
 export async function usedDatabases(side: Upstream): Promise<Map<number, number>> {
+  const found = await allDatabases(side);
+  for (const db of found.keys()) if (side.scope?.hasDb(db) === false) found.delete(db);
+  return found;
+}
+
+/** How many keys there are in databases that are not migrated. */
+export async function keysInOtherDatabases(side: Upstream): Promise<number> {
+  const { scope } = side;
+  if (scope === null) return 0;
+  const left = [...(await allDatabases(side))].filter(([db]) => !scope.hasDb(db));
+  return left.reduce((sum, [, keys]) => sum + keys, 0);
+}
+
+async function allDatabases(side: Upstream): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   for (const [here, keys] of await keyspaceOf(side)) {
     const db = side.logicalDb(here);
@@ -85,5 +100,5 @@ async function provenDatabases(board: Switchboard): Promise<number[]> {
       await board.mirror?.lane.selectProven(db);
     }
   }
-  return [...board.databases.used].sort((a, b) => a - b);
+  return [...board.databases.used].filter((db) => board.databases.isMigrated(db)).sort((a, b) => a - b);
 }

@@ -20,6 +20,7 @@ import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
 import type { Shard } from '../topology/cluster-views.js';
 import { keySlot } from '../topology/crc16.js';
 import type { KeyPrefixes } from '../topology/key-prefixes.js';
+import type { Scope } from '../topology/scope.js';
 import { HOME, NOBODY, SlotMap } from '../topology/slot-map.js';
 import type { Accounts, OwnAccount } from './accounts.js';
 import { callLane, LaneLost } from './call.js';
@@ -103,6 +104,8 @@ export interface UpstreamOptions {
   readonly mappedDb: number;
   /** How a Cluster keeps databases apart; null: it has one only, or the side is none. */
   readonly prefixes: KeyPrefixes | null;
+  /** What is migrated; null: everything. */
+  readonly scope: Scope | null;
   /** What the names of its connections begin with; another one for each side and process. */
   readonly connectionName: string;
   readonly rename: Readonly<Record<string, string>>;
@@ -124,6 +127,8 @@ export class Upstream implements Routes, DiscoveredSide {
   readonly redirectWaitMs: number;
   /** Databases whose keys are behind a prefix here; null: none. */
   readonly prefixes: KeyPrefixes | null;
+  /** What jobs see of it; null: everything. */
+  readonly scope: Scope | null;
   isHeld = false;
   /** It was given up as the authority: what waited for it is told so, and its clients go as with a dying server. */
   isAbandoned = false;
@@ -175,6 +180,7 @@ export class Upstream implements Routes, DiscoveredSide {
     this.hasRenames = Object.keys(rename).length > 0;
     this.hasSlots = endpoint.kind === 'cluster';
     this.prefixes = this.hasSlots ? options.prefixes : null;
+    this.scope = options.scope;
     this.redirectWaitMs = topology.redirectWaitMs;
     this.resolver = options.resolver ?? resolverOf(topology.dnsServers);
     this.lookup = lookupBy(this.resolver);

@@ -5,6 +5,7 @@
  * clears the mark at the mirror's acknowledgement only if it is still the newest (divergence 15). Above
  * `capacity` keys a mark falls on the whole slot, which is repaired by a sweep of both sides. Rare path: strings.
  */
+import type { Scope } from '../topology/scope.js';
 import { SLOTS } from './slots.js';
 
 export interface DirtyKey {
@@ -25,7 +26,11 @@ export class DirtyKeys {
   /** Called when a slot is marked: differences may hide until the next clean verification. */
   onSlotMarked: () => void = () => {};
 
-  constructor(private readonly capacity: number) {}
+  /** `scope`: a key that is left out of the migration is never dirty; null: all are migrated. */
+  constructor(
+    private readonly capacity: number,
+    private readonly scope: Scope | null = null,
+  ) {}
 
   get size(): number {
     return this.keys.size;
@@ -36,6 +41,7 @@ export class DirtyKeys {
   }
 
   mark(db: number, key: Buffer, slot: number): void {
+    if (this.scope !== null && !this.scope.has(db, key)) return;
     const name = nameOf(db, key);
     const known = this.keys.get(name);
     if (known !== undefined) known.generation = ++this.generation;

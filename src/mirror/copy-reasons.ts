@@ -10,7 +10,11 @@ export const SEVERAL_SLOTS = 7;
 export const NOT_SURE = 8;
 /** Not even copied now: its keys become dirty, and are copied when there is room again. */
 export const NO_ROOM = 9;
-export type CopyReason = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+/** Some of its keys are not migrated: those that are, are copied. */
+export const PARTLY_LEFT_OUT = 10;
+/** None of its keys is migrated: nothing is done. */
+export const LEFT_OUT = 11;
+export type CopyReason = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
 export const COPY_REASONS: readonly string[] = [
   '',
@@ -23,4 +27,6 @@ export const COPY_REASONS: readonly string[] = [
   'its keys are in several slots of the mirror',
   'it builds on a value that is not known to be the same on the mirror',
   'the mirror is away or too far behind: the keys become dirty, and are copied by the repair',
+  'some of its keys are left out of the migration (--include, --exclude)',
+  'its keys are left out of the migration (--include, --exclude)',
 ];

@@ -6,6 +6,7 @@
  *
  * Case by case, for each effect:
  *   the authority refused it        nothing, except scripts and unknown writes (what they did before stays): copy
+ *   its keys are left out (scope.ts) nothing; if only some are, copies of the others
  *   the write lane cannot take it   its keys become dirty; nobody waits
  *   a copy of a key is under way    the effect joins it: that copy is not taken yet, so it will contain it
  *   it builds on unknown state      copy of its keys instead
@@ -29,6 +30,7 @@ import { encodeCommand } from '../resp/encode.js';
 import { ArgReader } from '../resp/request.js';
 import { elementSpans, isError, isNull, type Reply } from '../resp/values.js';
 import { keySlot } from '../topology/crc16.js';
+import type { Scope } from '../topology/scope.js';
 import { MirrorBase } from './base.js';
 import { CLOCK_TOLERANCE_MS, isTimed, MirrorClock, PROMPT_REPLY_MS } from './clock.js';
 import { CopyEngine, type CopyOptions } from './copy.js';
@@ -38,10 +40,12 @@ import {
   type CopyReason,
   JOINS_COPY,
   LATE_REPLY,
+  LEFT_OUT,
   NO_ROOM,
   NOT_COPIED,
   NOT_ON_MIRROR,
   NOT_SURE,
+  PARTLY_LEFT_OUT,
   SEVERAL_SLOTS,
   TOO_BIG,
 } from './copy-reasons.js';
@@ -71,6 +75,8 @@ export interface MirrorContext {
   readonly dirty: DirtyKeys;
   readonly ownWrites: OwnWrites;
   readonly usedDbs: ReadonlySet<number>;
+  /** What is migrated; null: everything. */
+  readonly scope: Scope | null;
   /** Asked for each operation: it changes with what else is held in memory. */
   readonly backlogLimitBytes: number;
   /** Nobody waits for what the mirror answers; asked for each operation. */
@@ -93,6 +99,14 @@ export interface MirrorContext {
   /** Everything appended is answered. */
   onEmpty(): void;
 }
+
+/** How many keys of an effect are migrated. */
+const NONE = 0;
+const SOME = 1;
+const ALL = 2;
+type Within = 0 | 1 | 2;
+
+const LEFT_OUT_SCRIPT = 'a script that names keys which are left out could not be replayed';
 
 /** A place that is no single slot: the keys are in several, or the command is for every node. */
 const EVERY_NODE = -2;
@@ -300,11 +314,14 @@ export class Mirror implements DerivationOutput {
     } else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
       if (this.context.ownWrites.isOn) this.noteOwn(d.args, d.keys);
       this.findPlace(e.db);
-      const isTaken = this.context.mirror.prefixes !== null && this.isTaken(e.db);
-      if (isTaken || !this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
+      const within = this.context.scope === null ? ALL : this.within(this.context.scope, e.db, command);
+      const isTaken = within === ALL && this.context.mirror.prefixes !== null && this.isTaken(e.db);
+      if (within === NONE && otherDatabase(command, d.args) < 0) this.leaveOut(command);
+      else if (isTaken || !this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
         this.context.counters.shed++;
         this.markDirty(e);
-      } else this.deriveKeyed(e, command, inExec);
+      } else if (within === ALL) this.deriveKeyed(e, command, inExec);
+      else this.copyWithin(command);
     } else if (!failed) {
       // the authority did something although nobody could tell with which keys
       this.context.known.forget();
@@ -356,6 +373,36 @@ export class Mirror implements DerivationOutput {
     }
   }
 
+  /** How many of the present effect's keys are migrated. */
+  private within(scope: Scope, db: number, command: Command): Within {
+    const { keys, args } = this.d;
+    const other = otherDatabase(command, args);
+    if (!scope.hasDb(db)) return NONE;
+    let count = 0;
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.index[i]!;
+      if (scope.hasName(args.frame, args.starts[at]!, args.ends[at]!)) count++;
+    }
+    if (count === 0) return NONE;
+    return count === keys.count && (other < 0 || scope.hasDb(other)) ? ALL : SOME;
+  }
+
+  /** Nothing of it concerns the mirror, but what EVALSHA will need there after the cutover. */
+  private leaveOut(command: Command): void {
+    this.noteScript(command);
+    if (this.isReplayedScript(command)) this.context.onHazard(LEFT_OUT_SCRIPT);
+  }
+
+  /** Of some keys only: what the others had to do with it, the mirror cannot repeat. */
+  private copyWithin(command: Command): void {
+    const { d } = this;
+    this.leaveOut(command);
+    if (command.blocking && !narrowToTaken(command.name, d)) return;
+    d.copyKeys();
+    const db = otherDatabase(command, d.args);
+    if (db >= 0) this.copyKeyIn(db, d.arg(command.name === 'move' ? 1 : 2));
+  }
+
   private slotOfKey(db: number, i: number): number {
     const { keys, args } = this.d;
     const at = keys.index[i]!;
@@ -371,6 +418,15 @@ export class Mirror implements DerivationOutput {
   private deriveKeyless(e: Effect): void {
     const { known, authority } = this.context;
     this.slot = EVERY_NODE;
+    const { scope } = this.context;
+    if (scope !== null && isFlush(e.command!)) {
+      // there it would take what is left out as well; the repair finds what is to go
+      if (e.command!.name === 'flushall' || scope.hasDb(e.db)) {
+        this.copies.pending.markAllChanged();
+        this.markDirty(e);
+      }
+      return;
+    }
     if (authority.hasSlots && e instanceof ElementEffect) {
       this.markDirty(e); // of a transaction: only the node that ran it did it
       return;
@@ -401,8 +457,7 @@ export class Mirror implements DerivationOutput {
   private deriveKeyed(e: Effect, command: Command, inExec: boolean): void {
     const d = this.d;
     const rule = command.mirroring;
-    if (command.name === 'eval') this.giveScript(d.arg(1));
-    else if (command.name === 'evalsha') this.context.scripts.sawSha(d.arg(1));
+    this.noteScript(command);
     const isPrefixed = this.context.mirror.prefixes?.has(e.db) === true;
     if (this.isReplayedScript(command)) {
       if (isPrefixed) {
@@ -454,7 +509,10 @@ export class Mirror implements DerivationOutput {
     d.nowMs = this.clock.nowMs(this.authorityPlace(e, command));
     if (!findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) return ALWAYS_COPIED;
     this.findPlace(e.db);
+    const within = this.context.scope === null ? ALL : this.within(this.context.scope, e.db, command);
+    if (within === NONE && otherDatabase(command, d.args) < 0) return LEFT_OUT;
     if (!this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) return NO_ROOM;
+    if (within !== ALL) return PARTLY_LEFT_OUT;
     return this.copyReason(e, command, false);
   }
 
@@ -479,6 +537,11 @@ export class Mirror implements DerivationOutput {
       if (keys.written[i] === 1 && this.copies.isPending(db, args.arg(keys.index[i]!))) return true;
     }
     return false;
+  }
+
+  private noteScript({ name }: Command): void {
+    if (name === 'eval') this.giveScript(this.d.arg(1));
+    else if (name === 'evalsha') this.context.scripts.sawSha(this.d.arg(1));
   }
 
   /** So that EVALSHA works there. */
@@ -598,6 +661,8 @@ export class Mirror implements DerivationOutput {
 
   copyKeyIn(db: number, key: Buffer): void {
     const e = this.current!;
+    const { scope } = this.context;
+    if (scope !== null && !scope.has(db, key)) return;
     if (this.copies.isCrowded && !this.copies.isPending(db, key)) {
       this.context.counters.shed++;
       this.markKeyDirty(db, key);

@@ -22,6 +22,8 @@ export interface BackfillState {
   readonly runId: string;
   readonly scanned: number;
   readonly copied: number;
+  /** Keys that it passed by because they are not migrated; not there in files of before. */
+  readonly leftOut?: number;
 }
 
 /** A swap of the authority, in either direction. */
@@ -39,6 +41,8 @@ export interface MigrationState {
   readonly target: string;
   /** What keys begin with on a Cluster, by database (topology/key-prefixes.ts); not there in files of before. */
   readonly dbPrefix?: Readonly<Record<string, string>>;
+  /** What is migrated, as on a command line (topology/scope.ts); not there in files of before. */
+  readonly scope?: string;
   readonly phase: Phase;
   readonly epoch: number;
   /** Reads may go to the target for what concerns stale values: it was empty, or both sides were swept. */

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Upstream } from '../lanes/upstream.js';
 import { PROBE_PREFIX } from '../mirror/own-keys.js';
+import type { Scope } from '../topology/scope.js';
 
 const PROBE_TTL_MS = 10_000;
 /** How long a client waits for what the side that follows does not answer. */
@@ -29,9 +30,11 @@ export class Databases {
   readonly awaited = new Set<number>();
   private proving = new Map<number, Promise<void>>();
 
+  /** `scope`: what is migrated, null: everything. The others need no proof: nothing of them goes to the mirror. */
   constructor(
     private readonly sides: readonly Upstream[],
     home: number,
+    private readonly scope: Scope | null = null,
   ) {
     this.used.add(home);
   }
@@ -43,9 +46,18 @@ export class Databases {
     return `database ${db} cannot be used on the ${side.side}: a Cluster has only one, which is database ${side.logicalDb(0)} here (--db-prefix gives the keys of others a place in it)`;
   }
 
+  isMigrated(db: number): boolean {
+    return this.scope === null || this.scope.hasDb(db);
+  }
+
+  /** A client may use it now: it is proven, waits for its proof, or needs none. */
+  isAdmitted(db: number): boolean {
+    return this.used.has(db) || this.awaited.has(db) || !this.isMigrated(db);
+  }
+
   /** Resolves when `db` may be mirrored. One proof at a time per database. */
   prove(db: number): Promise<void> {
-    if (this.used.has(db)) return Promise.resolve();
+    if (this.used.has(db) || !this.isMigrated(db)) return Promise.resolve();
     let proof = this.proving.get(db);
     if (proof === undefined) {
       proof = this.proveOn(db).finally(() => this.proving.delete(db));
@@ -62,7 +74,7 @@ export class Databases {
       const isTransient = follower.state !== 'up' || isUnwell((error as Error).message, follower);
       if (!isTransient || this.refusalOf(db) !== null) throw error;
     }
-    if (!this.used.has(db)) this.awaited.add(db);
+    if (!this.isAdmitted(db)) this.awaited.add(db);
   }
 
   /** Until the mirror's connection has selected it, for a moment at most: what it cannot take becomes dirty. */

@@ -17,6 +17,7 @@ import { SLOTS, type SlotLedger } from '../ledger/slots.js';
 import type { Mirror } from '../mirror/mirror.js';
 import type { ScriptBook } from '../mirror/scripts.js';
 import { PHASE_RULES, type Phase, type PhaseRules } from '../phases/phase.js';
+import type { Scope } from '../topology/scope.js';
 import type { Counters } from './counters.js';
 import { Crossings } from './crossings.js';
 import type { Databases } from './databases.js';
@@ -28,6 +29,11 @@ import { Waiters } from './waiters.js';
 /** Somebody who stops admitting commands while the gate is closed. */
 export interface Gated {
   gateOpened(): void;
+}
+
+/** Who is told of the keys that clients read. */
+export interface Warming {
+  touched(db: number, frame: Buffer, start: number, end: number): void;
 }
 
 /** Where a process may be when it is killed; in the order in which a write, and a step, come by. */
@@ -85,6 +91,10 @@ export class Switchboard implements IntentReasons {
   readonly hasPrefixes: boolean;
   /** A client flushed, or may have flushed, the database that Ferry's own key is in; the app provides it. */
   onFlushed: () => void = () => {};
+  /** What is migrated at all; null: everything. */
+  readonly scope: Scope | null;
+  /** Keys that clients read are copied ahead, while a backfill runs (jobs/warming.ts). */
+  warming: Warming | null = null;
   /** The text of INFO ferry / FERRY STATUS; the app provides it. */
   describe: () => string = () => '';
   private drainWaiters: (() => void)[] = [];
@@ -105,6 +115,7 @@ export class Switchboard implements IntentReasons {
     phase: Phase,
     epoch: number,
   ) {
+    this.scope = source.scope;
     this.hasPrefixes = source.prefixes !== null || target.prefixes !== null;
     this.phase = phase;
     this.rules = PHASE_RULES[phase];

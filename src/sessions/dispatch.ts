@@ -21,6 +21,7 @@ import type { RequestScanner } from '../resp/request.js';
 import { ACROSS, placeOn, type Spans } from '../routing/placement.js';
 import { decideRead, TO_TARGET } from '../routing/route.js';
 import { SlotList } from '../routing/slots.js';
+import type { Warming } from '../routing/switchboard.js';
 import { keySlot } from '../topology/crc16.js';
 import { block } from './blocking/block.js';
 import { TARGET, WRITE } from './client-op.js';
@@ -147,6 +148,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   const { board } = session;
   if (!board.rules.readsTarget) {
     if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
+    if (board.warming !== null) warm(board.warming, command, session.db, scanner);
     return pass(session, command, scanner, NO_BUCKET);
   }
   const argument = onlyKey(command, scanner);
@@ -154,6 +156,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
     // several keys, or no miss to tell: the authority, and after all unanswered target reads
     if (session.reads.targetTotal > 0) return stall(session);
     if (board.target.hasSlots && mayCross(command)) noteCrossing(session, command, scanner);
+    if (board.warming !== null) warm(board.warming, command, session.db, scanner);
     return pass(session, command, scanner, ANY_BUCKET);
   }
   const { frame, starts, ends } = scanner;
@@ -174,6 +177,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   );
   if (decision !== TO_TARGET) {
     if (session.reads.targetReadsOn(slot) > 0) return stall(session);
+    if (board.warming !== null) warm(board.warming, command, session.db, scanner);
     return pass(session, command, scanner, bucket);
   }
   const op = begin(session, command, scanner);
@@ -189,6 +193,16 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd, place);
   else lane!.send(op, wire, 0, wire.length, place);
   return true;
+}
+
+/** A read goes to the authority while a backfill runs. */
+function warm(warming: Warming, command: Command, db: number, { frame, argc, starts, ends }: Spans): void {
+  if (command.singleKey) {
+    warming.touched(db, frame, starts[command.firstKey]!, ends[command.firstKey]!);
+    return;
+  }
+  if (!findKeys(command, frame, argc, starts, ends, keys)) return;
+  for (let i = 0; i < keys.count; i++) warming.touched(db, frame, starts[keys.index[i]!]!, ends[keys.index[i]!]!);
 }
 
 /** The argument that is the command's only key, -1 when it has several or its misses cannot be told. */

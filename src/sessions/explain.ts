@@ -8,7 +8,7 @@
 import { findKeys, KeyList } from '../commands/keys.js';
 import { spoken } from '../commands/kinds.js';
 import { arityOk, type Command } from '../commands/table.js';
-import { COPY_REASONS, type CopyReason, NO_ROOM, NOT_COPIED } from '../mirror/copy-reasons.js';
+import { COPY_REASONS, type CopyReason, LEFT_OUT, NO_ROOM, NOT_COPIED } from '../mirror/copy-reasons.js';
 import { Effect } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { ArgReader } from '../resp/arg-reader.js';
@@ -144,6 +144,10 @@ function mirroringOf(
   effect.take(frame, null);
   effect.frameEnd = frameEnd;
   const copied: CopyReason = mirror.explain(effect, command);
+  if (copied === LEFT_OUT) {
+    told.explanation.notes.push(`Nothing is mirrored: ${COPY_REASONS[LEFT_OUT]!}.`);
+    return null;
+  }
   if (copied === NOT_COPIED) return { how: HOW[rule], reason: MIRRORING_REASONS[rule] };
   return { how: copied === NO_ROOM ? 'later, by a copy' : 'copy', reason: COPY_REASONS[copied]! };
 }

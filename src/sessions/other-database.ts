@@ -20,7 +20,7 @@ export function checkOtherDatabase(
   const at = databaseArgument(command, scanner);
   if (at < 0 || !board.rules.mirrored) return null;
   const db = Number(scanner.frame.toString('latin1', scanner.starts[at]!, scanner.ends[at]!));
-  if (board.databases.used.has(db) || board.databases.awaited.has(db)) return null;
+  if (board.databases.isAdmitted(db)) return null;
   const reason = session.unprovable.get(db);
   if (reason !== undefined) {
     session.unprovable.delete(db);

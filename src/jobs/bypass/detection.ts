@@ -197,7 +197,7 @@ export class BypassDetection {
     const [bytes, from, to] = key === null ? [buf, start, end] : [key, 0, key.length];
     if (ownWrites.explains(bytes, from, to, nowMs) === 'own') return;
     const own = Buffer.from(bytes.subarray(from, to));
-    if (isOwnKey(own)) return;
+    if (isOwnKey(own) || side.scope?.hasName(own, 0, own.length) === false) return;
     const slot = keySlot(own, 0, own.length);
     // nothing of the slot is on its way or was a moment ago: nobody but a stranger can have changed it
     if (!ledger.isOpen(slot) && nowMs - ledger.touchedMs[slot]! > WINDOW_MS) this.suspect(side, own);
@@ -281,7 +281,7 @@ export class BypassDetection {
   private async compare(side: Upstream, { key, attempt }: Suspect): Promise<void> {
     const { board } = this.migration;
     for (const db of [...board.databases.used]) {
-      if (!side.holds(db) || !board.follower.holds(db)) continue;
+      if (!side.holds(db) || !board.follower.holds(db) || !board.databases.isMigrated(db)) continue;
       const isDirty = board.dirty.has(db, key, keySlot(key, 0, key.length));
       const kind = isDirty ? 'unknown' : await this.verify.differenceIn(db, key).catch(() => 'unknown' as const);
       if (kind === null || !this.counts(side)) continue;

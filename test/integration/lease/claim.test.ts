@@ -62,6 +62,7 @@ class Contender {
         accounts,
         mappedDb: -1,
         prefixes: null,
+        scope: null,
         connectionName: `ferry:${state.migrationId}:${state.epoch}:${holder}${side[0]}`,
         rename: config.rename[side],
         topology: config.topology,

@@ -13,7 +13,10 @@ export interface Facts {
   readonly config: Config;
   readonly source: SideFacts;
   readonly target: SideFacts;
+  /** of what is migrated */
   readonly sample: Sample;
+  /** Of what is not; null: everything is migrated. */
+  readonly leftOut: LeftOut | null;
   /** Of a Ferry that runs on this pair; null: there is none. */
   readonly live: LiveFacts | null;
 }
@@ -106,6 +109,12 @@ export interface Sample {
   readonly seconds: number;
   /** why it is smaller than it could be; '' if it is not */
   readonly why: string;
+}
+
+export interface LeftOut {
+  readonly keys: readonly SampledKey[];
+  /** of the sampled keys' bytes, 0 to 1 */
+  readonly bytesShare: number;
 }
 
 export const NO_SAMPLE: Sample = { keys: [], total: 0, isComplete: true, seconds: 0, why: '' };

@@ -9,11 +9,13 @@
  */
 import type { Config } from '../config/config.js';
 import { StartError } from '../config/errors.js';
+import { Scope } from '../topology/scope.js';
 import { checkClocks } from './checks/clocks.js';
 import { checkContents } from './checks/contents.js';
 import { checkKeys } from './checks/keys.js';
 import { checkMemory } from './checks/memory.js';
 import { checkRights } from './checks/rights.js';
+import { checkScope, withinScope } from './checks/scope.js';
 import { checkServers } from './checks/servers.js';
 import { checkTraffic } from './checks/traffic.js';
 import { checkVersions } from './checks/versions.js';
@@ -44,6 +46,7 @@ export interface Preflight {
 const CHECKS: readonly ((facts: Facts) => ReturnType<typeof checkVersions>)[] = [
   checkServers,
   checkVersions,
+  checkScope,
   checkContents,
   checkMemory,
   checkRights,
@@ -70,7 +73,8 @@ async function gather(config: Config, options: PreflightOptions): Promise<Facts>
     const [open, openTarget] = sides as [OpenSide, OpenSide];
     const [source, target] = await Promise.all([gatherSide(open), gatherSide(openTarget)]);
     const { sample, rdbVersion } = await sampleOf(open, source, options);
-    return { config, source: withRdbVersion(source, rdbVersion), target, sample, live: options.live ?? null };
+    const within = withinScope(sample, Scope.of(config.scope));
+    return { config, source: withRdbVersion(source, rdbVersion), target, ...within, live: options.live ?? null };
   } finally {
     for (const side of sides) side.close();
   }

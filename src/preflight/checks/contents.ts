@@ -1,6 +1,7 @@
 /** What the target must have, or must not have yet: modules, functions, commands, databases, room in names. */
 import { isOwnKey, OWN_PREFIX } from '../../mirror/own-keys.js';
 import { number } from '../../observe/figures.js';
+import { Scope } from '../../topology/scope.js';
 import { callsOf, databasesOf, type Facts, isCluster, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
 import { keyText, some, spokenWithCalls } from '../wording.js';
@@ -118,7 +119,9 @@ function commands({ source, target, config }: Facts): Finding[] {
 }
 
 function databases({ source, target, config }: Facts): Finding[] {
-  const used = [...databasesOf(source)].filter(([, { keys }]) => keys > 0).map(([db]) => db);
+  const scope = Scope.of(config.scope);
+  const isMigrated = (db: number): boolean => scope === null || scope.hasDb(db);
+  const used = [...databasesOf(source)].filter(([db, { keys }]) => keys > 0 && isMigrated(db)).map(([db]) => db);
   const shown = (dbs: readonly number[]): string => {
     const sizes = databasesOf(source);
     return dbs.map((db) => `db${db} (${number(sizes.get(db)?.keys ?? 0)} keys)`).join(', ');
@@ -133,7 +136,7 @@ function databases({ source, target, config }: Facts): Finding[] {
         'databases-on-cluster',
         'The source has keys in several databases, and a Cluster has one: they have no place on the target.',
         `${shown(without)} beside db${config.source.db}`,
-        `Give them prefixes (--db-prefix ${prefixes}), merge them in the application, or leave out what is not needed.`,
+        `Give them prefixes (--db-prefix ${prefixes}), merge them in the application, or leave out what is not needed (--exclude-dbs).`,
       ),
     ];
   }

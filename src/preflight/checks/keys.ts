@@ -107,11 +107,13 @@ function unbounded(keys: readonly SampledKey[]): Finding[] {
 }
 
 /** The sampled keys are too small to explain the memory: others, which the sample did not meet, must be big. */
-function missed({ source, sample }: Facts, profile: Profile): Finding[] {
+function missed({ source, sample, leftOut }: Facts, profile: Profile): Finding[] {
   const dataset = source.servers.reduce((sum, server) => sum + datasetBytes(server), 0);
   const used = source.servers.reduce((sum, server) => sum + numberField(server, 'used_memory_dataset'), 0) || dataset;
   if (sample.isComplete || !profile.hasSizes || used < EXPLAINED_FROM_BYTES) return [];
-  const explained = (profile.bytes / profile.keys) * sample.total;
+  // of all keys, those that are left out included: the memory is all keys' too
+  const looked = profile.keys + (leftOut?.keys.length ?? 0);
+  const explained = (profile.bytes / (1 - (leftOut?.bytesShare ?? 0)) / looked) * sample.total;
   if (explained >= used * EXPLAINED) return [];
   return [
     warning(

@@ -36,9 +36,10 @@ export function datasetBytes(server: ServerFacts): number {
   return Math.max(0, numberField(server, 'used_memory') - overhead - backlog);
 }
 
-function room({ source, target, sample }: Facts): Finding[] {
-  const needed = source.servers.reduce((sum, server) => sum + datasetBytes(server), 0);
-  if (needed === 0) {
+function room({ source, target, sample, leftOut }: Facts): Finding[] {
+  const all = source.servers.reduce((sum, server) => sum + datasetBytes(server), 0);
+  const needed = all * (1 - (leftOut?.bytesShare ?? 0));
+  if (all === 0) {
     return [
       note(
         'memory-unknown',

@@ -96,3 +96,18 @@ test('what a running Ferry has seen', async () => {
   const other = defaultConfig({ ...at, target: 'redis://127.0.0.1:1' });
   expect(await askRunningFerry(other)).toBeNull();
 });
+
+test('what is left out needs no place and is no finding of its own, but is said', async () => {
+  const scope = { include: [], exclude: ['{tenant}:*'], includeDbs: [], excludeDbs: [3] };
+  const { report, facts } = await look(source.url, cluster.url, { scope });
+  expect(codesOf(report, 'blocker')).toEqual([]);
+  expect(codesOf(report, 'warning')).toContain('left-out');
+  expect(codesOf(report, 'warning')).not.toContain('hot-slots');
+  expect(found(report, 'left-out').evidence).toMatch(
+    /^50 % of the keys that were looked at, \d+ % of their bytes: \{tenant\}: in db0 \(600\), .* in db3 \(1\)$/,
+  );
+  expect(facts.sample.keys.every(({ key, db }) => db === 0 && !key.toString().startsWith('{tenant}'))).toBe(true);
+  const wrong = { ...scope, include: ['user:'], exclude: [] };
+  const nothing = await look(source.url, cluster.url, { scope: wrong });
+  expect(found(nothing.report, 'nothing-included').fix).toContain('user:* and not user:');
+});

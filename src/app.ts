@@ -23,6 +23,7 @@ import { Lease } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
 import { PhaseSwap } from './jobs/phase-swap.js';
 import { Repair } from './jobs/repair.js';
+import { TrafficRecord } from './jobs/traffic-record.js';
 import { Transitions } from './jobs/transition.js';
 import { Verify } from './jobs/verify.js';
 import { Accounts, UserFile } from './lanes/accounts.js';
@@ -214,6 +215,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   swap.users = () =>
     [...listener.clients.byId.values()].map((session) => ({ identity: session.identity, db: session.db }));
   let port = 0;
+  const traffic = new TrafficRecord(board, config.stateDir, state.migrationId);
   const control = new RunningFerry({
     config,
     migration,
@@ -223,12 +225,15 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     direct,
     transitions,
     startedAt,
+    traffic,
     listenAddress: () => config.listen.path ?? `${config.listen.host}:${port}`,
     clients: () => ({
       connected: listener.clients.byId.size,
       blocked: listener.clients.blocked,
       subscribed: listener.clients.subscribed,
     }),
+    clientList: () => listener.clients.connected(),
+    eventPatterns: () => listener.clients.eventPatterns(),
   });
   board.describe = () => control.infoText();
   control.onReload = () => {
@@ -267,6 +272,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     await admin?.stop();
     board.mirror?.close();
     stopSides();
+    traffic.stop();
     await intent.committed();
     await intentFile.close();
   };
@@ -276,6 +282,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     await lease.confirm();
     port = await listen(listener, config);
     admin = await startAdminServer(control, control, config.admin, log);
+    traffic.begin();
   } catch (error) {
     // refused before anybody was served: the next start is the first one again
     const isUndone = isFirstStart && error instanceof StartError;

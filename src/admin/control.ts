@@ -4,24 +4,27 @@
  * Nothing here throws for a refusal: a step that is not allowed answers with its blockers, and nothing has changed then.
  * A rejected promise means a fault of Ferry.
  */
+import type { Endpoint } from '../config/url.js';
 import type { BackfillProgress } from '../jobs/backfill.js';
 import type { BypassStatus } from '../jobs/bypass/watch.js';
 import type { DirectClientsStatus } from '../jobs/direct-clients.js';
 import type { Blocker } from '../jobs/migration.js';
+import type { TrafficTotals } from '../jobs/traffic-record.js';
 import type { StepOutcome, StepRequest } from '../jobs/transition.js';
 import type { DifferenceKind, VerifyProgress } from '../jobs/verify.js';
 import type { Phase, Side, StepName } from '../phases/phase.js';
-import type { CutoverRecord } from '../phases/state.js';
+import type { Actor, CutoverRecord, HistoryEntry } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import type { Explanation } from '../sessions/explain.js';
 import type { ScopeStatus } from './scope-note.js';
 import type { Sample } from './timeline.js';
 
 export type { Blocker } from '../jobs/migration.js';
+export type { TrafficTotals } from '../jobs/traffic-record.js';
 export type { StepOutcome as StepResult, StepRequest as PhaseRequest } from '../jobs/transition.js';
 export type { DifferenceKind } from '../jobs/verify.js';
 export type { Phase, Side } from '../phases/phase.js';
-export type { CutoverRecord } from '../phases/state.js';
+export type { Actor, CutoverRecord, HistoryEntry } from '../phases/state.js';
 export type { PreflightReport } from '../preflight/finding.js';
 export type { Explanation } from '../sessions/explain.js';
 export type { Sample } from './timeline.js';
@@ -31,14 +34,14 @@ export interface FerryControl {
   /** what the dashboard shows; of the samples only those after `since` (ms since 1970) */
   overview(since: number): Overview;
   ready(): { ok: true } | { ok: false; reason: string };
-  /** one step forward or back; cutover, rollback and finalize are such steps too */
-  changePhase(request: StepRequest): Promise<StepOutcome>;
+  /** one step forward or back; cutover, rollback and finalize are such steps too. `by`, here and below: who asks, for the record */
+  changePhase(request: StepRequest, by?: Actor): Promise<StepOutcome>;
   /** to the safest phase that can be reached, whatever is going on */
-  abort(): Promise<StepOutcome>;
+  abort(by?: Actor): Promise<StepOutcome>;
   /** starting one that runs already is no refusal; once this resolves, the status says so */
-  backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepOutcome>;
+  backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepOutcome>;
   /** starts a verification of both sides (the status says so once this resolves); `repair` copies what differs */
-  verify(request: { repair: boolean }): Promise<StepOutcome>;
+  verify(request: { repair: boolean }, by?: Actor): Promise<StepOutcome>;
   /**
    * Looks at both sides, as `ferry preflight` does, and changes nothing; one at a time.
    * @throws when a side cannot be reached
@@ -46,13 +49,13 @@ export interface FerryControl {
   preflight(): Promise<PreflightReport>;
   /** of the last verification, those of a running one included */
   differences(): Iterable<Difference> | AsyncIterable<Difference>;
-  /** whether Ferry may be taken out, and where the application should point then */
+  /** whether Ferry may be taken out, who is still there, and how it is done (leave.ts) */
   leave(): Promise<LeaveAnswer>;
   /**
    * Reads configuration and TLS files again, as at the start.
    * @throws when they are no good (one sentence, without secrets), and nothing has changed then
    */
-  reload(): ReloadAnswer;
+  reload(by?: Actor): ReloadAnswer;
   /** what would happen to a client's command now, and why; nothing is sent. `args` has at least the name */
   explain(args: readonly Buffer[], db: number): Explanation;
   /** the record of the migration so far */
@@ -65,6 +68,8 @@ export interface Status {
   phase: Phase;
   epoch: number;
   authority: Side;
+  /** percent of the slots whose reads go to the target in `target-read` */
+  share: number;
   listen: string;
   uptimeSeconds: number;
   source: SideStatus;
@@ -167,7 +172,59 @@ export interface LeaveAnswer {
   ok: boolean;
   /** where the application must point before Ferry stops */
   pointTo: string;
+  /** why Ferry must stay */
   reasons: string[];
+  /** what `pointTo` says, in parts */
+  connection: {
+    kind: Endpoint['kind'];
+    /** a UNIX socket */
+    path: string | null;
+    /** host:port: the server; nodes of a Cluster; sentinels */
+    nodes: string[];
+    /** what the sentinels call it */
+    master: string | null;
+    db: number;
+    tls: boolean;
+  };
+  /** those that come through Ferry now */
+  clients: LeavingClients;
+  /** how many are on the servers past Ferry; null: it cannot be told */
+  direct: { source: number | null; target: number | null };
+  /** what each application, or who runs it, has to change */
+  changes: LeaveNote[];
+  /** what to know before */
+  cautions: LeaveNote[];
+  /** what to do, in this order; where `ok` is false, what comes first */
+  steps: string[];
+}
+
+export interface LeaveNote {
+  code: string;
+  message: string;
+}
+
+export interface LeavingClients {
+  connected: number;
+  /** those that sent something within `activeWithinSeconds` */
+  active: number;
+  activeWithinSeconds: number;
+  /** by name, user and host; the most active first */
+  groups: {
+    /** CLIENT SETNAME; '' if they have none */
+    name: string;
+    user: string;
+    host: string;
+    connected: number;
+    active: number;
+    /** they wait for data, listen or monitor: meant to be silent */
+    waiting: number;
+    /** of the one that sent something last */
+    idleSeconds: number;
+    /** databases, as they call them */
+    dbs: number[];
+  }[];
+  /** those that are not listed */
+  moreGroups: number;
 }
 
 /** Names of options. */
@@ -184,11 +241,19 @@ export interface MigrationReport {
   writtenAt: string;
   source: string;
   target: string;
-  phases: { phase: Phase; epoch: number; at: string; forced: boolean }[];
+  /** `by`, here and below: who asked; missing: nobody, it happened by itself, or the record is of before it said so */
+  phases: { phase: Phase; epoch: number; at: string; forced: boolean; by?: Actor }[];
+  /** forced steps, with what stood in their way; null: the record does not say */
+  forced: { at: string; event: string; by?: Actor; passed: readonly Blocker[] | null }[];
   /** all swaps of the authority that the record has */
-  cutovers: CutoverRecord[];
+  cutovers: (CutoverRecord & { by?: Actor })[];
+  /** whenever clients waited for a swap, or for a dry run of a step since this process began */
+  pauses: { at: string; what: string; pauseMs: number; by?: Actor }[];
+  verifications: { at: string; result: string }[];
+  /** commands and bytes of each side since the migration began */
+  traffic: TrafficTotals;
   /** everything that was noted, oldest first: steps, forced ones, verifications, pauses, losses */
-  history: readonly { at: string; event: string }[];
+  history: readonly HistoryEntry[];
   /** what is not covered or was forced, in sentences */
   risks: string[];
   status: Status;

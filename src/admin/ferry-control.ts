@@ -5,20 +5,20 @@ import type { Backfill } from '../jobs/backfill.js';
 import type { BypassWatch } from '../jobs/bypass/watch.js';
 import type { DirectClients } from '../jobs/direct-clients.js';
 import type { Migration } from '../jobs/migration.js';
+import type { TrafficRecord } from '../jobs/traffic-record.js';
 import type { Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
 import { RateMeter } from '../observe/rate.js';
-import { PHASES, type Phase } from '../phases/phase.js';
-import type { MigrationState } from '../phases/state.js';
+import type { Actor } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import { preflight } from '../preflight/preflight.js';
 import type { Crossings } from '../routing/crossings.js';
+import type { ConnectedClient } from '../sessions/clients.js';
 import { explain } from '../sessions/explain.js';
 import type {
   BackfillAction,
-  CutoverRecord,
   Difference,
   Explanation,
   FerryControl,
@@ -33,8 +33,10 @@ import type {
   Status,
   StepResult,
 } from './control.js';
+import { leaveAnswer } from './leave.js';
 import type { MetricsSnapshot, MetricsSource } from './metrics.js';
 import { OverviewSource } from './overview.js';
+import { reportOf } from './report.js';
 import { scopeStatus } from './scope-note.js';
 
 export interface ControlParts {
@@ -46,16 +48,23 @@ export interface ControlParts {
   readonly direct: DirectClients;
   readonly transitions: Transitions;
   readonly startedAt: Date;
+  readonly traffic: TrafficRecord;
   /** host:port that clients connect to */
   listenAddress(): string;
   clients(): Status['clients'];
+  clientList(): ConnectedClient[];
+  /** how many patterns of keyspace events they listen to */
+  eventPatterns(): number;
 }
 
 const RATE_SAMPLE_MS = 500;
+/** So long `leave` waits to be told who is on the servers past Ferry. */
+const DIRECT_LOOK_MS = 1500;
 
 export class RunningFerry implements FerryControl, MetricsSource {
   private readonly rate = new RateMeter();
   private readonly timer: NodeJS.Timeout;
+  private hadFailed = false;
   private preflightRunning: Promise<PreflightReport> | null = null;
   private readonly overviews: OverviewSource;
 
@@ -98,6 +107,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       phase: board.phase,
       epoch: board.epoch,
       authority: board.rules.authority,
+      share: board.share,
       listen: this.parts.listenAddress(),
       uptimeSeconds: Math.round((Date.now() - this.parts.startedAt.getTime()) / 100) / 10,
       source: sideStatus(board.source),
@@ -144,8 +154,8 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return { ok: true };
   }
 
-  changePhase(request: PhaseRequest): Promise<StepResult> {
-    return this.parts.transitions.change(request);
+  changePhase(request: PhaseRequest, by?: Actor): Promise<StepResult> {
+    return this.parts.transitions.change(request, by);
   }
 
   /**
@@ -153,16 +163,17 @@ export class RunningFerry implements FerryControl, MetricsSource {
    * the cutover that is `dual-write` (reads go home); after it the target is the truth, and only a rollback, with
    * its guards, leads back.
    */
-  async abort(): Promise<StepResult> {
+  async abort(by?: Actor): Promise<StepResult> {
     const { migration, backfill, verify } = this.parts;
     const { board } = migration;
     verify.stop();
     if (backfill.isRunning) backfill.pause();
+    void this.note('asked to abort', by);
     switch (board.phase) {
       case 'target-first':
-        return this.changePhase({ to: 'target-read' });
+        return this.changePhase({ to: 'target-read' }, by);
       case 'target-read':
-        return this.changePhase({ to: 'dual-write' });
+        return this.changePhase({ to: 'dual-write' }, by);
       case 'target-only':
         return {
           ok: false,
@@ -174,7 +185,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     }
   }
 
-  async backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult> {
+  async backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepResult> {
     const { migration, backfill } = this.parts;
     const { phase } = migration.board;
     if (rateKeysPerSecond !== undefined) backfill.setRate(rateKeysPerSecond);
@@ -188,6 +199,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     else if (action === 'pause') backfill.pause();
     else if (action === 'resume') backfill.resume();
     else if (action === 'cancel') backfill.cancel();
+    void this.note(`backfill ${action}${rateText(rateKeysPerSecond)}`, by);
     return { ok: true };
   }
 
@@ -204,13 +216,14 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return (await preflight(config, { live })).report;
   }
 
-  async verify(request: { repair: boolean }): Promise<StepResult> {
+  async verify(request: { repair: boolean }, by?: Actor): Promise<StepResult> {
     const { migration, verify } = this.parts;
     if (!migration.board.rules.mirrored) {
       const message = `There is nothing to verify in ${migration.board.phase}: no side follows the other.`;
       return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
     }
     verify.start(request.repair);
+    void this.note(request.repair ? 'verification asked for, with repair' : 'verification asked for', by);
     return { ok: true };
   }
 
@@ -219,17 +232,22 @@ export class RunningFerry implements FerryControl, MetricsSource {
   }
 
   async leave(): Promise<LeaveAnswer> {
-    const { board } = this.parts.migration;
-    const { phase } = board;
-    if (phase === 'target-only') return { ok: true, pointTo: board.target.endpoint.url, reasons: [] };
-    if (phase === 'source-only') return { ok: true, pointTo: board.source.endpoint.url, reasons: [] };
-    return {
-      ok: false,
-      pointTo: board.authority.endpoint.url,
-      reasons: [
-        `The phase is ${phase}: without Ferry the two sides would drift apart. Finalize, or go back to source-only.`,
-      ],
-    };
+    const { config, migration, direct, clientList, eventPatterns } = this.parts;
+    const { board, state } = migration;
+    const past = await direct.now(DIRECT_LOOK_MS);
+    const { phase, authority } = board;
+    return leaveAnswer({
+      phase,
+      config,
+      clients: clientList(),
+      direct: { source: past.source?.length ?? null, target: past.target?.length ?? null },
+      nodes: authority.hasSlots ? nodesOf(authority).map(({ address }) => address) : [],
+      isReachable: authority.state !== 'down',
+      splits: board.counters.splits,
+      commands: new Map(this.commandCounts().map(({ command, count }) => [command, count])),
+      eventPatterns: eventPatterns(),
+      since: state.history.filter(({ event }) => event.includes(`→ ${phase}`)).at(-1)?.at ?? null,
+    });
   }
 
   explain(args: readonly Buffer[], db: number): Explanation {
@@ -237,21 +255,10 @@ export class RunningFerry implements FerryControl, MetricsSource {
   }
 
   report(): MigrationReport {
-    const { migration, startedAt } = this.parts;
+    const { migration, transitions, startedAt, traffic } = this.parts;
     const { state } = migration;
-    const status = this.status();
-    return {
-      version: VERSION,
-      startedAt: startedAt.toISOString(),
-      writtenAt: new Date().toISOString(),
-      source: migration.board.source.endpoint.url,
-      target: migration.board.target.endpoint.url,
-      phases: phasesOf(state.history),
-      cutovers: swapsOf(state),
-      history: state.history,
-      risks: risksOf(state.history, status),
-      status,
-    };
+    const { dryRuns } = transitions;
+    return reportOf({ state, dryRuns, startedAt, now: new Date(), traffic: traffic.totals(), status: this.status() });
   }
 
   metrics(): MetricsSnapshot {
@@ -288,6 +295,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       bufferLimitBytes: board.config.limits.memoryBytes,
       clientsClosed: board.memory.evicted,
       bypassChanges: this.parts.bypass.status.found,
+      bytes: { source: board.source.traffic, target: board.target.traffic },
       backfill: progress,
       verify: verify.progress,
     };
@@ -296,8 +304,10 @@ export class RunningFerry implements FerryControl, MetricsSource {
   /** The app's part of `reload`. @throws when something is wrong, and nothing has changed then */
   onReload: () => ReloadAnswer = () => ({ changed: [], needsRestart: [] });
 
-  reload(): ReloadAnswer {
+  reload(by?: Actor): ReloadAnswer {
     const { changed, needsRestart } = this.onReload();
+    const what = changed.length === 0 ? 'nothing has changed' : `changed: ${changed.join(', ')}`;
+    void this.note(`configuration read again, ${what}`, by);
     return { changed, needsRestart };
   }
 
@@ -333,6 +343,13 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return `${lines.join('\r\n')}\r\n`;
   }
 
+  /** A backfill that failed says so in the log only; its end is saved with its state (jobs/migration.ts). */
+  private noteFailure(): void {
+    const hasFailed = this.parts.backfill.progress.state === 'failed';
+    if (hasFailed && !this.hadFailed) void this.note('backfill failed: the log says why', undefined);
+    this.hadFailed = hasFailed;
+  }
+
   private commandCounts(): { command: string; count: number }[] {
     const { table, counters } = this.parts.migration.board;
     return table
@@ -341,7 +358,18 @@ export class RunningFerry implements FerryControl, MetricsSource {
       .map(({ id, name }) => ({ command: name, count: counters.commandsById[id]! }));
   }
 
+  /** A line of the record. Nobody waits for the disk: what was asked for is under way all the same. */
+  private async note(event: string, by: Actor | undefined): Promise<void> {
+    const { migration } = this.parts;
+    try {
+      await migration.update({ history: migration.note(event, { by }) });
+    } catch (error) {
+      migration.log.warn({ event, reason: (error as Error).message }, 'the record cannot be written');
+    }
+  }
+
   private measureRate(): void {
+    this.noteFailure();
     this.rate.sample(this.parts.migration.board.counters.commands, performance.now());
   }
 }
@@ -378,41 +406,9 @@ function crossingsOf({ byName }: Crossings): Record<string, number> {
   return Object.fromEntries([...byName].map(([name, { count }]) => [name, count]));
 }
 
-function phasesOf(history: readonly { at: string; event: string }[]): MigrationReport['phases'] {
-  return history.flatMap(({ at, event }, i) => {
-    const to = /→ ([a-z-]+)/.exec(event)?.[1] as Phase | undefined;
-    if (to === undefined || !PHASES.includes(to)) return [];
-    return [{ phase: to, epoch: i + 2, at, forced: event.includes('(forced)') }];
-  });
-}
-
-/** The swaps that were noted (jobs/transition.ts); of a record of before there was such a note, the last one. */
-function swapsOf({ history, lastCutover }: MigrationState): CutoverRecord[] {
-  const noted = history.flatMap(({ at, event }) => {
-    const [, from, to, pauseMs] =
-      /^swap of the authority: (\S+) to (\S+), clients waited ([\d.]+) ms$/.exec(event) ?? [];
-    if (from === undefined) return [];
-    return [{ at, from: from as Phase, to: to as Phase, pauseMs: Number(pauseMs) }];
-  });
-  return noted.length > 0 || lastCutover === null ? noted : [lastCutover];
-}
-
-function risksOf(history: readonly { at: string; event: string }[], status: Status): string[] {
-  const { bypass, commands, verify, crossSlot, directClients } = status;
-  const risks = history
-    .filter(({ event }) => event.includes('(forced)'))
-    .map(({ at, event }) => `Forced at ${at}: ${event.replace(' (forced)', '')}.`);
-  if (bypass.mode === 'off') risks.push('Changes past Ferry were not looked for (--detect-bypass off).');
-  if (bypass.found > 0) risks.push(`${bypass.found} keys were changed past Ferry, the last at ${bypass.lastFoundAt}.`);
-  if (commands.uncertain > 0) risks.push(`${commands.uncertain} writes had an unknown outcome for their clients.`);
-  if (verify.clean === false) risks.push('The last verification found differences.');
-  if (crossSlot.total > 0) risks.push(`${crossSlot.total} commands had keys in several slots of the target.`);
-  if (status.scope !== null) risks.push(status.scope.note);
-  for (const side of ['source', 'target'] as const) {
-    const there = directClients[side]?.length ?? 0;
-    if (there > 0) risks.push(`${there} clients are connected to the ${side} past Ferry.`);
-  }
-  return risks;
+function rateText(keysPerSecond: number | undefined): string {
+  if (keysPerSecond === undefined) return '';
+  return keysPerSecond === 0 ? ', as fast as it can' : `, at most ${keysPerSecond} keys a second`;
 }
 
 function snake(name: string): string {

@@ -53,6 +53,8 @@ export interface MetricsSnapshot {
   /** clients that were closed to free memory */
   clientsClosed: number;
   bypassChanges: number;
+  /** over the lanes, as in lanes/traffic.ts */
+  bytes: Readonly<Record<Side, { bytesOut: number; bytesIn: number }>>;
   backfill: { state: BackfillProgress['state']; scanned: number; estimated: number };
   verify: { state: VerifyProgress['state']; clean: boolean | null };
 }
@@ -170,6 +172,12 @@ export class Metrics {
     this.counter('bypass_changes_total', 'Keys that others changed', [], (counter, now) =>
       counter.inc(now.bypassChanges),
     );
+    this.counter('bytes_total', 'Bytes to and from the servers', ['side', 'direction'], (counter, now) => {
+      for (const side of ['source', 'target'] as const) {
+        counter.inc({ side, direction: 'out' }, now.bytes[side].bytesOut);
+        counter.inc({ side, direction: 'in' }, now.bytes[side].bytesIn);
+      }
+    });
     this.gauge('unfenced_connections', 'Lost connections that may still write', [], (gauge, now) =>
       gauge.set(now.unfencedConnections),
     );

@@ -9,6 +9,7 @@
  * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
  * `content-type: application/json` and, if it names an origin, come from the API's own: so no form or script of some web
  * page can make one. A path that takes another method is a 405.
+ * A POST is put on the record with its caller (caller.ts).
  * Errors are `{"error": "…"}`; a refused step is a 409 with its `blockers`.
  */
 import { Readable } from 'node:stream';
@@ -20,6 +21,7 @@ import type { Logger } from '../observe/log.js';
 import { redactUrl } from '../observe/redact.js';
 import { PHASES } from '../phases/phase.js';
 import { accessGuard } from './access.js';
+import { callerOf } from './caller.js';
 import { BACKFILL_ACTIONS, type FerryControl, type StepResult } from './control.js';
 import { differenceLines } from './differences.js';
 import { Metrics, type MetricsSource } from './metrics.js';
@@ -136,13 +138,15 @@ function addReading(http: FastifyInstance, control: FerryControl, metrics: Metri
 function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): void {
   http.post('/api/phase', async (request, reply) => {
     const body = parseBody(phaseBody, request.body);
-    log.info(body, 'asked to change the phase');
-    return answerStep(control, await control.changePhase(body), reply, 200);
+    const by = callerOf(request);
+    log.info({ ...body, by }, 'asked to change the phase');
+    return answerStep(control, await control.changePhase(body, by), reply, 200);
   });
   http.post('/api/abort', async (request, reply) => {
     parseBody(emptyBody, request.body);
-    log.info('asked to abort');
-    return answerStep(control, await control.abort(), reply, 200);
+    const by = callerOf(request);
+    log.info({ by }, 'asked to abort');
+    return answerStep(control, await control.abort(by), reply, 200);
   });
   // it changes nothing, but it is work for the servers: no page may be made to ask for it
   http.post('/api/preflight', (request) => {
@@ -152,22 +156,25 @@ function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): vo
   });
   http.post('/api/reload', (request) => {
     parseBody(emptyBody, request.body);
-    log.info('asked to read the configuration again');
+    const by = callerOf(request);
+    log.info({ by }, 'asked to read the configuration again');
     try {
-      return control.reload();
+      return control.reload(by);
     } catch (error) {
       throw new BadRequest(`Nothing was changed. ${(error as Error).message}`);
     }
   });
   http.post('/api/backfill', async (request, reply) => {
     const { action, rate } = parseBody(backfillBody, request.body);
-    log.info({ action, rate }, 'asked for the backfill');
-    return answerStep(control, await control.backfill(action, rate), reply, 202);
+    const by = callerOf(request);
+    log.info({ action, rate, by }, 'asked for the backfill');
+    return answerStep(control, await control.backfill(action, rate, by), reply, 202);
   });
   http.post('/api/verify', async (request, reply) => {
     const { repair = false } = parseBody(verifyBody, request.body);
-    log.info({ repair }, 'asked for a verification');
-    return answerStep(control, await control.verify({ repair }), reply, 202);
+    const by = callerOf(request);
+    log.info({ repair, by }, 'asked for a verification');
+    return answerStep(control, await control.verify({ repair }, by), reply, 202);
   });
 }
 

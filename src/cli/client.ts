@@ -37,13 +37,16 @@ export class AdminClient {
   /** without a slash at the end */
   readonly url: string;
   private readonly token: string | undefined;
+  private readonly as: string;
 
-  constructor(admin: string, token?: string) {
+  /** `as`: who asks, for the record. */
+  constructor(admin: string, token?: string, as = '') {
     const text = /^https?:\/\//.test(admin) ? admin : `http://${/^\d+$/.test(admin) ? `127.0.0.1:${admin}` : admin}`;
     if (!URL.canParse(text))
       throw new ConfigError(`--admin: expected a URL such as http://127.0.0.1:6390, not '${admin}'.`);
     this.url = text.replace(/\/+$/, '');
     this.token = token;
+    this.as = as;
   }
 
   status(): Promise<Status> {
@@ -96,6 +99,7 @@ export class AdminClient {
     const headers: Record<string, string> = {};
     if (this.token !== undefined) headers.authorization = `Bearer ${this.token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
+    if (this.as !== '') headers['x-ferry-as'] = inHeader(this.as);
     let code: number;
     let text: string;
     try {
@@ -118,6 +122,12 @@ export class AdminClient {
     if (code === 401) throw new StartError(2, `${message} Give it with --token or FERRY_ADMIN_TOKEN.`);
     throw new StartError(code < 500 ? 2 : 1, message);
   }
+}
+
+/** A header takes visible ASCII; the rest is percent-encoded. Longer than what is kept (admin/caller.ts) makes no sense. */
+function inHeader(name: string): string {
+  const letters = [...name].slice(0, 64);
+  return letters.map((letter) => (/[ -$&-~]/.test(letter) ? letter : encodeURIComponent(letter))).join('');
 }
 
 function parseAnswer(text: string): Record<string, unknown> | null {

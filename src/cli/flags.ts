@@ -3,6 +3,7 @@
  *
  * `serve` has its own list (config/options.ts). The config file can name `admin` and `token` for every verb.
  */
+import { hostname, userInfo } from 'node:os';
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { ConfigError, StartError } from '../config/errors.js';
 import { AdminClient } from './client.js';
@@ -25,15 +26,40 @@ export const ADMIN_FLAGS = {
   admin: { type: 'string', requiresArg: true, describe: 'where the running Ferry’s admin API is' },
   token: { type: 'string', requiresArg: true, describe: 'its bearer token' },
   config: { type: 'string', requiresArg: true, describe: 'a config file that names admin and token' },
+  as: { type: 'string', requiresArg: true, describe: 'who asks, for the record; else the user and machine' },
   json: { type: 'boolean', default: false, describe: 'one JSON document on stdout' },
 } as const satisfies Flags;
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:6390';
 
-export async function adminClient(argv: { admin?: string; token?: string; config?: string }): Promise<AdminClient> {
+interface AdminArguments {
+  admin?: string;
+  token?: string;
+  config?: string;
+  as?: string;
+}
+
+/** `verb`: of one that takes steps by itself, for the record. */
+export async function adminClient(argv: AdminArguments, verb = ''): Promise<AdminClient> {
   const file = argv.config === undefined ? {} : await readFile(argv.config);
   const token = argv.token ?? (file.token === undefined ? undefined : String(file.token));
-  return new AdminClient(argv.admin ?? String(file.admin ?? DEFAULT_ADMIN), token);
+  const name = argv.as ?? operator();
+  return new AdminClient(
+    argv.admin ?? String(file.admin ?? DEFAULT_ADMIN),
+    token,
+    verb === '' ? name : `${name}, ${verb}`,
+  );
+}
+
+/** The operating system's user and machine: not a proof of anything, but what an operator knows others by. */
+function operator(): string {
+  let user: string;
+  try {
+    user = userInfo().username;
+  } catch {
+    user = `uid ${process.getuid?.() ?? '?'}`; // one without a name, as in containers
+  }
+  return `${user}@${hostname()}`;
 }
 
 /** For `coerce`: a whole number, or one sentence. */

@@ -43,7 +43,7 @@ export const migrateCommand = verb({
     until: { choices: UNTIL, default: 'target-first' as Phase, describe: 'the last phase to go to' },
   },
   run: async ({ yes, until, json, skipPreflight, ...where }) => {
-    const client = await adminClient(where);
+    const client = await adminClient(where, 'ferry migrate');
     const status = await client.status();
     if (!yes && !(await confirm(status, until))) throw new StartError(1, 'Nothing was changed.');
     const steps = await new Journey(client, until, json).run(skipPreflight);

@@ -1,5 +1,6 @@
 /** `ferry report --html FILE`: the record of the migration as one page that needs nothing else. Pure. */
 import type { MigrationReport } from '../admin/control.js';
+import { actorText, passedText, pausesText, sinceText } from './report-text.js';
 import { statusText } from './status-text.js';
 
 const STYLE = `
@@ -10,7 +11,7 @@ const STYLE = `
   .forced { font-weight: 600; }`;
 
 export function reportHtml(report: MigrationReport): string {
-  const { source, target, phases, cutovers, history, risks, status } = report;
+  const { source, target, phases, forced, cutovers, pauses, verifications, traffic, history, risks, status } = report;
   const risksHtml =
     risks.length === 0 ? '<p>None known.</p>' : `<ul>${risks.map((risk) => `<li>${safe(risk)}</li>`).join('')}</ul>`;
   return `<!doctype html>
@@ -23,26 +24,48 @@ export function reportHtml(report: MigrationReport): string {
 <p>Ferry ${safe(report.version)}, written ${safe(report.writtenAt)}; this process runs since ${safe(report.startedAt)}.</p>
 <h2>Phases</h2>
 ${table(
-  ['when', 'phase', 'epoch', ''],
-  phases.map(({ at, phase, epoch, forced }) => [
+  ['when', 'phase', 'epoch', 'who', ''],
+  phases.map(({ at, phase, epoch, forced, by }) => [
     at,
     phase,
     String(epoch),
+    actorText(by),
     forced ? '<span class="forced">forced</span>' : '',
   ]),
-  3,
+  4,
+)}
+<h2>Forced steps</h2>
+${table(
+  ['when', 'what', 'who', 'past'],
+  forced.map(({ at, event, by, passed }) => [at, event, actorText(by), passedText(passed)]),
 )}
 <h2>Swaps of the authority</h2>
 ${table(
-  ['when', 'from', 'to', 'clients waited'],
-  cutovers.map(({ at, from, to, pauseMs }) => [at, from, to, `${pauseMs.toFixed(1)} ms`]),
+  ['when', 'from', 'to', 'clients waited', 'who'],
+  cutovers.map(({ at, from, to, pauseMs, by }) => [at, from, to, `${pauseMs.toFixed(1)} ms`, actorText(by)]),
+)}
+<p>All pauses, those of the dry runs since this Ferry started too: ${safe(pausesText(pauses))}.</p>
+<h2>Verifications</h2>
+${table(
+  ['when', 'result'],
+  verifications.map(({ at, result }) => [at, result]),
+)}
+<h2>Commands and bytes</h2>
+<p>Over Ferry's connections, ${safe(sinceText(traffic))}. Commands sent are those of clients, of the mirror, and of backfill, repair and
+verification.</p>
+${table(
+  ['side', 'commands sent', 'of clients, answered', 'bytes to it', 'bytes from it'],
+  (['source', 'target'] as const).map((side) => {
+    const { answered, commands, bytesOut, bytesIn } = traffic[side];
+    return [side, String(commands), String(answered), String(bytesOut), String(bytesIn)];
+  }),
 )}
 <h2>Not covered, or to be known</h2>
 ${risksHtml}
 <h2>Everything that was noted</h2>
 ${table(
-  ['when', 'what'],
-  history.map(({ at, event }) => [at, event]),
+  ['when', 'what', 'who'],
+  history.map(({ at, event, by }) => [at, event, actorText(by)]),
 )}
 <h2>Now</h2>
 <pre>${safe(statusText(status))}</pre>

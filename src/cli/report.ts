@@ -2,11 +2,10 @@
  * `ferry report`: the record of the migration so far.
  */
 import { writeFile } from 'node:fs/promises';
-import type { MigrationReport } from '../admin/control.js';
 import { ADMIN_FLAGS, adminClient } from './flags.js';
 import { print, printJson, tell } from './output.js';
 import { reportHtml } from './report-html.js';
-import { statusText } from './status-text.js';
+import { reportText } from './report-text.js';
 import { verb } from './verb.js';
 
 export const reportCommand = verb({
@@ -26,21 +25,3 @@ export const reportCommand = verb({
     else if (html === undefined) print(reportText(report));
   },
 });
-
-function reportText(report: MigrationReport): string {
-  const phases = report.phases.map(
-    ({ phase, epoch, at, forced }) => `  ${at}  ${phase} (epoch ${epoch}${forced ? ', forced' : ''})`,
-  );
-  const swaps = report.cutovers.map(
-    ({ at, from, to, pauseMs }) => `  ${at}  ${from} → ${to}, ${pauseMs.toFixed(1)} ms`,
-  );
-  return [
-    `From ${report.source} to ${report.target}, since ${report.startedAt}`,
-    'Phases:',
-    ...phases,
-    ...(swaps.length === 0 ? [] : ['Swaps of the authority, and how long clients waited:', ...swaps]),
-    ...(report.risks.length === 0 ? [] : ['To be known:', ...report.risks.map((risk) => `  ${risk}`)]),
-    '',
-    statusText(report.status),
-  ].join('\n');
-}

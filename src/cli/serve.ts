@@ -35,7 +35,7 @@ export const serveCommand: Verb = {
     const ferry = await startFerry(config, { log, readConfig: () => loadConfig(argv) });
     reload = () => {
       try {
-        ferry.control.reload();
+        ferry.control.reload({ name: 'SIGHUP', address: '' });
       } catch (error) {
         log.error(
           { reason: (error as Error).message },

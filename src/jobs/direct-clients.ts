@@ -7,6 +7,7 @@
  * or named at the cutover, `*` at the end for what begins so. With `--direct-clients block` a cutover is refused
  * while anybody else is there, or nobody can tell.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clientText, isOfServers, type ListedClient, parseClientList } from '../lanes/client-list.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Blocker, Migration } from './migration.js';
@@ -48,6 +49,15 @@ export class DirectClients {
 
   stop(): void {
     clearInterval(this.timer);
+  }
+
+  /** Who is there now, whatever the phase; it is not kept. What is not told within the time is null. */
+  async now(limitMs: number): Promise<DirectClientsStatus> {
+    const { source, target } = this.migration.board;
+    const [there, here] = await Promise.all(
+      [source, target].map((side) => Promise.race([this.lookAt(side), sleep(limitMs, null, { ref: false })])),
+    );
+    return { source: there ?? null, target: here ?? null };
   }
 
   /** Resolves when both sides were asked. */

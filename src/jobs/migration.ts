@@ -5,7 +5,7 @@
  * vouches for the two sides only as long as no hazard came after its beginning.
  */
 import type { Logger } from '../observe/log.js';
-import type { MigrationState, StateDirectory } from '../phases/state.js';
+import type { HistoryEntry, MigrationState, StateDirectory } from '../phases/state.js';
 import type { Switchboard } from '../routing/switchboard.js';
 
 export interface Blocker {
@@ -19,6 +19,9 @@ export interface PreparedChange {
   commit(): Promise<void>;
   discard(): Promise<void>;
 }
+
+/** Of the record: the oldest lines make room. */
+const HISTORY_MAX = 1000;
 
 export class Migration {
   hazards = 0;
@@ -42,7 +45,13 @@ export class Migration {
 
   /** Changes the durable state; resolves when it is on disk. */
   update(change: Partial<MigrationState>): Promise<void> {
+    const wasDone = this.current.backfill.state === 'done';
     this.current = { ...this.current, ...change };
+    if (change.backfill?.state === 'done' && !wasDone) {
+      const { scanned, copied } = change.backfill;
+      const event = `backfill done: ${scanned} keys looked at, ${copied} copied`;
+      this.current = { ...this.current, history: this.note(event) };
+    }
     return this.directory.save(this.current);
   }
 
@@ -68,8 +77,8 @@ export class Migration {
   }
 
   /** Appends to the record of the migration. */
-  note(event: string): MigrationState['history'] {
-    return [...this.current.history.slice(-999), { at: new Date().toISOString(), event }];
+  note(event: string, more: Omit<HistoryEntry, 'at' | 'event'> = {}): MigrationState['history'] {
+    return [...this.current.history.slice(1 - HISTORY_MAX), { at: new Date().toISOString(), event, ...more }];
   }
 
   hazard(what: string): void {

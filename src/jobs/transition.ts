@@ -11,7 +11,7 @@
  * Clients keep their connections. The pause (2 to 5) is measured and reported. A dry run does 1 to 4.
  */
 import { PHASE_RULES, PHASES, type Phase, type StepName, stepBetween } from '../phases/phase.js';
-import { type CutoverRecord, type MigrationState, NO_BACKFILL } from '../phases/state.js';
+import { type Actor, type CutoverRecord, type MigrationState, NO_BACKFILL } from '../phases/state.js';
 import { caughtUp } from './caught-up.js';
 import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.js';
 import { leftBehind, report } from './left-behind.js';
@@ -52,7 +52,18 @@ export interface Swapping {
   unprepare(): void;
 }
 
+export interface DryRun {
+  readonly at: string;
+  readonly to: Phase;
+  readonly pauseMs: number;
+  readonly by?: Actor;
+}
+
+const DRY_RUNS_KEPT = 100;
+
 export class Transitions {
+  /** Those of this process, oldest first: a dry run changes nothing, so the state directory does not know them. */
+  dryRuns: readonly DryRun[] = [];
   private busy = false;
 
   constructor(
@@ -61,16 +72,17 @@ export class Transitions {
     private readonly swapping: Swapping,
   ) {}
 
-  async change(request: StepRequest): Promise<StepOutcome> {
+  /** `by`: who asked, for the record. */
+  async change(request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { board, log } = this.jobs.migration;
     if (this.busy) return refused('busy', 'Another step is under way: try again when it is over.');
     const step = stepBetween(board.phase, request.to);
     if (step === null) return refused('no-such-step', this.whyNot(request.to));
-    if (step === 'stay') return this.stay(request);
+    if (step === 'stay') return this.stay(request, by);
     this.busy = true;
     await this.repair.hold(board.config.cutover.drainTimeoutMs);
     try {
-      const outcome = await this.take(step, request);
+      const outcome = await this.take(step, request, by);
       if (!outcome.ok) log.warn({ to: request.to, blockers: outcome.blockers }, 'step refused');
       return outcome;
     } finally {
@@ -94,25 +106,32 @@ export class Transitions {
   }
 
   /** The same phase again: only the share may change, and needs no pause. */
-  private async stay(request: StepRequest): Promise<StepOutcome> {
-    const { board } = this.jobs.migration;
+  private async stay(request: StepRequest, by?: Actor): Promise<StepOutcome> {
+    const { migration } = this.jobs;
+    const { board } = migration;
     if (request.share === undefined) return { ok: true, note: `The phase is ${board.phase} already.` };
     board.share = request.share;
-    await this.jobs.migration.update({ share: request.share });
-    return { ok: true, note: `${request.share} % of the slots are read from the target.` };
+    const note = `${request.share} % of the slots are read from the target`;
+    await migration.update({ share: request.share, history: migration.note(note, { by }) });
+    return { ok: true, note: `${note}.` };
   }
 
-  private async take(step: StepName, request: StepRequest): Promise<StepOutcome> {
+  private async take(step: StepName, request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { migration, verify, backfill } = this.jobs;
     const { board, log } = migration;
-    const blocking = (): Blocker[] =>
-      blockersOf(step, this.jobs, request.known).filter((b) => !(request.force === true && isForceable(b, step)));
+    // by code: what was in the way of a forced step, for the record
+    const passed = new Map<string, Blocker>();
+    const stands = (b: Blocker): boolean => {
+      if (request.force !== true || !isForceable(b, step)) return true;
+      passed.set(b.code, b);
+      return false;
+    };
+    const blocking = (): Blocker[] => blockersOf(step, this.jobs, request.known).filter(stands);
     // is it still one that does not evict, and who is there past Ferry?
     if (step === 'cutover') await Promise.all([board.target.refresh().catch(() => {}), this.jobs.direct.look()]);
     let blockers = blocking();
     if (blockers.length > 0) return { ok: false, error: `${request.to} is not possible now`, blockers };
     blockers = [...(await this.forward(request.to)), ...(await this.counts(step))];
-    const stands = (b: Blocker): boolean => !(request.force === true && isForceable(b, step));
     blockers = blockers.filter(stands);
     if (blockers.length === 0) blockers = (await this.swapping.prepare(request.to)).filter(stands);
     if (blockers.length > 0) {
@@ -124,14 +143,19 @@ export class Transitions {
     const epoch = board.epoch + 1;
     const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
     const leavesMirroring = !PHASE_RULES[request.to].mirrored;
-    const change = (): Partial<MigrationState> => ({
-      phase: request.to,
-      epoch,
-      share: request.share ?? 100,
-      ...(entersMirroring ? { processes: board.processes } : {}),
-      ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
-      history: migration.note(`${from} → ${request.to}${request.force === true ? ' (forced)' : ''}`),
-    });
+    let recorded = 0;
+    let isTaken = false;
+    const change = (): Partial<MigrationState> => {
+      recorded = passed.size;
+      return {
+        phase: request.to,
+        epoch,
+        share: request.share ?? 100,
+        ...(entersMirroring ? { processes: board.processes } : {}),
+        ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
+        history: migration.note(stepText(from, request), { by, epoch, passed: passedIn(request, passed) }),
+      };
+    };
     // where mirroring begins, what is found out with the gate closed is part of it
     let prepared: PreparedChange | null = null;
     try {
@@ -169,6 +193,10 @@ export class Transitions {
       if (request.dryRun === true) {
         this.swapping.unprepare();
         const pauseMs = round(performance.now() - pausedMs);
+        this.dryRuns = [
+          ...this.dryRuns.slice(1 - DRY_RUNS_KEPT),
+          { at: new Date().toISOString(), to: request.to, pauseMs, by },
+        ];
         return { ok: true, pauseMs, note: 'Dry run: drained and resumed, nothing was changed.' };
       }
       const lost = authority.isAbandoned ? leftBehind(board.dirty) : null;
@@ -183,6 +211,7 @@ export class Transitions {
       at('lease-sent');
       board.share = request.share ?? 100;
       this.swapping.swap(request.to, epoch);
+      isTaken = true;
       at('swapped');
       await handedOver(); // so that no client's first write in the new phase is ahead of what the servers were told
       if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
@@ -193,7 +222,7 @@ export class Transitions {
       if (lost !== null) {
         const note = await report(lost, board.config.stateDir, epoch);
         log.warn({ keys: lost.keys.length, slots: lost.slots.length }, note);
-        await migration.update({ history: migration.note(note) });
+        await migration.update({ history: migration.note(note, { by }) });
         return { ok: true, pauseMs, note };
       }
       const note = step === 'cutover' ? this.jobs.bypass.note : '';
@@ -206,7 +235,11 @@ export class Transitions {
       if (cutover !== null) {
         const { from, to, pauseMs } = cutover;
         const note = `swap of the authority: ${from} to ${to}, clients waited ${pauseMs} ms`;
-        await migration.update({ lastCutover: cutover, history: migration.note(note) });
+        await migration.update({ lastCutover: cutover, history: migration.note(note, { by }) });
+      }
+      if (isTaken && passed.size > recorded) {
+        const note = `${from} → ${request.to}: forced past what came up while draining`;
+        await migration.update({ history: migration.note(note, { by, passed: [...passed.values()].slice(recorded) }) });
       }
     }
   }
@@ -286,6 +319,17 @@ export class Transitions {
     board.targetProven = empty;
     await migration.update({ targetProven: empty, verifiedClean: false, backfill: NO_BACKFILL });
   }
+}
+
+/** As the record says it: read again by admin/report.ts. */
+function stepText(from: Phase, { to, force, share, known }: StepRequest): string {
+  const part = to === 'target-read' && share !== undefined && share < 100 ? `, reads of ${share} % of the slots` : '';
+  const named = known === undefined || known.length === 0 ? '' : `, named as past Ferry: ${known.join(', ')}`;
+  return `${from} → ${to}${part}${named}${force === true ? ' (forced)' : ''}`;
+}
+
+function passedIn({ force }: StepRequest, passed: ReadonlyMap<string, Blocker>): readonly Blocker[] | undefined {
+  return force === true ? [...passed.values()] : undefined;
 }
 
 /** Resolves when everything sent until now was handed to its socket: that is done at the end of the event loop's turn. */

@@ -23,6 +23,7 @@ import type { Reply, Resp } from '../resp/values.js';
 import type { Breaker } from './breaker.js';
 import type { CommandLane } from './command-lane.js';
 import { Outbox, settleBorrowed } from './outbox.js';
+import { Traffic } from './traffic.js';
 import { type Patient, turn } from './turn.js';
 
 export interface LaneEntry {
@@ -85,6 +86,8 @@ export interface LaneOptions {
   readonly breaker?: Breaker;
   /** Asked at each `send`: may what is sent now wait a moment for more (turn.ts)? Missing: never. */
   readonly patience?: { readonly isPatient: boolean };
+  /** Where commands and bytes are counted; missing: nobody asks. */
+  readonly traffic?: Traffic;
   /** A refused login is final: no further attempts (client identities). */
   readonly giveUpOnRefusal?: boolean;
 }
@@ -151,12 +154,14 @@ export class Lane implements CommandLane, Held, Patient {
   private heldBy: IntentCommit | null = null;
   private readonly speaksResp3: boolean;
   private readonly patience: LaneOptions['patience'];
+  private readonly traffic: Traffic;
   private paused = false;
 
   constructor(private readonly options: LaneOptions) {
     this.name = options.name;
     this.speaksResp3 = options.resp === 3;
     this.patience = options.patience;
+    this.traffic = options.traffic ?? new Traffic();
     this.open();
   }
 
@@ -252,6 +257,8 @@ export class Lane implements CommandLane, Held, Patient {
 
   flush(): void {
     if (this.state !== 'up' || this.socket === null || this.heldBy !== null) return;
+    this.traffic.commands += this.tail - this.sentTail;
+    this.traffic.bytesOut += this.outbox.pendingBytes;
     this.sentTail = this.tail;
     this.outbox.flushTo(this.socket);
   }
@@ -335,6 +342,8 @@ export class Lane implements CommandLane, Held, Patient {
   private nextStep(): void {
     const step = this.steps[0];
     if (step !== undefined) {
+      this.traffic.commands++;
+      this.traffic.bytesOut += step.command.length;
       this.socket!.write(step.command);
       return;
     }
@@ -371,6 +380,7 @@ export class Lane implements CommandLane, Held, Patient {
   private received(buf: Buffer, bytes: number): void {
     turn.nowMs = performance.now();
     this.reads++;
+    this.traffic.bytesIn += bytes;
     const socket = this.socket;
     let at = 0;
     try {

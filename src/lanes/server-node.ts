@@ -28,6 +28,7 @@ import { Fences } from './fencing.js';
 import { infoField } from './info.js';
 import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
 import { isRefusal, missingRights, type Right } from './rights-probe.js';
+import type { Traffic } from './traffic.js';
 
 const CLOCK_SAMPLES = 3;
 /** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
@@ -63,6 +64,8 @@ export interface NodeOptions {
   /** Who resolves the host's name. */
   readonly lookup: LookupFunction;
   readonly own: OwnAccount;
+  /** Of its side. */
+  readonly traffic: Traffic;
   /** A name for one connection, never given before. */
   nameFor(purpose: string): string;
   /** Tells a name that an earlier process of the same migration gave; null: it is not known yet that there is none alive. */
@@ -414,12 +417,13 @@ export class ServerNode {
    * A connection to this node; `onCut` is called before anybody else hears of the loss. One that only reads leaves nothing
    * behind that could run later, and is not fenced.
    */
-  open(options: Omit<LaneOptions, 'address' | 'tls' | 'lookup'>, onlyReads = false): Lane {
+  open(options: Omit<LaneOptions, 'address' | 'tls' | 'lookup' | 'traffic'>, onlyReads = false): Lane {
     const lane = new Lane({
       ...options,
       address: this.options.address,
       tls: this.options.tls,
       lookup: this.options.lookup,
+      traffic: this.options.traffic,
       onUp: (lane) => {
         lane.wasUp = true;
         // a node may serve before anybody asked it something

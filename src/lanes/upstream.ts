@@ -41,6 +41,7 @@ import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lan
 import { LOGIN_ATTEMPTS, ServerNode } from './server-node.js';
 import { SilenceWatch } from './silence.js';
 import { TlsOptions, tlsOptionsOf } from './tls.js';
+import { Traffic } from './traffic.js';
 
 /** degraded: some of several servers are away. */
 export type UpstreamState = 'up' | 'degraded' | 'down';
@@ -133,6 +134,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** It was given up as the authority: what waited for it is told so, and its clients go as with a dying server. */
   isAbandoned = false;
   readonly tls = new TlsOptions();
+  /** What went over its lanes. */
+  readonly traffic = new Traffic();
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
@@ -453,6 +456,7 @@ export class Upstream implements Routes, DiscoveredSide {
           tls: this.tls.of(endpoint.tls, this.namedHosts, host),
           lookup: this.lookup,
           own: this.own,
+          traffic: this.traffic,
           nameFor: (purpose) => this.nameFor(purpose),
           isOlderName: () => this.isOlderName,
           wireName: (name) => this.wireName(name),

@@ -34,6 +34,24 @@ export interface CutoverRecord {
   readonly pauseMs: number;
 }
 
+/** Who asked for a step: what they call themselves, and where they were connected from ('' for Ferry itself). */
+export interface Actor {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** One line of the record of the migration. */
+export interface HistoryEntry {
+  readonly at: string;
+  readonly event: string;
+  /** Missing: it happened by itself, or in a record of before there was this. */
+  readonly by?: Actor;
+  /** Of a step: the epoch that began with it. */
+  readonly epoch?: number;
+  /** Of a forced step: what stood in the way. */
+  readonly passed?: readonly { readonly code: string; readonly message: string }[];
+}
+
 export interface MigrationState {
   readonly migrationId: string;
   /** host:port of both sides: a state directory belongs to one pair. */
@@ -55,7 +73,7 @@ export interface MigrationState {
   readonly processes?: { readonly source: string; readonly target: string };
   readonly backfill: BackfillState;
   readonly lastCutover: CutoverRecord | null;
-  readonly history: readonly { readonly at: string; readonly event: string }[];
+  readonly history: readonly HistoryEntry[];
 }
 
 export const NO_BACKFILL: BackfillState = {

@@ -22,6 +22,8 @@ export class Counters implements MirrorCounters {
   stalls = 0;
   readRepairs = 0;
   uncertainWrites = 0;
+  /** Commands that Ferry took apart because their keys were in several slots of the authority, by name. */
+  readonly splits = new Map<string, number>();
   /** Slots that were dirty when this process began, because the last one may have been writing there. */
   recoveredSlots = 0;
   repairs = 0;

@@ -7,6 +7,20 @@ import { mayMatchKeyspace } from './subscriptions/keyspace.js';
 
 const SWEEP_MS = 250;
 
+/** A client, as an operator knows it. */
+export interface ConnectedClient {
+  /** host:port */
+  readonly address: string;
+  /** CLIENT SETNAME; '' if it has none */
+  readonly name: string;
+  readonly user: string;
+  /** as it calls it, before any mapping */
+  readonly db: number;
+  readonly idleMs: number;
+  /** it waits for data, listens, or monitors: it is meant to be silent */
+  readonly isWaiting: boolean;
+}
+
 export class Clients {
   /** In the order in which they came. */
   readonly byId = new Map<number, Session>();
@@ -24,6 +38,19 @@ export class Clients {
       this.closeStrangers();
       this.closeIdle();
     }, SWEEP_MS);
+  }
+
+  /** All of them, as an operator knows them; `idleMs` since each sent something. */
+  connected(): ConnectedClient[] {
+    const nowMs = performance.now();
+    return [...this.byId.values()].map((session) => ({
+      address: session.address,
+      name: session.name,
+      user: session.identity.name === '' ? 'default' : session.identity.name,
+      db: session.db,
+      idleMs: Math.max(0, nowMs - session.heardMs),
+      isWaiting: session.blocked !== null || session.subscriptions !== null || session.monitor !== null,
+    }));
   }
 
   // ── before a login

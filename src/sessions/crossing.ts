@@ -23,6 +23,12 @@ export function noteCrossing(session: Session, command: Command, spans: Spans): 
   }
 }
 
+/** Ferry takes it apart for the Cluster that is the authority; a client that goes there by itself must do so. */
+export function noteSplit({ board }: Session, { name }: Command): void {
+  const { splits } = board.counters;
+  splits.set(name, (splits.get(name) ?? 0) + 1);
+}
+
 /** BY and GET with a pattern; a BY without one only says that nothing is to be sorted. */
 function sortsByOthers({ name }: Command, { frame, argc, starts, ends }: Spans): boolean {
   if (name !== 'sort' && name !== 'sort_ro') return false;

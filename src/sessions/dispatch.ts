@@ -29,7 +29,7 @@ import { clusterCommand, isClusterCommand } from './cluster/commands.js';
 import { withClusterFields } from './cluster/info-fields.js';
 import { presentsCluster } from './cluster/presents.js';
 import { sessionCommand } from './connection-commands.js';
-import { mayCross, noteCrossing } from './crossing.js';
+import { mayCross, noteCrossing, noteSplit } from './crossing.js';
 import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
 import { hideInInfo, hidingIn } from './hidden-keys.js';
@@ -273,8 +273,10 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   op.lane = lane;
   op.place = place;
   session.writtenPlace = place;
-  if (place === ACROSS) op.parts = splitBySlot(op, scanner);
-  else if (command.kind === 'keyless-write' && board.authority.hasSlots) op.parts = toEveryNode(op);
+  if (place === ACROSS) {
+    noteSplit(session, command);
+    op.parts = splitBySlot(op, scanner);
+  } else if (command.kind === 'keyless-write' && board.authority.hasSlots) op.parts = toEveryNode(op);
   slots.giveTo(op);
   op.laneId = lane.id;
   op.isTimed = isTimed(command, argc);

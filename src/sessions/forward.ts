@@ -3,6 +3,7 @@ import type { Command } from '../commands/table.js';
 import type { RequestScanner } from '../resp/request.js';
 import { ACROSS, placeOn } from '../routing/placement.js';
 import { type ClientOp, PASS } from './client-op.js';
+import { noteSplit } from './crossing.js';
 import { isScan, sendCursor } from './cursors.js';
 import { CROSSSLOT, canSplit, isForEveryNode, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { namesBackFor } from './prefixed/names-back.js';
@@ -34,8 +35,10 @@ export function pass(
   op.lane = lane;
   op.place = place;
   op.transform = transform;
-  if (place === ACROSS) op.parts = splitBySlot(op, scanner);
-  else if (authority.hasSlots && isForEveryNode(command)) op.parts = toEveryNode(op);
+  if (place === ACROSS) {
+    noteSplit(session, command);
+    op.parts = splitBySlot(op, scanner);
+  } else if (authority.hasSlots && isForEveryNode(command)) op.parts = toEveryNode(op);
   else if (command.miss === 'never' && isScan(command)) sendCursor(op);
   if (replica !== null) {
     op.isReplicaRead = op.isAtReplica = true;

@@ -2,6 +2,7 @@
  * A Ferry that does nothing: FerryControl and MetricsSource with fields to set and a record of what was asked.
  */
 import type {
+  Actor,
   BackfillAction,
   Difference,
   Explanation,
@@ -39,6 +40,9 @@ export class FakeControl implements FerryControl, MetricsSource {
   pollsUntilDone = 1;
   differencesToFind = 0;
   snapshot: MetricsSnapshot = freshSnapshot();
+  leaving: LeaveAnswer = freshLeave();
+  /** who asked for each step, in order */
+  readonly callers: (Actor | undefined)[] = [];
   private polls = 0;
 
   status(): Status {
@@ -68,19 +72,22 @@ export class FakeControl implements FerryControl, MetricsSource {
     return this.notReady === '' ? { ok: true } : { ok: false, reason: this.notReady };
   }
 
-  async changePhase(request: PhaseRequest): Promise<StepResult> {
+  async changePhase(request: PhaseRequest, by?: Actor): Promise<StepResult> {
+    this.callers.push(by);
     this.asked.push({ call: 'phase', ...request });
     const result = this.answers.shift() ?? { ok: true };
     if (result.ok && request.dryRun !== true) this.current.phase = request.to;
     return result;
   }
 
-  async abort(): Promise<StepResult> {
+  async abort(by?: Actor): Promise<StepResult> {
+    this.callers.push(by);
     this.asked.push({ call: 'abort' });
     return this.answers.shift() ?? { ok: true };
   }
 
-  async backfill(action: BackfillAction, rateKeysPerSecond?: number): Promise<StepResult> {
+  async backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepResult> {
+    this.callers.push(by);
     this.asked.push({ call: 'backfill', action, rateKeysPerSecond });
     const result = this.answers.shift() ?? { ok: true };
     if (result.ok && action === 'start') this.current.backfill.state = 'running';
@@ -88,7 +95,8 @@ export class FakeControl implements FerryControl, MetricsSource {
     return result;
   }
 
-  async verify({ repair }: { repair: boolean }): Promise<StepResult> {
+  async verify({ repair }: { repair: boolean }, by?: Actor): Promise<StepResult> {
+    this.callers.push(by);
     this.asked.push({ call: 'verify', repair });
     const result = this.answers.shift() ?? { ok: true };
     if (result.ok) this.current.verify.state = 'running';
@@ -107,11 +115,12 @@ export class FakeControl implements FerryControl, MetricsSource {
   }
 
   async leave(): Promise<LeaveAnswer> {
-    if (this.current.phase === 'target-only') return { ok: true, pointTo: 'redis://b', reasons: [] };
-    return { ok: false, pointTo: 'redis://b', reasons: ['The phase is not target-only.'] };
+    const ok = this.current.phase === 'target-only';
+    return { ...this.leaving, ok, reasons: ok ? [] : ['The phase is not target-only.'] };
   }
 
-  reload(): ReloadAnswer {
+  reload(by?: Actor): ReloadAnswer {
+    this.callers.push(by);
     if (this.broken !== null) throw this.broken;
     return { changed: ['log-level'], needsRestart: ['listen'] };
   }
@@ -135,7 +144,9 @@ export class FakeControl implements FerryControl, MetricsSource {
   report(): MigrationReport {
     const { version, source, target } = this.current;
     const startedAt = '2026-01-01T00:00:00.000Z';
-    const phases = [{ phase: 'dual-write' as const, epoch: 1, at: startedAt, forced: false }];
+    const by = { name: 'anna@ops', address: '10.0.0.7' };
+    const phases = [{ phase: 'dual-write' as const, epoch: 1, at: startedAt, forced: false, by }];
+    const side = { answered: 3, commands: 5, bytesOut: 1500, bytesIn: 700 };
     return {
       version,
       startedAt,
@@ -143,8 +154,12 @@ export class FakeControl implements FerryControl, MetricsSource {
       source: source.url,
       target: target.url,
       phases,
+      forced: [],
       cutovers: [],
-      history: [{ at: startedAt, event: 'source-only → dual-write' }],
+      pauses: [],
+      verifications: [{ at: startedAt, result: '10 keys compared, nothing differs' }],
+      traffic: { since: startedAt, isWhole: true, source: side, target: { ...side, answered: 0 } },
+      history: [{ at: startedAt, event: 'source-only → dual-write', by }],
       risks: ['<b>Nobody</b> was asked.'],
       status: this.status(),
     };
@@ -170,6 +185,7 @@ export function freshStatus(): Status {
     phase: 'source-only',
     epoch: 1,
     authority: 'source',
+    share: 100,
     listen: '127.0.0.1:6380',
     uptimeSeconds: 1,
     source: { ...side, url: 'redis://a', missingRights: [], nodes: [] },
@@ -214,6 +230,20 @@ export function freshStatus(): Status {
   };
 }
 
+function freshLeave(): LeaveAnswer {
+  return {
+    ok: false,
+    pointTo: 'redis://b',
+    reasons: [],
+    connection: { kind: 'standalone', path: null, nodes: ['b:6379'], master: null, db: 0, tls: false },
+    clients: { connected: 0, active: 0, activeWithinSeconds: 60, groups: [], moreGroups: 0 },
+    direct: { source: 0, target: 0 },
+    changes: [],
+    cautions: [],
+    steps: [],
+  };
+}
+
 function freshSnapshot(): MetricsSnapshot {
   return {
     commands: [{ command: 'get', side: 'source', count: 3 }],
@@ -243,6 +273,7 @@ function freshSnapshot(): MetricsSnapshot {
     bufferLimitBytes: 1 << 30,
     clientsClosed: 0,
     bypassChanges: 0,
+    bytes: { source: { bytesOut: 11, bytesIn: 12 }, target: { bytesOut: 13, bytesIn: 14 } },
     backfill: { state: 'idle', scanned: 0, estimated: 0 },
     verify: { state: 'idle', clean: null },
   };

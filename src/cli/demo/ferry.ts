@@ -52,7 +52,11 @@ export class FerryProcess {
       ...options.args,
     );
     const child = new Child('Ferry', process.execPath, args, { env: withoutFerryVariables(), logFile }, cleanup);
-    return new FerryProcess(child, `redis://127.0.0.1:${port}`, new AdminClient(`127.0.0.1:${adminPort}`));
+    return new FerryProcess(
+      child,
+      `redis://127.0.0.1:${port}`,
+      new AdminClient(`127.0.0.1:${adminPort}`, undefined, 'ferry demo'),
+    );
   }
 
   async ready(): Promise<void> {

@@ -239,6 +239,32 @@ describe('bad requests change nothing', () => {
   );
 });
 
+describe('who asks', () => {
+  const by = async (headers: Record<string, string>): Promise<unknown> => {
+    await call('POST', '/api/abort', '{}', headers);
+    return control.callers.at(-1);
+  };
+
+  test('is told to every step: the address of the connection, and the name that is given', async () => {
+    const headers = { 'x-ferry-as': 'anna@ops' };
+    await call('POST', '/api/phase', '{"to":"dual-write"}', headers);
+    await call('POST', '/api/backfill', '{"action":"start"}', headers);
+    await call('POST', '/api/verify', '{}', headers);
+    await call('POST', '/api/abort', '{}', headers);
+    await call('POST', '/api/reload', '{}', headers);
+    expect(control.callers).toEqual(Array(5).fill({ name: 'anna@ops', address: '127.0.0.1' }));
+    expect(await by({})).toEqual({ name: '', address: '127.0.0.1' });
+  });
+
+  test('what cannot be printed is left out of the name, and a long one is cut', async () => {
+    expect(await by({ 'x-ferry-as': encodeURIComponent('J\u00f6rg \u2603\n\u001b[31m\u202e') })).toMatchObject({
+      name: 'J\u00f6rg \u2603[31m',
+    });
+    expect(await by({ 'x-ferry-as': '100% me' })).toMatchObject({ name: '100% me' });
+    expect(await by({ 'x-ferry-as': 'x'.repeat(5000) })).toMatchObject({ name: 'x'.repeat(64) });
+  });
+});
+
 describe('reloading', () => {
   test('tells what has changed and what needs another start; a bad configuration is a 400, and its secrets stay', async () => {
     expect(await call('POST', '/api/reload')).toMatchObject({
@@ -379,6 +405,8 @@ test('metrics have the names of the contract', async () => {
     'ferry_verify_differences{kind="missing"} 1',
     'ferry_cross_slot_commands_total{command="MULTI"} 12',
     'ferry_breaker_open{node="127.0.0.1:1"} 1',
+    'ferry_bytes_total{side="source",direction="out"} 11',
+    'ferry_bytes_total{side="target",direction="in"} 14',
   ]) {
     expect(text.split('\n')).toContain(line);
   }

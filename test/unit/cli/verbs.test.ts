@@ -2,7 +2,7 @@
  * The verbs against an admin API: what they ask, what they print, and how they exit.
  */
 import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AdminServer, startAdminServer } from '../../../src/admin/server.js';
@@ -122,13 +122,60 @@ test('leave says whether and where to', async () => {
   expect(yes.stdout).toContain('redis://b');
 });
 
+test('leave tells who is there, what is to be changed, and how', async () => {
+  control.current.phase = 'target-only';
+  const group = { name: 'shop', user: 'app', host: '10.0.0.1', connected: 2, active: 1, waiting: 0, idleSeconds: 3 };
+  control.leaving = {
+    ...control.leaving,
+    clients: { connected: 2, active: 1, activeWithinSeconds: 60, groups: [{ ...group, dbs: [0, 1] }], moreGroups: 0 },
+    direct: { source: null, target: 4 },
+    changes: [{ code: 'tls', message: 'Turn TLS on.' }],
+    cautions: [{ code: 'split-commands', message: 'MGET (7)' }],
+    steps: ['First this.', 'Then that.'],
+  };
+  const { code, stdout } = await ferry('leave');
+  expect(code).toBe(0);
+  expect(stdout.split('\n')).toEqual([
+    'Ferry may be taken out: point the application to redis://b, then stop Ferry.',
+    '',
+    'Connected through Ferry: 2, of which 1 sent something in the last 60 s.',
+    '  shop as app from 10.0.0.1: 2, 1 active, last heard 3 s ago, database 0, 1',
+    'Connected past Ferry: unknown on the source, 4 on the target.',
+    '',
+    'What the application must change:',
+    '  tls: Turn TLS on.',
+    '',
+    'To be known before:',
+    '  split-commands: MGET (7)',
+    '',
+    'How:',
+    '  1. First this.',
+    '  2. Then that.',
+    '',
+  ]);
+  expect(JSON.parse((await ferry('leave', '--json')).stdout)).toEqual({ ...control.leaving, ok: true });
+});
+
+test('steps say who asks: --as, FERRY_AS, else the user and machine', async () => {
+  await ferry('abort', '--as', 'Jörg, night shift');
+  const env = { FERRY_ADMIN: `http://127.0.0.1:${server.port}/`, FERRY_ADMIN_TOKEN: 't', FERRY_AS: 'deploy-bot' };
+  await runFerry(['verify', '--no-wait'], env);
+  await ferry('phase', 'dual-write');
+  await ferry('migrate', '--yes', '--until', 'target-read', '--as', 'anna');
+  const names = control.callers.map((by) => by?.name);
+  expect(names.slice(0, 2)).toEqual(['Jörg, night shift', 'deploy-bot']);
+  expect(names[2]).toBe(`${userInfo().username}@${hostname()}`);
+  expect(new Set(names.slice(3))).toEqual(new Set(['anna, ferry migrate']));
+});
+
 test('report --html writes a page in which nothing of the record is markup', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'ferry-report-')), 'report.html');
   const { code, stdout, stderr } = await ferry('report', '--html', file);
   expect([code, stdout]).toEqual([0, '']);
   expect(stderr).toContain(file);
   const page = readFileSync(file, 'utf8');
-  expect(page).toContain('<td>source-only → dual-write</td>');
+  expect(page).toContain('<td>source-only → dual-write</td><td>anna@ops (10.0.0.7)</td>');
+  expect(page).toContain('<td>source</td><td>5</td><td>3</td><td>1500</td><td>700</td>');
   expect(page).toContain('&#60;b&#62;Nobody&#60;/b&#62; was asked.');
   expect(page).not.toContain('<b>');
 });
@@ -136,6 +183,8 @@ test('report --html writes a page in which nothing of the record is markup', asy
 test('report', async () => {
   const text = await ferry('report');
   expect(text.stdout).toContain('From redis://a to redis://b, since 2026');
+  expect(text.stdout).toContain('dual-write (epoch 1), by anna@ops (10.0.0.7)');
+  expect(text.stdout).toContain('source: 5 commands sent, 3 of clients answered; 1500 bytes to it, 700 from it');
   expect(JSON.parse((await ferry('report', '--json')).stdout)).toMatchObject({ phases: [{ phase: 'dual-write' }] });
 });
 

@@ -5,7 +5,7 @@
  * is kept for this tab only (sessionStorage) and sent as a header; there are no cookies that another page could use. A refusal
  * is an ApiError with its blockers; an answer that does not come is an Unreachable.
  */
-import type { Blocker, Difference, Overview, Phase } from '../admin/control.js';
+import type { Blocker, Difference, LeaveAnswer, Overview, Phase } from '../admin/control.js';
 
 const TOKEN = 'ferry-token';
 const PATIENCE_MS = 5_000;
@@ -42,12 +42,18 @@ export function overviewSince(since: number): Promise<Overview> {
   return get(`api/dashboard?since=${since}`);
 }
 
-export function changePhase(to: Phase, dryRun: boolean): Promise<Taken> {
-  return post('api/phase', dryRun ? { to, dryRun } : { to });
+export function leaving(): Promise<LeaveAnswer> {
+  return get('api/leave');
 }
 
-export function backfill(action: 'start' | 'pause' | 'resume' | 'cancel'): Promise<Taken> {
-  return post('api/backfill', { action });
+/** `share`: percent of the slots, with `target-read` */
+export function changePhase(to: Phase, dryRun: boolean, share?: number): Promise<Taken> {
+  return post('api/phase', dryRun ? { to, dryRun } : { to, share });
+}
+
+/** `rate`: keys per second, 0 for as many as both sides allow */
+export function backfill(action: 'start' | 'pause' | 'resume' | 'cancel', rate?: number): Promise<Taken> {
+  return post('api/backfill', { action, rate });
 }
 
 export function verify(repair: boolean): Promise<Taken> {
@@ -80,7 +86,8 @@ async function get<T>(path: string): Promise<T> {
 }
 
 async function post<T>(path: string, body: object): Promise<T> {
-  const headers = { 'content-type': 'application/json' };
+  // who asks, for the record
+  const headers = { 'content-type': 'application/json', 'x-ferry-as': 'dashboard' };
   const response = await send(path, { method: 'POST', headers, body: JSON.stringify(body) }, STEP_PATIENCE_MS);
   return response.json() as Promise<T>;
 }

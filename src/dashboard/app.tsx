@@ -8,6 +8,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { Overview } from '../admin/control.js';
 import { BackfillCard } from './backfill-card.js';
 import { useKeptFocus } from './kept-focus.js';
+import { LeaveCard } from './leave-card.js';
 import type { Live, View } from './live.js';
 import { MirrorCard } from './mirror-card.js';
 import { PhaseCard } from './phase-card.js';
@@ -62,6 +63,7 @@ export function App({ live }: { live: Live }) {
         {link !== 'locked' && overview !== null && (
           <div class={link === 'live' ? 'grid' : 'grid stale'}>
             <PhaseCard overview={overview} headingRef={phaseHeading} onPlan={setPlan} outcome={outcome} />
+            {overview.status.phase === 'target-only' && <LeaveCard />}
             <WarningsCard overview={overview} />
             <TrafficCharts samples={samples} />
             <MirrorCard overview={overview} samples={samples} />

@@ -4,7 +4,7 @@ import { backfill } from './api.js';
 import { Facts } from './facts.js';
 import { count, duration, percent, rate } from './format.js';
 import { type Job, JobButtons } from './jobs.js';
-import { type Plan, planCancelBackfill } from './plans.js';
+import { type Plan, planCancelBackfill, planRate } from './plans.js';
 
 const MARKS = { idle: '○ not started', running: '▶ running', paused: '⏸ paused', done: '✓ done', failed: '✗ failed' };
 
@@ -15,6 +15,7 @@ interface Props {
 }
 
 export function BackfillCard({ status, onPlan, onDone }: Props) {
+  const mayRun = status.phase === 'dual-write' || status.phase === 'target-read';
   const { state, scanned, copied, failed, estimated, keysPerSecond, etaSeconds } = status.backfill;
   const share = state === 'done' ? 1 : estimated === 0 ? 0 : Math.min(1, scanned / estimated);
   return (
@@ -39,6 +40,11 @@ export function BackfillCard({ status, onPlan, onDone }: Props) {
       />
       <div class="actions">
         <JobButtons jobs={jobsFor(status)} onDone={onDone} />
+        {mayRun && (
+          <button type="button" onClick={() => onPlan(planRate(state))}>
+            {planRate(state).button}
+          </button>
+        )}
         {(state === 'running' || state === 'paused') && (
           <button type="button" onClick={() => onPlan(planCancelBackfill())}>
             Cancel…

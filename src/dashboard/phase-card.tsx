@@ -3,7 +3,7 @@ import type { RefObject } from 'preact';
 import type { NextStep, Overview } from '../admin/control.js';
 import { PHASES } from '../phases/phase.js';
 import { Blockers } from './blockers.js';
-import { type Plan, planAbort, planStep } from './plans.js';
+import { type Plan, planAbort, planShare, planStep } from './plans.js';
 
 interface Props {
   overview: Overview;
@@ -31,6 +31,12 @@ export function PhaseCard({ overview, headingRef, onPlan, outcome }: Props) {
           </>
         )}
         .
+        {phase === 'target-read' && (
+          <>
+            {' '}
+            Reads of <span data-testid="share">{status.share}</span> % of the slots go to the target.
+          </>
+        )}
       </p>
       {outcome !== '' && <p class="outcome">{outcome}</p>}
       {steps.map((step) => (
@@ -45,6 +51,11 @@ export function PhaseCard({ overview, headingRef, onPlan, outcome }: Props) {
             </button>
           );
         })}
+        {phase === 'target-read' && (
+          <button type="button" onClick={() => onPlan(planShare(status.share))}>
+            {planShare(status.share).button}
+          </button>
+        )}
         {phase !== 'target-only' && phase !== 'source-only' && (
           <button type="button" class="danger" onClick={() => onPlan(planAbort(phase))}>
             Abort…

@@ -2,7 +2,7 @@
  * What the buttons do, in words: before anybody confirms, it says what happens, and how it is undone. Steps that move the
  * truth from one side to the other, or end the way back, want a word typed.
  */
-import type { NextStep, Phase } from '../admin/control.js';
+import type { NextStep, Phase, Status } from '../admin/control.js';
 import { abort, backfill, changePhase, type Taken } from './api.js';
 
 export interface Plan {
@@ -13,9 +13,19 @@ export interface Plan {
   readonly undo: string;
   /** to be typed; null: a click will do */
   readonly word: string | null;
+  /** a number to be chosen; missing: there is none */
+  readonly field?: NumberField;
   /** asks whether it is possible, and changes nothing; null: there is nothing to ask */
   readonly check: (() => Promise<Taken>) | null;
-  readonly act: () => Promise<Taken>;
+  /** `chosen`: what the field holds, if there is one */
+  readonly act: (chosen: number | undefined) => Promise<Taken>;
+}
+
+export interface NumberField {
+  readonly label: string;
+  readonly min: number;
+  readonly max: number;
+  readonly value: number;
 }
 
 type Words = Pick<Plan, 'title' | 'button' | 'what' | 'undo' | 'word'>;
@@ -24,7 +34,27 @@ type Words = Pick<Plan, 'title' | 'button' | 'what' | 'undo' | 'word'>;
 export function planStep({ to, step }: NextStep, from: Phase, leftOut: string): Plan {
   const words = wordsOf(step, from, to);
   const what = step === 'cutover' ? `${words.what} ${leftOut}`.trim() : words.what;
-  return { ...words, what, check: () => changePhase(to, true), act: () => changePhase(to, false) };
+  const plan = { ...words, what, check: () => changePhase(to, true) };
+  if (step !== 'forward' || to !== 'target-read') return { ...plan, act: () => changePhase(to, false) };
+  return { ...plan, field: shareField(100), act: (share) => changePhase(to, false, share) };
+}
+
+/** `share`: the present one */
+export function planShare(share: number): Plan {
+  return {
+    title: 'Change the share of the reads',
+    button: 'Share of reads…',
+    what: `Reads of ${share} % of the slots go to the target now. Clients do not wait for a change of that.`,
+    undo: 'Undo: change it again.',
+    word: null,
+    field: shareField(share),
+    check: null,
+    act: (chosen) => changePhase('target-read', false, chosen),
+  };
+}
+
+function shareField(value: number): NumberField {
+  return { label: 'Percent of the slots whose reads move', min: 0, max: 100, value };
 }
 
 function wordsOf(step: NextStep['step'], from: Phase, to: Phase): Words {
@@ -103,6 +133,25 @@ export function planAbort(phase: Phase): Plan {
     word: isAfterCutover ? 'rollback' : null,
     check: null,
     act: abort,
+  };
+}
+
+/** The rate as it is is not known here: 0 is what it is when nobody chose another. */
+export function planRate(state: Status['backfill']['state']): Plan {
+  const isBegun = state === 'running' || state === 'paused';
+  // asked again, neither changes anything but the rate
+  const action = state === 'paused' ? 'pause' : 'start';
+  return {
+    title: isBegun ? 'Change the rate' : 'Start at this rate',
+    button: isBegun ? 'Rate…' : 'Start at a rate…',
+    what: isBegun
+      ? 'The backfill looks at no more keys a second than this, from now on.'
+      : 'The backfill begins at the first key, and looks at no more keys a second than this.',
+    undo: 'Undo: change it again, any time.',
+    word: null,
+    field: { label: 'Keys per second (0: as many as both sides allow)', min: 0, max: 1e9, value: 0 },
+    check: null,
+    act: (rate) => backfill(action, rate),
   };
 }
 

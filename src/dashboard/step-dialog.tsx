@@ -1,6 +1,6 @@
 /**
  * One step, asked for in earnest: what it does and how it is undone; a dry run with its blockers or its measured pause;
- * where it matters a word to type; then the step itself.
+ * where there is something to choose a number, where it matters a word to type; then the step itself.
  *
  *   checking   the dry run is under way (with nothing to check: skipped)
  *   blocked    it, or the step, was refused: the blockers are shown
@@ -13,7 +13,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Blocker } from '../admin/control.js';
 import { ApiError, type Taken } from './api.js';
 import { Blockers } from './blockers.js';
-import type { Plan } from './plans.js';
+import type { NumberField, Plan } from './plans.js';
 
 type State =
   | { name: 'checking' }
@@ -26,7 +26,10 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   const input = useRef<HTMLInputElement>(null);
   const [state, setState] = useState<State>({ name: 'checking' });
   const [typed, setTyped] = useState('');
+  const { field } = plan;
+  const [chosen, setChosen] = useState(String(field?.value ?? ''));
   const isWordRight = plan.word === null || typed.trim().toLowerCase() === plan.word;
+  const isNumberRight = field === undefined || isWithin(chosen, field);
 
   /** Closed while it is still there: only so does the browser give the focus back to the button that opened it. */
   const leave = (outcome: string | null): void => {
@@ -44,10 +47,12 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   };
   const act = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (state.name !== 'ready' || !isWordRight) return;
+    if (state.name !== 'ready' || !isWordRight || !isNumberRight) return;
     setState({ name: 'working' });
     try {
-      leave(`${plan.title}: done. ${takenText(await plan.act())}`.trim());
+      leave(
+        `${plan.title}: done. ${takenText(await plan.act(field === undefined ? undefined : Number(chosen)))}`.trim(),
+      );
     } catch (error) {
       setState(refusal(error));
     }
@@ -87,6 +92,22 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
             </>
           )}
         </div>
+        {field !== undefined && state.name !== 'blocked' && (
+          <label>
+            <span>
+              {field.label}, {field.min} to {field.max}
+            </span>
+            <input
+              type="number"
+              required
+              min={field.min}
+              max={field.max}
+              step={1}
+              value={chosen}
+              onInput={(event) => setChosen(event.currentTarget.value)}
+            />
+          </label>
+        )}
         {plan.word !== null && state.name !== 'blocked' && (
           <label>
             <span>
@@ -112,7 +133,7 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
               Check again
             </button>
           ) : (
-            <button type="submit" class="primary" disabled={state.name !== 'ready' || !isWordRight}>
+            <button type="submit" class="primary" disabled={state.name !== 'ready' || !isWordRight || !isNumberRight}>
               {plan.title}
             </button>
           )}
@@ -120,6 +141,10 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
       </form>
     </dialog>
   );
+}
+
+function isWithin(text: string, { min, max }: NumberField): boolean {
+  return /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
 }
 
 function foundText(taken: Taken | null): string {

@@ -29,8 +29,22 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
       await reads(page, 'phase', 'source-only');
       await step(page, 'Start dual-write…', 'Start dual-write', null);
       await reads(page, 'phase', 'dual-write');
-      await step(page, 'Read from target…', 'Read from the target', null);
+      await button(page, 'Read from target…').click();
+      await page.getByText('Nothing stands in the way.').waitFor();
+      const share = page.getByRole('spinbutton', { name: /^Percent of the slots/ });
+      const confirm = page.getByRole('dialog').getByRole('button', { name: 'Read from the target', exact: true });
+      await share.fill('101');
+      expect(await confirm.isDisabled()).toBe(true);
+      await share.fill('30');
+      expect(await watched.accessibilityFaults()).toEqual([]);
+      await confirm.click();
       await reads(page, 'phase', 'target-read');
+      await reads(page, 'share', '30');
+      expect(stage.status.share).toBe(30);
+      await button(page, 'Share of reads…').click();
+      await share.fill('100');
+      await button(page, 'Change the share of the reads').click();
+      await reads(page, 'share', '100');
 
       // the guards: on the page, and in the dialog as the API says them
       await page.getByText('In the way of the cutover').waitFor();
@@ -46,7 +60,14 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
       await dialog.waitFor({ state: 'detached' });
       expect(stage.status.phase).toBe('target-read');
 
-      await button(page, 'Start backfill').click();
+      await button(page, 'Start at a rate…').click();
+      const rate = page.getByRole('spinbutton', { name: /^Keys per second/ });
+      await rate.fill('100');
+      await button(page, 'Start at this rate').click();
+      await reads(page, 'backfill-state', '▶ running');
+      await button(page, 'Rate…').click();
+      await rate.fill('0');
+      await button(page, 'Change the rate').click();
       await reads(page, 'backfill-state', '✓ done');
       expect(stage.status.backfill.copied).toBeGreaterThanOrEqual(KEYS);
       await expect.poll(() => number(page, 'copied'), POLL).toBe(stage.status.backfill.copied);
@@ -113,6 +134,15 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
       await reads(page, 'phase', 'target-only');
       await page.getByText('The migration is over.').waitFor();
       expect(await page.locator('.actions button').count()).toBe(0);
+
+      // the way out, and who clicked
+      await reads(page, 'leave', '✓ it may go');
+      await expect.poll(() => number(page, 'leave-clients'), POLL).toBe(stage.status.clients.connected);
+      await page.getByText('Write the record while Ferry runs').waitFor();
+      expect(await watched.accessibilityFaults()).toEqual([]);
+      const { phases, history } = stage.ferry.control.report();
+      expect(new Set(phases.map(({ by }) => by?.name))).toEqual(new Set(['dashboard']));
+      expect(history.map(({ event }) => event)).toContain('backfill start, at most 100 keys a second');
     } finally {
       await load.stop();
     }

@@ -20,7 +20,8 @@ What is marked ↻ can change while Ferry runs: change the file, then \`kill -HU
 values that are none, are errors with a word on what was expected (exit code 2). Secrets belong into the environment, the file, or
 \`--source-credentials-file\` and its like, not into flags, which every user of the machine can read.
 
-The other verbs take \`--admin\` (\`FERRY_ADMIN\`), \`--token\` (\`FERRY_ADMIN_TOKEN\`), or \`--config\` with the same file.
+The other verbs take \`--admin\` (\`FERRY_ADMIN\`), \`--token\` (\`FERRY_ADMIN_TOKEN\`), or \`--config\` with the same file;
+\`--as\` (\`FERRY_AS\`) is who asks, for the record.
 `;
 
 export function configurationPage(): string {

@@ -9,7 +9,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Switchboard } from '../routing/switchboard.js';
+import type { Traffic } from '../lanes/traffic.js';
+import type { Counters } from '../routing/counters.js';
 
 const FILE = 'traffic.json';
 const SAVE_EVERY_MS = 10_000;
@@ -34,6 +35,13 @@ export interface TrafficTotals {
   target: SideTraffic;
 }
 
+/** What counts in the present process: the switchboard. */
+interface Counted {
+  readonly counters: Counters;
+  readonly source: { readonly traffic: Traffic };
+  readonly target: { readonly traffic: Traffic };
+}
+
 const count = z.number().min(0);
 const sideTraffic = z.object({ answered: count, commands: count, bytesOut: count, bytesIn: count });
 const savedTotals = z.object({
@@ -54,7 +62,7 @@ export class TrafficRecord {
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
-    private readonly board: Switchboard,
+    private readonly board: Counted,
     stateDir: string,
     private readonly migrationId: string,
   ) {

@@ -281,7 +281,12 @@ export class RunningFerry implements FerryControl, MetricsSource {
       bufferBytes: board.memory.heldBytes,
       clientsConnected: this.parts.clients().connected,
       phase: board.phase,
-      backfillKeys: { copied: progress.copied, failed: progress.failed },
+      backfillKeys: {
+        copied: progress.copied,
+        failed: progress.failed,
+        warmed: progress.warmed,
+        left_out: progress.leftOut,
+      },
       verifyDifferences: verify.progress.differences,
       cutoverPauseSeconds: migration.state.lastCutover === null ? null : migration.state.lastCutover.pauseMs / 1000,
       crossSlotCommands: crossingsOf(board.crossings),

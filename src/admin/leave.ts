@@ -13,13 +13,14 @@ import type { Config, Endpoint } from '../config/config.js';
 import { LEASE_KEY } from '../phases/lease-record.js';
 import { PHASE_RULES, type Phase, type Side } from '../phases/phase.js';
 import type { ConnectedClient } from '../sessions/clients.js';
+import { scopeText } from '../topology/scope.js';
 import type { LeaveAnswer, LeaveNote, LeavingClients } from './control.js';
 
 export interface LeaveFacts {
   readonly phase: Phase;
   readonly config: Pick<
     Config,
-    'source' | 'target' | 'listen' | 'tls' | 'mapUsers' | 'usersFile' | 'rename' | 'dbPrefix'
+    'source' | 'target' | 'listen' | 'tls' | 'mapUsers' | 'usersFile' | 'rename' | 'dbPrefix' | 'scope'
   >;
   readonly clients: readonly ConnectedClient[];
   /** how many are on the servers past Ferry; null: nobody can tell */
@@ -238,6 +239,13 @@ function cautionsOf(facts: LeaveFacts, end: Endpoint): LeaveNote[] {
     add(
       'clients-on-other-side',
       `${clientsText(there)} connected to the ${other}: what is written there is in no place that counts. Monitors may stay (--known-clients).`,
+    );
+  }
+  const leftOut = scopeText(config.scope);
+  if (leftOut !== '' && authority === 'target') {
+    add(
+      'left-out',
+      `Keys were left out of the migration (${leftOut}) and are on the source only: copy what is needed.`,
     );
   }
   if (end.kind !== 'cluster') return cautions;

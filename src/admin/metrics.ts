@@ -33,7 +33,7 @@ export interface MetricsSnapshot {
   bufferBytes: number;
   clientsConnected: number;
   phase: Phase;
-  /** by result: copied, failed, … */
+  /** by result: copied, failed, warmed (ahead of the scan), left_out */
   backfillKeys: Readonly<Record<string, number>>;
   verifyDifferences: Readonly<Record<DifferenceKind, number>>;
   /** null before the first cutover */

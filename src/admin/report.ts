@@ -116,7 +116,17 @@ function uncovered(history: readonly HistoryEntry[], status: Status): string[] {
 }
 
 /** What is not as it should be. */
-function standing({ bypass, commands, verify, crossSlot, directClients, mirror, source, target }: Status): string[] {
+function standing({
+  bypass,
+  commands,
+  verify,
+  crossSlot,
+  directClients,
+  mirror,
+  scope,
+  source,
+  target,
+}: Status): string[] {
   const risks: string[] = [];
   if (bypass.found > 0) risks.push(`${bypass.found} keys were changed past Ferry, the last at ${bypass.lastFoundAt}.`);
   if (commands.uncertain > 0) risks.push(`${commands.uncertain} writes had an unknown outcome for their clients.`);
@@ -124,6 +134,7 @@ function standing({ bypass, commands, verify, crossSlot, directClients, mirror, 
   if (mirror.dirtyKeys + mirror.dirtySlots > 0) {
     risks.push(`${mirror.dirtyKeys} keys and ${mirror.dirtySlots} slots may differ now and are to be copied again.`);
   }
+  if (scope !== null) risks.push(scope.note);
   if (crossSlot.total > 0) risks.push(`${crossSlot.total} commands had keys in several slots of the target.`);
   for (const side of ['source', 'target'] as const) {
     const there = directClients[side]?.length ?? 0;

@@ -17,7 +17,7 @@ import type { Actor, CutoverRecord, HistoryEntry } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import type { Explanation } from '../sessions/explain.js';
 import type { ScopeStatus } from './scope-note.js';
-import type { Sample } from './timeline.js';
+import type { Sample, SideLatency } from './timeline.js';
 
 export type { Blocker } from '../jobs/migration.js';
 export type { TrafficTotals } from '../jobs/traffic-record.js';
@@ -77,6 +77,8 @@ export interface Status {
   clients: { connected: number; blocked: number; subscribed: number };
   /** `uncertain`: writes of unknown outcome since the start; `mirror.uncertain` is what is still in doubt. */
   commands: { total: number; perSecond: number; fallbacks: number; errors: number; uncertain: number };
+  /** How long commands took in the last `seconds`, by the side that answered; null: it answered none. */
+  latency: { seconds: number; source: SideLatency | null; target: SideLatency | null };
   /** With keys in several slots: a target that is a Cluster will refuse them after the cutover. */
   crossSlot: { total: number; commands: Record<string, number> };
   mirror: {

@@ -120,6 +120,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         errors: counters.errors,
         uncertain: counters.uncertainWrites,
       },
+      latency: this.overviews.latency(),
       crossSlot: { total: board.crossings.total, commands: crossingsOf(board.crossings) },
       mirror: {
         // copies on their way count: 0 means that nothing is owed to the mirror

@@ -1,12 +1,13 @@
 /**
- * `GET /api/dashboard`: everything the page at `/` shows, in one answer, and the last minutes kept for it.
+ * `GET /api/dashboard`: everything the page at `/` shows, in one answer, and the last minutes kept for it; how long commands
+ * took lately, for the status.
  *
  * Reading only. The blockers of the next steps are what the guards say now; a dry run of the step says more.
  */
 import { PHASES, stepBetween } from '../phases/phase.js';
 import type { Blocker, NextStep, Overview, Side, Status } from './control.js';
 import { keyAsJson } from './differences.js';
-import { type Reading, SAMPLE_EVERY_MS, Timeline } from './timeline.js';
+import { LATENCY_SECONDS, type Reading, SAMPLE_EVERY_MS, Timeline } from './timeline.js';
 
 const TOP_COMMANDS = 10;
 const TOP_PREFIXES = 10;
@@ -34,6 +35,11 @@ export class OverviewSource {
 
   stop(): void {
     clearInterval(this.timer);
+  }
+
+  latency(): Status['latency'] {
+    const { timeline } = this;
+    return { seconds: LATENCY_SECONDS, source: timeline.latency('source'), target: timeline.latency('target') };
   }
 
   /** With the samples taken after `since` only. */

@@ -11,6 +11,9 @@ export const SAMPLE_EVERY_MS = 1000;
 /** Five minutes. */
 const KEPT = 300;
 const SIDES = ['source', 'target'] as const;
+/** Long enough for a p99 of a quiet application, short enough to see what a step changed. */
+export const LATENCY_SECONDS = 10;
+const LATENCY_TICKS = (LATENCY_SECONDS * 1000) / SAMPLE_EVERY_MS;
 
 /** What is read at each tick: totals since the start, and how things stand now. */
 export interface Reading {
@@ -20,6 +23,12 @@ export interface Reading {
   readonly backlogOps: number;
   readonly backlogBytes: number;
   readonly dirtyKeys: number;
+}
+
+/** Of the commands that a side answered, from a command's bytes to its reply. */
+export interface SideLatency {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 /** Of the commands that this side answered. */
@@ -46,6 +55,8 @@ export class Timeline {
   private readonly samples: Sample[] = [];
   private readonly before = { source: new LatencyHistogram(), target: new LatencyHistogram() };
   private readonly grown = new LatencyHistogram();
+  /** the totals as they were at the last ticks, and at the start; oldest first */
+  private readonly earlier = { source: [new LatencyHistogram()], target: [new LatencyHistogram()] };
   private opsBefore = 0;
   private tickedMs: number;
 
@@ -80,16 +91,33 @@ export class Timeline {
     return this.samples.filter((sample) => sample.at > at);
   }
 
+  /** Of the last LATENCY_SECONDS, or of all the time since the start; null: the side answered nothing. */
+  latency(side: Side): SideLatency | null {
+    const { grown, before } = this;
+    grown.setDifference(before[side], this.earlier[side][0]!);
+    if (grown.count === 0) return null;
+    return { p50Ms: grown.percentile(50) / 1000, p99Ms: grown.percentile(99) / 1000 };
+  }
+
   private sideSample(side: Side, durations: LatencyHistogram, seconds: number): SideSample {
     const { before, grown } = this;
     grown.setDifference(durations, before[side]);
     before[side].copyFrom(durations);
+    this.remember(side);
     if (grown.count === 0) return { perSecond: 0, p50Ms: null, p99Ms: null };
     return {
       perSecond: tenths(grown.count / seconds),
       p50Ms: grown.percentile(50) / 1000,
       p99Ms: grown.percentile(99) / 1000,
     };
+  }
+
+  private remember(side: Side): void {
+    const earlier = this.earlier[side];
+    // the one that is too old becomes the newest: nothing is allocated after the first seconds
+    const total = earlier.length > LATENCY_TICKS ? earlier.shift()! : new LatencyHistogram();
+    total.copyFrom(this.before[side]);
+    earlier.push(total);
   }
 }
 

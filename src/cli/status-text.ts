@@ -16,6 +16,7 @@ export function statusText(status: Status): string {
     `target    ${sideText(status.target, status.authority === 'target')}`,
     `clients   ${number(status.clients.connected)} connected`,
     `commands  ${number(commands.total)}, ${number(commands.perSecond)}/s, ${number(commands.fallbacks)} fallbacks, ${number(commands.errors)} errors`,
+    ...latencyText(status),
     `mirror    ${number(mirror.backlogOps)} operations (${bytes(mirror.backlogBytes)}) behind, ${number(mirror.dirtyKeys)} dirty keys`,
     `backfill  ${backfillText(status)}`,
     `verify    ${verifyText(status)}`,
@@ -30,6 +31,19 @@ export function statusText(status: Status): string {
   lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), `next      ${next}`);
   if (undo !== null) lines.push(`undo      ${undo}`);
   return lines.join('\n');
+}
+
+/** From a command's bytes to its reply: what the server takes, and what Ferry adds. */
+function latencyText({ latency }: Status): string[] {
+  const sides = (['source', 'target'] as const).flatMap((side) => {
+    const took = latency[side];
+    return took === null ? [] : [`${side} p50 ${ms(took.p50Ms)}, p99 ${ms(took.p99Ms)}`];
+  });
+  return sides.length === 0 ? [] : [`latency   ${sides.join('; ')}, command to reply, last ${latency.seconds} s`];
+}
+
+function ms(value: number): string {
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
 }
 
 /** Who would stay with a side after the cutover, because it is connected past Ferry. */

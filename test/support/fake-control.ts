@@ -192,6 +192,7 @@ export function freshStatus(): Status {
     target: { ...side, url: 'redis://b', missingRights: [], nodes: [] },
     clients: { connected: 0, blocked: 0, subscribed: 0 },
     commands: { total: 0, perSecond: 0, fallbacks: 0, errors: 0, uncertain: 0 },
+    latency: { seconds: 10, source: null, target: null },
     crossSlot: { total: 0, commands: {} },
     memory: { heldBytes: 0, limitBytes: 1 << 30, pressure: 'none', closedClients: 0 },
     mirror: {

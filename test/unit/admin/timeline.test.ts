@@ -35,3 +35,22 @@ test('it keeps five minutes, in order even when the clock is set back', () => {
   expect(kept.length).toBe(300);
   expect(kept.every(({ at }, i) => i === 0 || at > kept[i - 1]!.at)).toBe(true);
 });
+
+test('the latency of a side is that of all its commands in the last ten seconds', () => {
+  const source = new LatencyHistogram();
+  const timeline = new Timeline(0);
+  expect(timeline.latency('source')).toBeNull();
+  for (let i = 0; i < 50; i++) source.record(50_000);
+  timeline.tick(readingOf(source), 1000, 1000);
+  for (let second = 2; second <= 10; second++) {
+    for (let i = 0; i < 50; i++) source.record(i === 0 ? 20 : 10);
+    timeline.tick(readingOf(source), second * 1000, second * 1000);
+  }
+  expect(timeline.latency('source')).toMatchObject({ p50Ms: 0.01 });
+  expect(timeline.latency('source')?.p99Ms).toBeGreaterThan(49);
+  timeline.tick(readingOf(source), 11_000, 11_000); // the first second is too old now
+  expect(timeline.latency('source')).toEqual({ p50Ms: 0.01, p99Ms: 0.02 });
+  expect(timeline.latency('target')).toBeNull();
+  for (let second = 12; second <= 30; second++) timeline.tick(readingOf(source), second * 1000, second * 1000);
+  expect(timeline.latency('source')).toBeNull();
+});

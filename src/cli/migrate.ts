@@ -15,6 +15,7 @@ import { ConfigError, StartError } from '../config/errors.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import { type AdminClient, Refused } from './client.js';
 import { ADMIN_FLAGS, adminClient } from './flags.js';
+import { nextStepsText } from './next-steps.js';
 import { print, printJson, refusalText, tell } from './output.js';
 import { backfillText, differencesText, statusText, verifyText } from './status-text.js';
 import { verb } from './verb.js';
@@ -47,12 +48,13 @@ export const migrateCommand = verb({
     const status = await client.status();
     if (!yes && !(await confirm(status, until))) throw new StartError(1, 'Nothing was changed.');
     const steps = await new Journey(client, until, json).run(skipPreflight);
-    const { phase } = await client.status();
+    const reached = await client.status();
+    const { phase } = reached;
     const ok = steps.every((step) => step.ok);
     if (!ok) process.exitCode = 1;
     if (json) printJson({ ok, phase, steps });
-    else
-      print(ok ? `Done: the phase is ${phase}.` : `Stopped: the phase is ${phase}; run it again to go on from here.`);
+    else if (ok) print([`Done: the phase is ${phase}.`, ...nextStepsText(reached)].join('\n'));
+    else print(`Stopped: the phase is ${phase}; run it again to go on from here.`);
   },
 });
 

@@ -1,23 +1,34 @@
-/** What an operator does next, and what takes the last step back: as `ferry status` and every step say it. Pure. */
+/** What an operator does next, and what takes the last step back: as `ferry status` and every step say it. */
 import type { Status } from '../admin/control.js';
 
 export interface NextSteps {
   readonly next: string;
-  /** Null: nothing was done, or it cannot be undone. */
-  readonly undo: string | null;
+  readonly undo: string;
 }
 
-export function nextSteps({ phase, backfill, verify }: Status): NextSteps {
+/** As two lines of a status. */
+export function nextStepsText(status: Status): string[] {
+  const { next, undo } = nextSteps(status);
+  return [`next      ${next}`, `undo      ${undo}`];
+}
+
+function nextSteps({ phase, listen, clients, backfill, verify }: Status): NextSteps {
   switch (phase) {
     case 'source-only':
-      return { next: 'ferry phase dual-write — the target follows every write from then on', undo: null };
+      return {
+        next:
+          clients.connected === 0
+            ? `point one instance of the application at ${listen} — ferry status --watch shows its latency`
+            : 'ferry migrate --until target-read — or step by step, first ferry phase dual-write',
+        undo: 'point the application at the source again',
+      };
     case 'dual-write':
       return { next: towardsTargetReads(backfill.state, verify), undo: 'ferry phase source-only' };
     case 'target-read':
       return {
         next:
           verify.clean === true
-            ? 'ferry cutover --dry-run — how long clients would wait; then ferry cutover'
+            ? 'ferry cutover --dry-run — how long would clients wait? Then ferry cutover'
             : 'ferry verify --wait — a cutover needs both sides equal',
         undo: 'ferry phase dual-write',
       };
@@ -27,7 +38,10 @@ export function nextSteps({ phase, backfill, verify }: Status): NextSteps {
         undo: 'ferry rollback — the source has everything',
       };
     case 'target-only':
-      return { next: 'ferry report, then ferry leave — how Ferry is taken out', undo: null };
+      return {
+        next: 'ferry report, then ferry leave — how Ferry is taken out',
+        undo: 'none — the source is not written any more',
+      };
   }
 }
 

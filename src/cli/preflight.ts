@@ -89,6 +89,7 @@ export const preflightCommand: Verb = {
       const { reportText } = await import('../preflight/text.js');
       const width = Math.min(WIDTH_MAX, process.stdout.columns ?? WIDTH_MAX);
       print(reportText(found.facts, found.report, { colour: isColoured(), width }));
+      print(nextText(found.report.ok, live !== null));
     }
     if (!found.report.ok) process.exitCode = 1;
     if (html !== undefined) {
@@ -97,6 +98,15 @@ export const preflightCommand: Verb = {
     }
   },
 };
+
+function nextText(ok: boolean, isServed: boolean): string {
+  const next = !ok
+    ? 'ferry preflight again, when the blockers are gone'
+    : isServed
+      ? 'ferry migrate --until target-read'
+      : 'ferry serve with the same --source and --target — no data moves before the first step';
+  return `next    ${next}\nundo    nothing was changed`;
+}
 
 /** https://no-color.org */
 function isColoured(): boolean {

@@ -5,7 +5,9 @@
  * Everything it needs is loaded when it runs, so that the other verbs start quickly.
  */
 import type { Argv } from 'yargs';
+import type { Ferry } from '../app.js';
 import { configFlags } from './config-flags.js';
+import { print } from './output.js';
 import type { Verb } from './verb.js';
 
 export const serveCommand: Verb = {
@@ -33,6 +35,8 @@ export const serveCommand: Verb = {
     let reload = (): void => {};
     process.on('SIGHUP', () => reload()); // one that comes too early must not end it
     const ferry = await startFerry(config, { log, readConfig: () => loadConfig(argv) });
+    // a person at a terminal gets more than the log
+    if (process.stdout.isTTY) await greet(ferry);
     reload = () => {
       try {
         ferry.control.reload({ name: 'SIGHUP', address: '' });
@@ -50,6 +54,11 @@ export const serveCommand: Verb = {
     log.info('stopped');
   },
 };
+
+async function greet({ control }: Ferry): Promise<void> {
+  const { statusText } = await import('./status-text.js');
+  print(`\n${statusText(control.status())}\n`);
+}
 
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 

@@ -5,7 +5,7 @@ import type { SideStatus, Status } from '../admin/control.js';
 import { clientText } from '../lanes/client-list.js';
 import { bytes, number } from '../observe/figures.js';
 import { PHASES } from '../phases/phase.js';
-import { nextSteps } from './next-steps.js';
+import { nextStepsText } from './next-steps.js';
 
 export function statusText(status: Status): string {
   const { commands, mirror, lastCutover } = status;
@@ -27,9 +27,7 @@ export function statusText(status: Status): string {
   }
   if (status.scope !== null) lines.push(`left out  ${status.scope.note}`);
   lines.push(...directText(status));
-  const { next, undo } = nextSteps(status);
-  lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), `next      ${next}`);
-  if (undo !== null) lines.push(`undo      ${undo}`);
+  lines.push(...troubles(status).map((trouble) => `!         ${trouble}`), ...nextStepsText(status));
   return lines.join('\n');
 }
 

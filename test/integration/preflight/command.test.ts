@@ -41,7 +41,9 @@ test('nothing blocks: exit 0, text without colours, no progress where there is n
   expect(ran).toMatchObject({ code: 0, stderr: '' });
   expect(ran.stdout).toContain(`source  redis://:***@127.0.0.1:${source.port} (Redis `);
   expect(ran.stdout).toMatch(/\nNOTES \(\d+\)\n/);
-  expect(ran.stdout).toMatch(/\nNothing blocks: 0 blockers, 0 warnings, \d+ notes\.\n$/);
+  expect(ran.stdout).toMatch(
+    /\nNothing blocks: 0 blockers, 0 warnings, \d+ notes\.\nnext {4}ferry serve .+\nundo {4}nothing was changed\n$/,
+  );
   expect(ran.stdout).not.toContain('\x1b');
   expect(ran.stdout).not.toContain('s3cret');
 });

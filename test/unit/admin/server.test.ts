@@ -78,7 +78,7 @@ describe('reading', () => {
     expect(code).toBe(200);
     expect(body).toEqual(control.current);
     expect(Object.keys(body)).toEqual(
-      'version phase epoch authority share listen uptimeSeconds source target clients commands crossSlot memory mirror bypass directClients scope backfill verify lastCutover'.split(
+      'version phase epoch authority share listen uptimeSeconds source target clients commands latency crossSlot memory mirror bypass directClients scope backfill verify lastCutover'.split(
         ' ',
       ),
     );

@@ -37,6 +37,35 @@ test('status, for people and for programs', async () => {
   expect(JSON.parse(json.stdout)).toEqual(control.current);
 });
 
+test('status: how long commands took, by the sides that answered any', async () => {
+  expect((await ferry('status')).stdout).not.toContain('\nlatency');
+  control.current.latency = { seconds: 10, source: { p50Ms: 0.2, p99Ms: 12.4 }, target: null };
+  expect((await ferry('status')).stdout).toContain(
+    'latency   source p50 0.20 ms, p99 12 ms, command to reply, last 10 s\n',
+  );
+});
+
+test('every step says what comes next and what takes it back', async () => {
+  const told = async (...args: string[]): Promise<string> => {
+    const { stdout } = await ferry(...args);
+    return stdout.slice(stdout.search(/^next /m));
+  };
+  expect(await told('status')).toMatch(/^next {6}point one .+127\.0\.0\.1:6380.+\nundo {6}point .+\n$/);
+  control.current.clients.connected = 1;
+  expect(await told('status')).toMatch(/^next {6}ferry migrate .+\nundo {6}point .+\n$/);
+  expect(await told('phase', 'dual-write')).toMatch(
+    /^next {6}ferry backfill start .+\nundo {6}ferry phase source-only\n$/,
+  );
+  expect(await told('migrate', '--yes', '--until', 'target-read')).toMatch(
+    /^next {6}ferry cutover --dry-run .+\nundo {6}ferry phase dual-write\n$/,
+  );
+  const afterCutover = /^next {6}ferry finalize .+\nundo {6}ferry rollback .+\n$/;
+  expect(await told('cutover')).toMatch(afterCutover);
+  expect(await told('rollback')).toMatch(/^next {6}ferry cutover --dry-run/);
+  expect(await told('migrate', '--yes')).toMatch(afterCutover);
+  expect(await told('finalize')).toMatch(/^next {6}ferry report, then ferry leave .+\nundo {6}none .+\n$/);
+});
+
 test('a wrong token is a usage error', async () => {
   const ran = await runFerry(['status', '--admin', `127.0.0.1:${server.port}`, '--token', 'wrong']);
   expect(ran).toMatchObject({ code: 2, stdout: '' });

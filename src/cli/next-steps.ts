@@ -19,7 +19,7 @@ function nextSteps({ phase, listen, clients, backfill, verify }: Status): NextSt
         next:
           clients.connected === 0
             ? `point one instance of the application at ${listen} — ferry status --watch shows its latency`
-            : 'ferry migrate --until target-read — or step by step, first ferry phase dual-write',
+            : 'ferry migrate --until target-read, when every instance uses Ferry — or ferry phase dual-write alone',
         undo: 'point the application at the source again',
       };
     case 'dual-write':

@@ -35,8 +35,6 @@ export const serveCommand: Verb = {
     let reload = (): void => {};
     process.on('SIGHUP', () => reload()); // one that comes too early must not end it
     const ferry = await startFerry(config, { log, readConfig: () => loadConfig(argv) });
-    // a person at a terminal gets more than the log
-    if (process.stdout.isTTY) await greet(ferry);
     reload = () => {
       try {
         ferry.control.reload({ name: 'SIGHUP', address: '' });
@@ -47,7 +45,10 @@ export const serveCommand: Verb = {
         );
       }
     };
-    const signal = await Promise.race([endSignal(), ferry.ended.then((reason) => new StartError(1, reason))]);
+    const end = Promise.race([endSignal(), ferry.ended.then((reason) => new StartError(1, reason))]);
+    // a person at a terminal gets more than the log
+    if (process.stdout.isTTY) await greet(ferry, config.admin.host);
+    const signal = await end;
     if (signal instanceof StartError) throw signal;
     log.info({ signal }, 'stopping');
     await ferry.stop();
@@ -55,9 +56,10 @@ export const serveCommand: Verb = {
   },
 };
 
-async function greet({ control }: Ferry): Promise<void> {
+async function greet({ control, adminPort }: Ferry, adminHost: string): Promise<void> {
   const { statusText } = await import('./status-text.js');
-  print(`\n${statusText(control.status())}\n`);
+  const host = adminHost.includes(':') ? `[${adminHost}]` : adminHost;
+  print(`\n${statusText(control.status())}\ndashboard http://${host}:${adminPort}/ (Ctrl-C ends Ferry)\n`);
 }
 
 const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;

@@ -18,7 +18,8 @@ export function statusText(status: Status): string {
     `commands  ${number(commands.total)}, ${number(commands.perSecond)}/s, ${number(commands.fallbacks)} fallbacks, ${number(commands.errors)} errors`,
     ...latencyText(status),
     `mirror    ${number(mirror.backlogOps)} operations (${bytes(mirror.backlogBytes)}) behind, ${number(mirror.dirtyKeys)} dirty keys`,
-    `backfill  ${backfillText(status)}`,
+    // after the end of it all there is nothing to copy any more
+    ...(status.phase === 'target-only' ? [] : [`backfill  ${backfillText(status)}`]),
     `verify    ${verifyText(status)}`,
   ];
   if (lastCutover !== null) {

@@ -29,7 +29,7 @@ export type CommandKind =
 export interface Command {
   /** Lower case; a subcommand as "container|sub". */
   readonly name: string;
-  /** Dense within one table: 0 … table.all().length - 1. */
+  /** The same in every table of the process, whatever its server's order; those of the shipped list are 0, 1, 2 … */
   readonly id: number;
   /** As COMMAND says: the command's name is counted (for a subcommand both words); negative means "at least". */
   readonly arity: number;

@@ -36,6 +36,25 @@ const FERRY: CommandDescription = {
   keyStep: 0,
 };
 
+/**
+ * Servers list their commands in any order, and a step that moves the authority swaps the table: what was counted by id
+ * must not be taken for another command's then.
+ */
+const idsByName = new Map<string, number>();
+
+function idOf(name: string): number {
+  if (idsByName.size === 0) for (const shipped of [...describedOffline(), FERRY]) giveId(shipped.name);
+  return giveId(name);
+}
+
+function giveId(name: string): number {
+  const known = idsByName.get(name);
+  if (known !== undefined) return known;
+  const id = idsByName.size;
+  idsByName.set(name, id);
+  return id;
+}
+
 /** Every record has the same fields in the same order, so that the hot path sees one shape. */
 class CommandRecord implements Command {
   readonly name: string;
@@ -58,14 +77,14 @@ class CommandRecord implements Command {
   /** The table's own to change. */
   onMirror: boolean;
 
-  constructor(description: CommandDescription, id: number, exists: boolean, onMirror: boolean) {
+  constructor(description: CommandDescription, exists: boolean, onMirror: boolean) {
     const { name, flags, firstKey, lastKey } = description;
     const known = KINDS.get(name);
     const movesByFlag = flags.has('movablekeys');
     const { kind, reason } = known ?? kindByFlags(name, flags, firstKey > 0 && !movesByFlag);
     const writes = kind === 'write' || (kind !== 'read' && flags.has('write'));
     this.name = name;
-    this.id = id;
+    this.id = idOf(name);
     this.arity = description.arity;
     this.kind = kind;
     this.reason = reason;
@@ -103,7 +122,7 @@ export class CommandTable {
   ) {
     for (const [description, exists] of descriptions) {
       if (this.#byName.has(description.name)) continue;
-      const command = new CommandRecord(description, this.#commands.length, exists, onMirror);
+      const command = new CommandRecord(description, exists, onMirror);
       this.#commands.push(command);
       this.#byName.set(command.name, command);
     }

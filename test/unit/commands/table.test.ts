@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Command } from '../../../src/commands/command.js';
 import { findKeys, KeyList } from '../../../src/commands/keys.js';
 import { KINDS } from '../../../src/commands/kinds.js';
@@ -30,6 +30,19 @@ function commandReply(rows: Row[]): Nested[] {
   ];
   return rows.map(row);
 }
+
+test('a command has the same id in every table, in whatever order servers list them', () => {
+  const rows: Row[] = [
+    ['get', 2, ['readonly'], 1, 1, 1],
+    ['evalsha', -3, ['movablekeys'], 0, 0, 0],
+    ['json.get', -2, ['readonly'], 1, 1, 1],
+    ['json.set', -4, ['write'], 1, 1, 1],
+  ];
+  const one = CommandTable.fromServer(commandReply(rows));
+  const other = CommandTable.fromServer(commandReply([...rows].reverse()));
+  for (const { name, id } of one.all()) expect(other.byName(name)?.id, name).toBe(id);
+  expect(new Set(one.all().map(({ id }) => id)).size).toBe(one.all().length);
+});
 
 describe('CommandTable, offline', () => {
   const table = CommandTable.offline();

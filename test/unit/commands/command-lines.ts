@@ -224,3 +224,31 @@ export const LINES_WITH_KEYS: readonly string[] = [
   // others
   'WATCH k1 k2',
 ];
+
+/** Those of Redis 7.4 and 8.0, which an older server does not have. */
+export const NEWER_LINES_WITH_KEYS: readonly string[] = [
+  'HEXPIRE k 10 FIELDS 1 f',
+  'HPEXPIRE k 10 NX FIELDS 2 f g',
+  'HEXPIREAT k 2000000000 FIELDS 1 f',
+  'HPEXPIREAT k 2000000000000 FIELDS 1 f',
+  'HPERSIST k FIELDS 1 f',
+  'HTTL k FIELDS 1 f',
+  'HPTTL k FIELDS 1 f',
+  'HEXPIRETIME k FIELDS 1 f',
+  'HPEXPIRETIME k FIELDS 1 f',
+  'HGETDEL k FIELDS 1 f',
+  'HGETEX k EX 10 FIELDS 1 f',
+  'HSETEX k EX 10 FIELDS 1 f v',
+  'VADD k VALUES 2 1 2 element',
+  'VCARD k',
+  'VDIM k',
+  'VEMB k element',
+  'VGETATTR k element',
+  'VINFO k',
+  'VISMEMBER k element',
+  'VLINKS k element',
+  'VRANDMEMBER k 1',
+  'VREM k element',
+  'VSETATTR k element {}',
+  'VSIM k ELE element',
+];

@@ -93,6 +93,14 @@ const HITS = [
   'XREVRANGE stream + -',
 ];
 
+/** Those of Redis 7.4, which an older server does not have. */
+const NEWER_HITS = [
+  'HTTL hash FIELDS 1 f',
+  'HPTTL hash FIELDS 1 f',
+  'HEXPIRETIME hash FIELDS 1 f',
+  'HPEXPIRETIME hash FIELDS 2 f g',
+];
+
 /** Lines that need a further form for the missing key. */
 const FURTHER_MISSES = [
   'BITPOS none 0',
@@ -122,10 +130,12 @@ function withMissingKey(args: readonly string[]): string[] {
 
 let server: RedisServer;
 let redis: RawRedis;
+let installed: ReadonlySet<string>;
 
 beforeAll(async () => {
   server = await startRedis();
   redis = await RawRedis.open(server.port);
+  installed = new Set(((await redis.send(['COMMAND', 'LIST'])).value as Buffer[]).map((name) => `${name}`));
   for (const line of DATA) {
     const { value } = await redis.send(words(line));
     expect(value, line).not.toBeInstanceOf(Error);
@@ -149,15 +159,14 @@ async function missed(args: readonly string[]): Promise<{ missed: boolean; text:
 }
 
 describe('ways to diverge 23: the miss table', () => {
-  it('has a case for every read that may ask the target', async () => {
-    const cases = new Set(HITS.map((line) => nameOf(words(line))));
-    const listed = (await redis.send(['COMMAND', 'LIST'])).value as Buffer[];
-    const installed = new Set(listed.map((name) => `${name}`));
+  it('has a case for every read that may ask the target', () => {
+    const cases = new Set([...HITS, ...NEWER_HITS].map((line) => nameOf(words(line))));
     const askTarget = [...READS].filter(([name, miss]) => miss !== 'never' && installed.has(name));
     expect(askTarget.filter(([name]) => !cases.has(name))).toEqual([]);
   });
 
-  it.each(HITS)('%s: an answer, and a miss on a missing key', async (line) => {
+  it.each([...HITS, ...NEWER_HITS])('%s: an answer, and a miss on a missing key', async (line) => {
+    if (NEWER_HITS.includes(line) && !installed.has(nameOf(words(line)))) return;
     const hit = await missed(words(line));
     expect(hit.missed, hit.text).toBe(false);
     const miss = await missed(withMissingKey(words(line)));

@@ -7,7 +7,7 @@ import { READS } from '../../../src/commands/misses.js';
 import { type Command, CommandTable } from '../../../src/commands/table.js';
 import type { Reply } from '../../../src/resp/values.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
-import { LINES_WITH_KEYS } from './command-lines.js';
+import { LINES_WITH_KEYS, NEWER_LINES_WITH_KEYS } from './command-lines.js';
 import { frameOf, words } from './frames.js';
 import { RawRedis, strings } from './raw-redis.js';
 
@@ -86,19 +86,33 @@ describe('COMMAND of the installed server', () => {
 });
 
 describe('COMMAND GETKEYS of the installed server', () => {
+  /** Of the newer ones those that the server has. */
+  const lines = (): string[] => [...LINES_WITH_KEYS, ...NEWER_LINES_WITH_KEYS.filter((line) => lookup(line).exists)];
+
+  /** With both, only the last is written, and Redis 8 names only that; naming both costs a copy that changes nothing. */
+  const NAMES_MORE = /^GEORADIUS.* STORE (\S+) STOREDIST /;
+
+  /** What Ferry finds, as far as a server of this version would name it. */
+  function namedToo(line: string, found: string[] | null, named: readonly string[]): string[] | null {
+    const unused = NAMES_MORE.exec(line)?.[1];
+    if (unused === undefined || named.some((key) => key.replace('!', '') === unused)) return found;
+    return found?.filter((key) => key.replace('!', '') !== unused) ?? null;
+  }
+
   it('is asked about every command that has keys', () => {
-    const asked = new Set(LINES_WITH_KEYS.map((line) => lookup(line).name));
+    const asked = new Set(lines().map((line) => lookup(line).name));
     const withKeys = table.all().filter((command) => command.exists && command.keyPattern.rule !== 'no-keys');
     expect(withKeys.map((command) => command.name).filter((name) => !asked.has(name))).toEqual([]);
   });
 
   it('names the same keys', async () => {
-    for (const line of LINES_WITH_KEYS) {
+    for (const line of lines()) {
       const { value } = await redis.send(['COMMAND', 'GETKEYS', ...words(line)]);
       // numkeys may be 0
       const none = value instanceof Error && value.message === 'ERR The command has no key arguments';
       if (!none) expect(value, line).toBeInstanceOf(Array);
-      expect(foundKeys(line, false), line).toEqual(none ? [] : strings(value).sort());
+      const named = none ? [] : strings(value).sort();
+      expect(namedToo(line, foundKeys(line, false), named), line).toEqual(named);
     }
   });
 
@@ -107,7 +121,7 @@ describe('COMMAND GETKEYS of the installed server', () => {
     // PFCOUNT writes no more than a cached count.
     const otherwise = /^(BITFIELD k GET|XREADGROUP|PFCOUNT)/;
     const differing: string[] = [];
-    for (const line of LINES_WITH_KEYS) {
+    for (const line of lines()) {
       const { value } = await redis.send(['COMMAND', 'GETKEYSANDFLAGS', ...words(line)]);
       if (!Array.isArray(value)) continue;
       const expected = value.map((entry) => {
@@ -115,7 +129,8 @@ describe('COMMAND GETKEYS of the installed server', () => {
         const reads = strings(flags).includes('RO') || strings(flags).includes('not_key');
         return reads ? `${key}` : `${key}!`;
       });
-      if (foundKeys(line, true)?.join(' ') !== expected.sort().join(' ')) differing.push(line);
+      const found = namedToo(line, foundKeys(line, true), expected);
+      if (found?.join(' ') !== expected.sort().join(' ')) differing.push(line);
     }
     expect(differing.filter((line) => !otherwise.test(line))).toEqual([]);
   });

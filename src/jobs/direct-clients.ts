@@ -8,7 +8,7 @@
  * while anybody else is there, or nobody can tell.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientText, isOfServers, type ListedClient, parseClientList } from '../lanes/client-list.js';
+import { clientText, isNewcomer, isOfServers, type ListedClient, parseClientList } from '../lanes/client-list.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Blocker, Migration } from './migration.js';
 
@@ -102,7 +102,7 @@ export class DirectClients {
     try {
       for (const node of side.masters) {
         for (const client of parseClientList(String(await node.call('CLIENT', 'LIST')))) {
-          if (client.name.startsWith(own) || isOfServers(client)) continue;
+          if (client.name.startsWith(own) || isOfServers(client) || isNewcomer(client)) continue;
           const direct = directClient(client);
           if (!isKnown(direct, board.config.directClients.known)) found.push(direct);
         }

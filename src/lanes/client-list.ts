@@ -13,6 +13,7 @@ export interface ListedClient {
   readonly command: string;
   readonly flags: string;
   readonly idleSeconds: number;
+  readonly ageSeconds: number;
 }
 
 export function parseClientList(text: string): ListedClient[] {
@@ -33,6 +34,7 @@ export function parseClientList(text: string): ListedClient[] {
       command: text('cmd'),
       flags: text('flags'),
       idleSeconds: Number(text('idle')),
+      ageSeconds: Number(text('age')),
     });
   }
   return found;
@@ -41,6 +43,11 @@ export function parseClientList(text: string): ListedClient[] {
 /** Is it a connection of servers among themselves: a replica, a master, a sentinel, or a slot on its way? */
 export function isOfServers({ flags, name, command }: ListedClient): boolean {
   return /[SM]/.test(flags) || /^sentinel-[0-9a-f]+-(cmd|pubsub)$/.test(name) || command === 'restore-asking';
+}
+
+/** It connected a moment ago and has not said who it is: it may be one of Ferry's own, before its name. */
+export function isNewcomer({ name, command, ageSeconds }: ListedClient): boolean {
+  return name === '' && ageSeconds <= 1 && (command === 'NULL' || command === 'hello' || command === 'auth');
 }
 
 /** As a person reads it: `10.0.0.7:51234 (billing, user app)`. */

@@ -21,6 +21,8 @@ import { takenText } from './without-place.js';
 const WINDOW = 512;
 const SAVE_EVERY_MS = 1000;
 const RATE_SLICE_MS = 20;
+/** So many keys may be copied for clients beyond what the scan has seen. */
+const WARM_AHEAD = 10_000;
 
 export interface BackfillProgress {
   readonly state: BackfillState['state'];
@@ -301,6 +303,8 @@ export class Backfill {
   private warmer(): WarmKeys {
     return new WarmKeys(this.migration.board, (asked) => {
       if (this.state !== 'running' || !this.migration.board.config.backfill.warmsFirst) return false;
+      // where there are more keys than can be known, some are asked for again and again
+      if (asked > this.scanned - this.scannedAtStart + WARM_AHEAD) return false;
       const seconds = (performance.now() - this.startedMs) / 1000;
       return this.rateKeysPerSecond <= 0 || asked < (this.rateKeysPerSecond * seconds) / 2;
     });

@@ -4,7 +4,8 @@
  *
  * Keys that are written come there with their writes. Of a read that goes to the authority every key is asked about, which is
  * one look at the table of known keys; a key that was copied is known, and is neither copied twice nor by the scan.
- * Few at a time, and of a backfill with a rate at most half: the scan must come to its end whatever clients do.
+ * Few at a time, of a backfill with a rate at most half, and not many more than the scan itself: it must come to its end
+ * whatever clients do.
  */
 import { isOwnKey } from '../mirror/own-keys.js';
 import type { Switchboard, Warming } from '../routing/switchboard.js';

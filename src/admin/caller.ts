@@ -1,5 +1,5 @@
 /**
- * Who makes an admin call: the address of the connection, and the name that the caller gives itself (`X-Ferry-As`).
+ * Who makes an admin call: the address of the connection, and the name that the caller gives itself (`X-Ferry-By`).
  *
  * The address is a fact, as far as nothing stands in between; the name is what somebody says. It may be percent-encoded,
  * since a header has no room for other letters; what cannot be printed is left out, and a long one is cut.
@@ -7,7 +7,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../phases/state.js';
 
-export const CALLER_HEADER = 'x-ferry-as';
+export const CALLER_HEADER = 'x-ferry-by';
 
 const NAME_MAX = 64;
 

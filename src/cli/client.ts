@@ -37,16 +37,16 @@ export class AdminClient {
   /** without a slash at the end */
   readonly url: string;
   private readonly token: string | undefined;
-  private readonly as: string;
+  private readonly by: string;
 
-  /** `as`: who asks, for the record. */
-  constructor(admin: string, token?: string, as = '') {
+  /** `by`: who asks, for the record. */
+  constructor(admin: string, token?: string, by = '') {
     const text = /^https?:\/\//.test(admin) ? admin : `http://${/^\d+$/.test(admin) ? `127.0.0.1:${admin}` : admin}`;
     if (!URL.canParse(text))
       throw new ConfigError(`--admin: expected a URL such as http://127.0.0.1:6390, not '${admin}'.`);
     this.url = text.replace(/\/+$/, '');
     this.token = token;
-    this.as = as;
+    this.by = by;
   }
 
   status(): Promise<Status> {
@@ -99,7 +99,7 @@ export class AdminClient {
     const headers: Record<string, string> = {};
     if (this.token !== undefined) headers.authorization = `Bearer ${this.token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
-    if (this.as !== '') headers['x-ferry-as'] = inHeader(this.as);
+    if (this.by !== '') headers['x-ferry-by'] = inHeader(this.by);
     let code: number;
     let text: string;
     try {

@@ -26,7 +26,7 @@ export const ADMIN_FLAGS = {
   admin: { type: 'string', requiresArg: true, describe: 'where the running Ferry’s admin API is' },
   token: { type: 'string', requiresArg: true, describe: 'its bearer token' },
   config: { type: 'string', requiresArg: true, describe: 'a config file that names admin and token' },
-  as: { type: 'string', requiresArg: true, describe: 'who asks, for the record; else the user and machine' },
+  by: { type: 'string', requiresArg: true, describe: 'who asks, for the record; else the user and machine' },
   json: { type: 'boolean', default: false, describe: 'one JSON document on stdout' },
 } as const satisfies Flags;
 
@@ -36,14 +36,14 @@ interface AdminArguments {
   admin?: string;
   token?: string;
   config?: string;
-  as?: string;
+  by?: string;
 }
 
 /** `verb`: of one that takes steps by itself, for the record. */
 export async function adminClient(argv: AdminArguments, verb = ''): Promise<AdminClient> {
   const file = argv.config === undefined ? {} : await readFile(argv.config);
   const token = argv.token ?? (file.token === undefined ? undefined : String(file.token));
-  const name = argv.as ?? operator();
+  const name = argv.by ?? operator();
   return new AdminClient(
     argv.admin ?? String(file.admin ?? DEFAULT_ADMIN),
     token,

@@ -21,7 +21,7 @@ values that are none, are errors with a word on what was expected (exit code 2).
 \`--source-credentials-file\` and its like, not into flags, which every user of the machine can read.
 
 The other verbs take \`--admin\` (\`FERRY_ADMIN\`), \`--token\` (\`FERRY_ADMIN_TOKEN\`), or \`--config\` with the same file;
-\`--as\` (\`FERRY_AS\`) is who asks, for the record.
+\`--by\` (\`FERRY_BY\`) is who asks, for the record.
 `;
 
 export function configurationPage(): string {

@@ -87,7 +87,7 @@ async function get<T>(path: string): Promise<T> {
 
 async function post<T>(path: string, body: object): Promise<T> {
   // who asks, for the record
-  const headers = { 'content-type': 'application/json', 'x-ferry-as': 'dashboard' };
+  const headers = { 'content-type': 'application/json', 'x-ferry-by': 'dashboard' };
   const response = await send(path, { method: 'POST', headers, body: JSON.stringify(body) }, STEP_PATIENCE_MS);
   return response.json() as Promise<T>;
 }

@@ -25,13 +25,13 @@ test('who did what, what was forced, and how much each side had, over a restart'
   const client = await stage.client();
   const value = randomBytes(1000); // a DUMP cannot compress it
   for (let i = 0; i < 50; i++) await client.send('SET', `key ${i}`, value);
-  expect(await ferry('phase', 'dual-write', '--as', 'anna')).toMatchObject({ code: 0 });
-  expect(await ferry('backfill', 'start', '--wait', '--as', 'anna')).toMatchObject({ code: 0 });
-  expect(await ferry('phase', 'target-read', '--share', '10', '--as', 'bob')).toMatchObject({ code: 0 });
-  expect(await ferry('phase', 'target-read', '--share', '50', '--as', 'bob')).toMatchObject({ code: 0 });
-  expect(await ferry('cutover', '--dry-run', '--force', '--as', 'bob')).toMatchObject({ code: 0 });
+  expect(await ferry('phase', 'dual-write', '--by', 'anna')).toMatchObject({ code: 0 });
+  expect(await ferry('backfill', 'start', '--wait', '--by', 'anna')).toMatchObject({ code: 0 });
+  expect(await ferry('phase', 'target-read', '--share', '10', '--by', 'bob')).toMatchObject({ code: 0 });
+  expect(await ferry('phase', 'target-read', '--share', '50', '--by', 'bob')).toMatchObject({ code: 0 });
+  expect(await ferry('cutover', '--dry-run', '--force', '--by', 'bob')).toMatchObject({ code: 0 });
   // nobody compared the two sides
-  expect(await ferry('cutover', '--force', '--as', 'Zoë')).toMatchObject({ code: 0 });
+  expect(await ferry('cutover', '--force', '--by', 'Zoë')).toMatchObject({ code: 0 });
   await stage.settled();
 
   const report = stage.ferry.control.report();

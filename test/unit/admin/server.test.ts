@@ -246,7 +246,7 @@ describe('who asks', () => {
   };
 
   test('is told to every step: the address of the connection, and the name that is given', async () => {
-    const headers = { 'x-ferry-as': 'anna@ops' };
+    const headers = { 'x-ferry-by': 'anna@ops' };
     await call('POST', '/api/phase', '{"to":"dual-write"}', headers);
     await call('POST', '/api/backfill', '{"action":"start"}', headers);
     await call('POST', '/api/verify', '{}', headers);
@@ -257,11 +257,11 @@ describe('who asks', () => {
   });
 
   test('what cannot be printed is left out of the name, and a long one is cut', async () => {
-    expect(await by({ 'x-ferry-as': encodeURIComponent('J\u00f6rg \u2603\n\u001b[31m\u202e') })).toMatchObject({
+    expect(await by({ 'x-ferry-by': encodeURIComponent('J\u00f6rg \u2603\n\u001b[31m\u202e') })).toMatchObject({
       name: 'J\u00f6rg \u2603[31m',
     });
-    expect(await by({ 'x-ferry-as': '100% me' })).toMatchObject({ name: '100% me' });
-    expect(await by({ 'x-ferry-as': 'x'.repeat(5000) })).toMatchObject({ name: 'x'.repeat(64) });
+    expect(await by({ 'x-ferry-by': '100% me' })).toMatchObject({ name: '100% me' });
+    expect(await by({ 'x-ferry-by': 'x'.repeat(5000) })).toMatchObject({ name: 'x'.repeat(64) });
   });
 });
 

@@ -185,12 +185,12 @@ test('leave tells who is there, what is to be changed, and how', async () => {
   expect(JSON.parse((await ferry('leave', '--json')).stdout)).toEqual({ ...control.leaving, ok: true });
 });
 
-test('steps say who asks: --as, FERRY_AS, else the user and machine', async () => {
-  await ferry('abort', '--as', 'Jörg, night shift');
-  const env = { FERRY_ADMIN: `http://127.0.0.1:${server.port}/`, FERRY_ADMIN_TOKEN: 't', FERRY_AS: 'deploy-bot' };
+test('steps say who asks: --by, FERRY_BY, else the user and machine', async () => {
+  await ferry('abort', '--by', 'Jörg, night shift');
+  const env = { FERRY_ADMIN: `http://127.0.0.1:${server.port}/`, FERRY_ADMIN_TOKEN: 't', FERRY_BY: 'deploy-bot' };
   await runFerry(['verify', '--no-wait'], env);
   await ferry('phase', 'dual-write');
-  await ferry('migrate', '--yes', '--until', 'target-read', '--as', 'anna');
+  await ferry('migrate', '--yes', '--until', 'target-read', '--by', 'anna');
   const names = control.callers.map((by) => by?.name);
   expect(names.slice(0, 2)).toEqual(['Jörg, night shift', 'deploy-bot']);
   expect(names[2]).toBe(`${userInfo().username}@${hostname()}`);

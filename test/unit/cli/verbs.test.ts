@@ -45,7 +45,7 @@ test('status: how long commands took, by the sides that answered any', async () 
   );
 });
 
-test('every step says what comes next and what takes it back', async () => {
+test('every step says what comes next and what takes it back', { timeout: 90_000 }, async () => {
   const told = async (...args: string[]): Promise<string> => {
     const { stdout } = await ferry(...args);
     return stdout.slice(stdout.search(/^next /m));
@@ -72,7 +72,7 @@ test('a wrong token is a usage error', async () => {
   expect(ran.stderr).toContain('FERRY_ADMIN_TOKEN');
 });
 
-test('the steps ask for what they are named for', async () => {
+test('the steps ask for what they are named for', { timeout: 90_000 }, async () => {
   expect(await ferry('phase', 'dual-write')).toMatchObject({ code: 0 });
   expect(await ferry('phase', 'target-read', '--share', '25', '--force')).toMatchObject({ code: 0 });
   control.answers = [{ ok: true, pauseMs: 2.25 }];
@@ -185,7 +185,7 @@ test('leave tells who is there, what is to be changed, and how', async () => {
   expect(JSON.parse((await ferry('leave', '--json')).stdout)).toEqual({ ...control.leaving, ok: true });
 });
 
-test('steps say who asks: --by, FERRY_BY, else the user and machine', async () => {
+test('steps say who asks: --by, FERRY_BY, else the user and machine', { timeout: 90_000 }, async () => {
   await ferry('abort', '--by', 'Jörg, night shift');
   const env = { FERRY_ADMIN: `http://127.0.0.1:${server.port}/`, FERRY_ADMIN_TOKEN: 't', FERRY_BY: 'deploy-bot' };
   await runFerry(['verify', '--no-wait'], env);

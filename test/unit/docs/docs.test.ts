@@ -44,7 +44,7 @@ function commandsIn(text: string): { verb: string; flags: string[] }[] {
   }));
 }
 
-test('README and the runbook name verbs and options that there are', async () => {
+test('README and the runbook name verbs and options that there are', { timeout: 90_000 }, async () => {
   const commands = ['README.md', 'docs/runbook.md'].flatMap((page) => commandsIn(read(page)));
   const usesByVerb = new Map<string, string[]>();
   for (const { verb, flags } of commands) usesByVerb.set(verb, [...(usesByVerb.get(verb) ?? []), ...flags]);

@@ -8,20 +8,23 @@ import { defineConfig } from 'vitest/config';
 const HEAVY = ['big', 'demo-app', 'overload'].map((folder) => `test/integration/${folder}/**/*.test.ts`);
 
 interface Group {
+  /** A process is its files' alone. Otherwise they share one after the other, and read all modules once: a quarter of the time. */
+  readonly isIsolated: boolean;
   /** Groups run one after the other. */
   readonly order: number;
   readonly files: number;
 }
 
-const COMPUTING: Group = { order: 1, files: 2 };
-const WAITING: Group = { order: 2, files: 3 };
-const LOADING: Group = { order: 3, files: 2 };
+const COMPUTING: Group = { isIsolated: false, order: 1, files: 2 };
+const WAITING: Group = { isIsolated: false, order: 2, files: 3 };
+/** Some measure the memory of their process. */
+const LOADING: Group = { isIsolated: true, order: 3, files: 2 };
 /** A Chromium without a graphics card fills two cores by itself. */
-const BROWSING: Group = { order: 4, files: 1 };
+const BROWSING: Group = { isIsolated: true, order: 4, files: 1 };
 
 function kind(
   name: string,
-  { order, files }: Group,
+  { isIsolated, order, files }: Group,
   testTimeout: number,
   hookTimeout: number,
   include = [`test/${name}/**/*.test.ts`],
@@ -30,7 +33,7 @@ function kind(
   const sequence = { groupOrder: order };
   return {
     extends: true as const,
-    test: { name, include, exclude, testTimeout, hookTimeout, sequence, maxWorkers: files },
+    test: { name, include, exclude, testTimeout, hookTimeout, sequence, isolate: isIsolated, maxWorkers: files },
   };
 }
 

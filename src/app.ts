@@ -102,6 +102,11 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const isMapped = config.source.db !== config.target.db && !isPrefixed;
   const mappedDb = isMapped ? config.source.db : -1;
   const scope = Scope.of(config.scope);
+  if (scope?.hasPatterns === true && Object.values(config.scripts).includes('replay')) {
+    log.warn(
+      'a replayed script that touches keys which it does not name may change keys of the target that are left out',
+    );
+  }
   const accounts = await openAccounts(config);
   const openSides = async (): Promise<{ source: Upstream; target: Upstream; lease: Lease }> => {
     const name = `ferry:${state.migrationId}:${state.epoch}:${holder}`;
@@ -128,11 +133,16 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     const verdict = await lease.look(state);
     if (verdict.kind !== 'ours') {
       if (verdict.kind === 'foreign' || !config.adopt) throw new StartError(1, refusalText(verdict, directory.path));
+      const changed = changedMapping({ ...verdict.record, dbPrefix: verdict.record.dbPrefix ?? state.dbPrefix }, state);
+      if (changed !== null) throw new StartError(2, changed);
       log.warn(
         { epoch: verdict.record.epoch, phase: verdict.record.phase },
         'the state of the migration is adopted from the servers',
       );
       state = adopt(state, verdict.record);
+      const { epoch, phase } = state;
+      const event = `adopted from the servers: ${phase}, epoch ${epoch}; what was recorded before is lost`;
+      state = { ...state, history: [...state.history, { at: new Date().toISOString(), event }] };
       isFirstStart = false;
       // the connections are named by the migration
       stopSides();
@@ -446,23 +456,11 @@ async function openState(
       `The state directory ${directory.path} belongs to the migration ${found.source} → ${found.target}, not to ${source} → ${target}: use another --state-dir.`,
     );
   }
-  const { dbPrefix = {}, scope = '' } = found;
   const asked = mappingIn(config);
   // nothing is on the target yet
   if (found.phase === 'source-only') return { state: { ...found, ...asked }, isFirstStart: false };
-  if (scope !== asked.scope && PHASE_RULES[found.phase].mirrored) {
-    throw new StartError(
-      2,
-      `The migration began with ${scope || 'every key'}, and now ${asked.scope || 'every key'} is to be migrated: what is on the target, and what is known of it, belongs to the former. Go back to source-only first, or give the same --include and --exclude.`,
-    );
-  }
-  // the same keys would have other names
-  if (textOf(dbPrefix) !== textOf(asked.dbPrefix)) {
-    throw new StartError(
-      2,
-      `Keys went to the Cluster with ${textOf(dbPrefix)}, and ${textOf(asked.dbPrefix)} would look for them under other names: go back to source-only first, or give the same --db-prefix.`,
-    );
-  }
+  const changed = changedMapping(found, asked);
+  if (changed !== null) throw new StartError(2, changed);
   return { state: found, isFirstStart: false };
 }
 
@@ -472,6 +470,25 @@ function refusalText(verdict: Exclude<Verdict, { kind: 'ours' }>, path: string):
     return `The ${verdict.on} belongs to the migration ${migration} (${phase}, as its ${verdict.record.side}) and not to that of ${path}: finish that one with its own Ferry. If it is over, delete the key ${LEASE_KEY} on the ${verdict.on}.`;
   }
   return `The servers know of the migration ${migration} in ${phase}, epoch ${epoch}, where the ${authority} has the authority, and ${path} does not: it was lost, or is an old copy. Give the right --state-dir. If there is none any more, start with --adopt: Ferry goes on in ${phase} and compares and copies everything again. (For a new migration of these servers, delete the key ${LEASE_KEY} on both.)`;
+}
+
+/**
+ * Why a migration cannot go on with other keys, or other names for them, than it began with; null when it does not.
+ * `asked`: as it is configured now.
+ */
+function changedMapping(
+  { phase, scope, dbPrefix }: Pick<MigrationState, 'phase' | 'scope' | 'dbPrefix'>,
+  asked: Pick<MigrationState, 'scope' | 'dbPrefix'>,
+): string | null {
+  const began = scope ?? '';
+  const wanted = asked.scope ?? '';
+  if (began !== wanted && PHASE_RULES[phase].mirrored) {
+    return `The migration began with ${began || 'every key'}, and now ${wanted || 'every key'} is to be migrated: what is on either side, and what is known of it, belongs to the former. Go back to source-only first, or give the same --include and --exclude.`;
+  }
+  const names = textOf(dbPrefix ?? {});
+  const wantedNames = textOf(asked.dbPrefix ?? {});
+  if (names === wantedNames || phase === 'source-only') return null;
+  return `Keys went to the Cluster with ${names}, and ${wantedNames} would look for them under other names: go back to source-only first, or give the same --db-prefix.`;
 }
 
 /** Which keys are to be on the target, and under which names. */

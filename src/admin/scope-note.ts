@@ -22,7 +22,8 @@ export function scopeStatus(options: ScopeOptions, phase: Phase, backfill: Backf
 
 function countText(keys: number | null): string {
   if (keys === null) return 'Some keys are left out of the migration';
-  return `${keys.toLocaleString('en')} ${keys === 1 ? 'key is' : 'keys are'} left out of the migration`;
+  const count = `${keys.toLocaleString('en')} ${keys === 1 ? 'key is' : 'keys are'}`;
+  return `${count} left out of the migration, as the backfill counted them`;
 }
 
 function consequence(phase: Phase): string {

@@ -33,9 +33,12 @@ const boolean = z
   .refine((value) => TRUE.includes(value) || FALSE.includes(value))
   .transform((value) => TRUE.includes(value));
 
-const list = z
-  .union([text.transform((value) => value.split(',')), z.array(text)])
-  .transform((values) => values.map((value) => value.trim()).filter((value) => value !== ''));
+const list = z.union([text.transform((value) => value.split(',')), z.array(text)]).transform(trimmed);
+
+/** Given as text it names something: what came from an empty variable is no choice. In a file `[]` is one. */
+const someOf = z
+  .union([text.refine((value) => /[^\s,]/.test(value)).transform((value) => value.split(',')), z.array(text)])
+  .transform(trimmed);
 
 /** `host:port`, `port`, `:port`, `[v6]:port`, and for the admin address the same as an http URL */
 const address = text.transform((value, context) => {
@@ -118,12 +121,16 @@ const prefixes = z
   });
 
 /** database numbers: a list in YAML, `0,3` as text */
-const databases = list
+const databases = someOf
   .refine((values) => values.every((value) => /^\d{1,9}$/.test(value)))
   .transform((values) => values.map(Number));
 
 /** key patterns: a list in YAML, `user:*,cart:*` as text; Ferry's own keys are none that could be named */
-const keyPatterns = list.refine((patterns) => patterns.every((pattern) => !pattern.startsWith('__ferry:')));
+const keyPatterns = someOf.refine((patterns) => patterns.every((pattern) => !pattern.startsWith('__ferry:')));
+
+function trimmed(values: readonly string[]): string[] {
+  return values.map((value) => value.trim()).filter((value) => value !== '');
+}
 
 function namesOnce(value: string): boolean {
   const parts = value.split(',').filter((part) => part !== '');

@@ -50,11 +50,17 @@ export class Backfill {
   private startedMs = 0;
   private scannedAtStart = 0;
   private endedMs = 0;
+  /** When the present rate began to count, and what had been done by then. */
+  private ratedMs = 0;
+  private doneWhenRated = 0;
+  private warmedWhenRated = 0;
   /** Another run makes this one stop at its next step. */
   private run = 0;
   private resumeWaiters: (() => void)[] = [];
   private skipped = 0;
   private leftOut = 0;
+  /** Where another process would go on, and how far it was there. */
+  private atCursor: Omit<BackfillState, 'state' | 'runId'>;
   private warm: WarmKeys;
 
   constructor(private readonly migration: Migration) {
@@ -63,6 +69,7 @@ export class Backfill {
     this.scanned = saved.scanned;
     this.copiedBefore = saved.copied;
     this.leftOut = saved.leftOut ?? 0;
+    this.atCursor = saved;
     this.warm = this.warmer();
     this.rateKeysPerSecond = migration.board.config.backfill.rateKeysPerSecond;
   }
@@ -94,6 +101,7 @@ export class Backfill {
 
   setRate(keysPerSecond: number): void {
     this.rateKeysPerSecond = keysPerSecond;
+    this.beginRate();
   }
 
   /** Starts from the beginning. */
@@ -112,11 +120,14 @@ export class Backfill {
     if (this.state !== 'paused') return;
     if (this.startedMs === 0) {
       const saved = this.migration.state.backfill;
-      const sameServer = saved.runId !== '' && saved.runId === this.migration.board.authority.runId;
+      const { authority } = this.migration.board;
+      // of several servers there is no single place to go on from
+      const sameServer = saved.runId !== '' && saved.runId === authority.runId && !authority.isRouted;
       this.begin(sameServer ? saved : NO_BACKFILL);
       return;
     }
     this.state = 'running';
+    this.beginRate();
     const waiters = this.resumeWaiters;
     this.resumeWaiters = [];
     for (const waiter of waiters) waiter();
@@ -165,6 +176,7 @@ export class Backfill {
     this.startedMs = performance.now();
     this.endedMs = 0;
     this.scannedAtStart = this.scanned;
+    this.beginRate();
     this.work(run, from).catch((error: Error) => {
       if (error instanceof Interrupted || run !== this.run) return;
       this.state = 'failed';
@@ -179,7 +191,7 @@ export class Backfill {
     const hazards = this.migration.hazards;
     const { authority } = board;
     const window = this.window;
-    await this.save(from.db, from.cursor); // at once: an earlier run's cursor must not be taken for this one's
+    await this.saveAt(from.db, from.cursor); // at once: an earlier run's cursor must not be taken for this one's
     const sizes = await usedDatabases(authority);
     this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, 0);
     if (from === NO_BACKFILL) this.leftOut = await keysInOtherDatabases(authority);
@@ -217,7 +229,7 @@ export class Backfill {
     this.state = 'done';
     this.endWarming();
     this.endedMs = performance.now();
-    await this.save();
+    await this.saveAt(this.atCursor.db, this.atCursor.cursor);
     log.info(this.progress, 'backfill done');
   }
 
@@ -243,7 +255,7 @@ export class Backfill {
       await board.keepDirtyMarks();
       if (run !== this.run) throw new Interrupted();
       savedMs = performance.now();
-      await this.save(db, batch.cursor);
+      await this.saveAt(db, batch.cursor);
     }
   }
 
@@ -285,9 +297,16 @@ export class Backfill {
 
   private isTooFast(): boolean {
     if (this.rateKeysPerSecond <= 0) return false;
-    const seconds = (performance.now() - this.startedMs) / 1000;
-    const done = this.scanned - this.scannedAtStart + this.warm.asked;
+    const seconds = (performance.now() - this.ratedMs) / 1000;
+    const done = this.scanned + this.warm.asked - this.doneWhenRated;
     return done > this.rateKeysPerSecond * (seconds + RATE_SLICE_MS / 1000);
+  }
+
+  /** From now on the rate counts: another one, or after a pause. */
+  private beginRate(): void {
+    this.ratedMs = performance.now();
+    this.doneWhenRated = this.scanned + this.warm.asked;
+    this.warmedWhenRated = this.warm.asked;
   }
 
   private beginWarming(): void {
@@ -305,8 +324,8 @@ export class Backfill {
       if (this.state !== 'running' || !this.migration.board.config.backfill.warmsFirst) return false;
       // where there are more keys than can be known, some are asked for again and again
       if (asked > this.scanned - this.scannedAtStart + WARM_AHEAD) return false;
-      const seconds = (performance.now() - this.startedMs) / 1000;
-      return this.rateKeysPerSecond <= 0 || asked < (this.rateKeysPerSecond * seconds) / 2;
+      const seconds = (performance.now() - this.ratedMs) / 1000;
+      return this.rateKeysPerSecond <= 0 || asked - this.warmedWhenRated < (this.rateKeysPerSecond * seconds) / 2;
     });
   }
 
@@ -332,10 +351,16 @@ export class Backfill {
     for (const waiter of waiters) waiter();
   }
 
-  private save(db = this.migration.state.backfill.db, cursor = this.migration.state.backfill.cursor): Promise<void> {
+  /** At a cursor that everything before is copied of. */
+  private saveAt(db: number, cursor: string): Promise<void> {
+    this.atCursor = { db, cursor, scanned: this.scanned, copied: this.progress.copied, leftOut: this.leftOut };
+    return this.save();
+  }
+
+  /** The counts go with the cursor: what was done beyond it will be done again, and counted then. */
+  private save(): Promise<void> {
     const { runId } = this.migration.board.authority;
-    const { copied } = this.progress;
-    const { state, scanned, leftOut } = this;
-    return this.migration.update({ backfill: { state, db, cursor, runId, scanned, copied, leftOut } });
+    const { db, cursor, scanned, copied, leftOut } = this.atCursor;
+    return this.migration.update({ backfill: { state: this.state, db, cursor, runId, scanned, copied, leftOut } });
   }
 }

@@ -23,6 +23,7 @@ const FORCEABLE = new Set([
   'backfill-incomplete',
   'not-verified',
   'keys-missing',
+  'nothing-included',
   'verification-running',
   'target-evicts',
   'scripts-missing',
@@ -118,6 +119,14 @@ function crossings({ board }: Migration): Blocker[] {
   return [{ code: 'cross-slot', message }];
 }
 
+/** Everything is left out: the target would become the authority over none of the keys that there are. */
+function nothingIncluded({ backfill, verify }: GuardedJobs): Blocker[] {
+  const { copied, leftOut } = backfill.progress;
+  if (!backfill.isDone || leftOut === 0 || copied + verify.progress.compared > 0) return [];
+  const message = `Every key of the source is left out of the migration (${leftOut} of them): check --include and --exclude, whose patterns are matched whole (user:* and not user:), or force it.`;
+  return [{ code: 'nothing-included', message }];
+}
+
 function cutoverBlockers(jobs: GuardedJobs, known: readonly string[]): Blocker[] {
   const { migration, backfill } = jobs;
   const blockers = swapBlockers(jobs);
@@ -127,7 +136,7 @@ function cutoverBlockers(jobs: GuardedJobs, known: readonly string[]): Blocker[]
       message: 'The backfill is not complete: start it and wait for its end (ferry backfill start --wait).',
     });
   }
-  blockers.push(...notVouched(jobs));
+  blockers.push(...notVouched(jobs), ...nothingIncluded(jobs));
   blockers.push(...crossings(migration));
   blockers.push(...evictionBlockers(migration), ...jobs.bypass.blockers, ...jobs.direct.blockers(known));
   return blockers;

@@ -23,6 +23,11 @@ export interface PreparedChange {
 /** Of the record: the oldest lines make room. */
 const HISTORY_MAX = 1000;
 
+/** It is no step, no forced thing and no swap. */
+function isMinor({ event, epoch, passed }: HistoryEntry): boolean {
+  return epoch === undefined && passed === undefined && !/^(swap of the authority|adopted)/.test(event);
+}
+
 export class Migration {
   hazards = 0;
   lastHazard = '';
@@ -78,7 +83,10 @@ export class Migration {
 
   /** Appends to the record of the migration. */
   note(event: string, more: Omit<HistoryEntry, 'at' | 'event'> = {}): MigrationState['history'] {
-    return [...this.current.history.slice(1 - HISTORY_MAX), { at: new Date().toISOString(), event, ...more }];
+    const history = [...this.current.history, { at: new Date().toISOString(), event, ...more }];
+    // the steps stay: who asked for a thousand other things must not push a forced one off the record
+    if (history.length > HISTORY_MAX) history.splice(Math.max(0, history.findIndex(isMinor)), 1);
+    return history;
   }
 
   hazard(what: string): void {

@@ -238,7 +238,9 @@ export class PhaseSwap implements Swapping {
   private async checkLogins(authority: Upstream): Promise<Blocker[]> {
     const seen = new Set<string>();
     const blockers: Blocker[] = [];
-    for (const { identity, db } of this.users()) {
+    for (const { identity, db: used } of this.users()) {
+      // what is left out need not be there
+      const db = this.migration.board.databases.isMigrated(used) ? used : authority.logicalDb(authority.endpoint.db);
       const name = `${identity.name}/${db}`;
       if (seen.has(name)) continue;
       seen.add(name);

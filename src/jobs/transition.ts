@@ -109,10 +109,14 @@ export class Transitions {
   private async stay(request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { migration } = this.jobs;
     const { board } = migration;
-    if (request.share === undefined) return { ok: true, note: `The phase is ${board.phase} already.` };
-    board.share = request.share;
-    const note = `${request.share} % of the slots are read from the target`;
-    await migration.update({ share: request.share, history: migration.note(note, { by }) });
+    // asked for without a share, target-read means all reads, as it does on the way in
+    const share = request.share ?? (board.phase === 'target-read' ? 100 : board.share);
+    if (request.share === undefined && share === board.share) {
+      return { ok: true, note: `The phase is ${board.phase} already.` };
+    }
+    board.share = share;
+    const note = `${share} % of the slots are read from the target`;
+    await migration.update({ share, history: migration.note(note, { by }) });
     return { ok: true, note: `${note}.` };
   }
 
@@ -236,6 +240,11 @@ export class Transitions {
         const { from, to, pauseMs } = cutover;
         const note = `swap of the authority: ${from} to ${to}, clients waited ${pauseMs} ms`;
         await migration.update({ lastCutover: cutover, history: migration.note(note, { by }) });
+        if (step === 'cutover' && board.scope !== null) {
+          const keys = backfill.progress.leftOut.toLocaleString('en');
+          const left = `left behind on the source: ${keys} keys, as the backfill counted them (${migration.state.scope})`;
+          await migration.update({ history: migration.note(left, { by }) });
+        }
       }
       if (isTaken && passed.size > recorded) {
         const note = `${from} → ${request.to}: forced past what came up while draining`;

@@ -378,6 +378,7 @@ export class Mirror implements DerivationOutput {
     const { keys, args } = this.d;
     const other = otherDatabase(command, args);
     if (!scope.hasDb(db)) return NONE;
+    if (keys.count === 0) return ALL;
     let count = 0;
     for (let i = 0; i < keys.count; i++) {
       const at = keys.index[i]!;

@@ -22,12 +22,15 @@ export interface LeaseRecord {
   readonly holder: string;
   /** ms since 1970, on that server's clock */
   readonly beatMs: number;
+  /** Which keys are to be on the target, and under which names, as in the state; not there in records of before. */
+  readonly scope?: string;
+  readonly dbPrefix?: Readonly<Record<string, string>>;
 }
 
 export function recordOf(state: MigrationState, side: Side, holder: string, beatMs: number): LeaseRecord {
-  const { migrationId, epoch, phase } = state;
+  const { migrationId, epoch, phase, scope, dbPrefix } = state;
   const { authority } = PHASE_RULES[phase];
-  return { migration: migrationId, side, epoch, phase, authority, holder, beatMs: Math.round(beatMs) };
+  return { migration: migrationId, side, epoch, phase, authority, holder, beatMs: Math.round(beatMs), scope, dbPrefix };
 }
 
 /** What the key holds; null when there is none, 'unreadable' when it is something else. */
@@ -39,14 +42,14 @@ export function readRecord(value: unknown): LeaseRecord | null | 'unreadable' {
   } catch {
     return 'unreadable';
   }
-  const { migration, side, epoch, phase, holder, beatMs } = found ?? {};
+  const { migration, side, epoch, phase, holder, beatMs, scope, dbPrefix } = found ?? {};
   if (typeof migration !== 'string' || (side !== 'source' && side !== 'target') || typeof holder !== 'string') {
     return 'unreadable';
   }
   if (typeof phase !== 'string' || !isPhase(phase) || !Number.isSafeInteger(epoch) || !Number.isFinite(beatMs))
     return 'unreadable';
   const { authority } = PHASE_RULES[phase];
-  return { migration, side, epoch: epoch!, phase, authority, holder, beatMs: beatMs! };
+  return { migration, side, epoch: epoch!, phase, authority, holder, beatMs: beatMs!, scope, dbPrefix };
 }
 
 export type Verdict =

@@ -70,6 +70,11 @@ export function scopeText({ include, exclude, includeDbs, excludeDbs }: ScopeOpt
   ];
   return parts
     .filter(([, values]) => values.length > 0)
-    .map(([name, values]) => `--${name} ${values.join(',')}`)
+    .map(([name, values]) => `--${name} ${values.map(written).join(',')}`)
     .join(' ');
+}
+
+/** In quotes where it would read as several. */
+function written(value: string | number): string {
+  return /[,"\s\\]/.test(String(value)) ? JSON.stringify(value) : String(value);
 }

@@ -5,7 +5,7 @@
 import { number } from '../../observe/figures.js';
 import type { Scope } from '../../topology/scope.js';
 import type { Facts, LeftOut, Sample, SampledKey } from '../facts.js';
-import { type Finding, warning } from '../finding.js';
+import { blocker, type Finding, warning } from '../finding.js';
 import { prefixOf } from '../profile.js';
 import { percent, some } from '../wording.js';
 
@@ -29,7 +29,7 @@ export function checkScope({ leftOut, sample }: Facts): Finding[] {
   const rule = '--include and --exclude';
   if (sample.keys.length === 0) {
     return [
-      warning(
+      blocker(
         'nothing-included',
         `No key that was looked at is to be migrated: ${rule} leave out everything.`,
         `${number(keys.length)} of ${number(all)} keys: ${prefixesOf(keys)}`,

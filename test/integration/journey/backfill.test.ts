@@ -59,6 +59,24 @@ describe('the backfill', () => {
     expect(await stage.differences()).toEqual([]);
   });
 
+  test('another rate counts from when it was set, and a pause is not made up for', async () => {
+    await opened(20_000);
+    await stage.ferry.control.backfill('start', 5000);
+    await stage.until('a part is done', ({ backfill }) => backfill.scanned > 2000);
+    await stage.ferry.control.backfill('resume', 500);
+    const { scanned } = stage.status.backfill;
+    await stage.until('it goes on', ({ backfill }) => backfill.scanned > scanned + 100, 5000);
+    await stage.ferry.control.backfill('pause');
+    await stage.until('copies under way are over', ({ backfill }) => backfill.copied === backfill.scanned);
+    const paused = stage.status.backfill.scanned;
+    await sleep(3000);
+    await stage.ferry.control.backfill('resume');
+    const resumedMs = performance.now();
+    await stage.until('it goes on again', ({ backfill }) => backfill.scanned > paused + 50);
+    const most = 500 * ((performance.now() - resumedMs) / 1000 + 0.1);
+    expect(stage.status.backfill.scanned - paused).toBeLessThan(most + 500);
+  });
+
   test('stands still while paused, goes on where it was, and is forgotten when cancelled', async () => {
     await opened(3000);
     await stage.ferry.control.backfill('start', 3000);

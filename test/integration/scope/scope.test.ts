@@ -2,6 +2,9 @@
  * Keys that are left out of a migration (--include, --exclude) belong to each side by itself: the source serves them until
  * the cutover, and nothing of Ferry's ever touches what the other side has under their names.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ConfigOverrides } from '../../../src/config/config.js';
 import { withoutOwn } from '../../support/own-keys.js';
@@ -239,5 +242,63 @@ describe('while it runs', () => {
     });
     await stage.start({ scope: { ...EVERY, exclude: ['other*'] } });
     expect(stage.status.phase).toBe('dual-write');
+  });
+
+  test('nor with --adopt: what stayed behind would be taken for what is to be deleted', async () => {
+    const { source } = await open({ exclude: ['out*', 'a,b'] });
+    await send(source, 'SET in 1', 'SET out:a 1', 'SET a,b 1');
+    await stage.readyForCutover();
+    await stage.goTo('target-first');
+    await stage.stop();
+    const stateDir = mkdtempSync(join(tmpdir(), 'ferry-scope-'));
+    try {
+      const adopting = { stateDir, adopt: true };
+      for (const scope of [EVERY, { ...EVERY, exclude: ['out*', 'a', 'b'] }]) {
+        const refusal = { exitCode: 2, message: expect.stringContaining('began with --exclude out*,"a,b"') };
+        await expect(stage.start({ ...adopting, scope })).rejects.toMatchObject(refusal);
+      }
+      await stage.start(adopting);
+      expect(stage.status.phase).toBe('target-first');
+      await stage.settled();
+      expect(await stage.verify(true)).toEqual([]);
+      expect(await keysOf(source)).toEqual(['a,b', 'in', 'out:a']);
+      expect(
+        stage.ferry.control
+          .report()
+          .history.map(({ event }) => event)
+          .join(),
+      ).toContain('adopted from the servers');
+      await stage.stop();
+    } finally {
+      rmSync(stateDir, { recursive: true, force: true });
+    }
+  });
+
+  test('a choice that leaves out everything is no migration: the cutover says so', async () => {
+    const { source } = await open({ include: ['usr:'] });
+    await send(source, 'SET user:1 1');
+    await stage.readyForCutover();
+    expect(await stage.phase('target-first')).toMatchObject({ ok: false, blockers: [{ code: 'nothing-included' }] });
+  });
+
+  test('scripts that name no key are replayed as ever', async () => {
+    const { target, client } = await open({ exclude: ['out*'] }, { scripts: { default: 'replay' } });
+    await stage.readyForCutover();
+    await client.send('EVAL', "return redis.call('SET', 'undeclared', ARGV[1])", 0, 'v');
+    await stage.settled();
+    expect(await send(target, 'GET undeclared')).toEqual(['v']);
+    await client.send('EVAL', "return redis.call('SET', KEYS[1], 'x')", 1, 'out:k');
+    await stage.settled();
+    expect(await keysOf(target)).toEqual(['undeclared']);
+    expect(await stage.phase('target-first')).toMatchObject({ ok: false, blockers: [{ code: 'not-verified' }] });
+  });
+
+  test('a client in a database that is left out and that the target lacks is in nobody\u2019s way', async () => {
+    stage = await Stage.open({ config: { scope: { ...EVERY, excludeDbs: [9] } }, targetArgs: ['--databases', '4'] });
+    const client = await stage.client();
+    expect(await send(client, 'SET in 1', 'SELECT 9', 'SET out 1')).toEqual(['OK', 'OK', 'OK']);
+    await stage.readyForCutover();
+    await stage.goTo('target-first');
+    expect(await send(await stage.client(), 'GET in')).toEqual(['1']);
   });
 });

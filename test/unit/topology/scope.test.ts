@@ -61,3 +61,11 @@ test('reads as on a command line, databases in order', () => {
     '--include a*,b --exclude c --include-dbs 0,3 --exclude-dbs 9',
   );
 });
+
+test('two different choices never read the same', () => {
+  const texts = [['a,b'], ['a', 'b'], ['"a', 'b"'], ['a b'], ['a\\']].map((exclude) =>
+    scopeText({ ...EVERYTHING, exclude }),
+  );
+  expect(new Set(texts).size).toBe(texts.length);
+  expect(texts[0]).toBe('--exclude "a,b"');
+});

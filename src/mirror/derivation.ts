@@ -15,7 +15,8 @@ export type { Args } from './logical/replies.js';
 
 /** What derivers may ask for; the mirror implements it. */
 export interface DerivationOutput {
-  send(args: Args): void;
+  /** `expected`: the reply (RESP2) that the mirror gives unless something it builds on has died there meanwhile. */
+  send(args: Args, expected?: Buffer): void;
   verbatim(): void;
   copyKeys(): void;
   /** Copies a key of another database (MOVE, COPY … DB). */
@@ -43,6 +44,8 @@ export class Derivation {
   deadlineMs = TTL_UNCHANGED;
   /** The authority (≥ 7.2) makes a consumer known even when it got nothing. */
   idleConsumers = false;
+  /** The authority (≥ 7.4) knows deadlines of a hash's fields. */
+  fieldDeadlines = false;
   /** What the deriver did. */
   outcome: 'nothing' | 'replay' | 'derived' | 'copy' = 'nothing';
   output: DerivationOutput | null = null;
@@ -75,9 +78,9 @@ export class Derivation {
       : decodeReply(this.reply, this.replyStart, this.replyEnd);
   }
 
-  send(args: Args): void {
+  send(args: Args, expected?: Buffer): void {
     this.outcome = 'derived';
-    this.output!.send(args);
+    this.output!.send(args, expected);
   }
 
   verbatim(): void {

@@ -148,6 +148,7 @@ export class Mirror implements DerivationOutput {
     });
     this.copies = new CopyEngine(this, context.copy);
     this.d.output = this;
+    this.d.fieldDeadlines = context.copy.hashFieldTtl;
     this.d.idleConsumers = isAtLeast(context.authority.version, 7, 2);
   }
 
@@ -647,9 +648,11 @@ export class Mirror implements DerivationOutput {
     return op;
   }
 
-  send(args: Args): void {
+  send(args: Args, expected?: Buffer): void {
     const e = this.current!;
-    this.appendArgs(this.take(e), e.db, this.slot, args);
+    const op = this.take(e);
+    if (expected !== undefined) op.expectUnlessDead(expected);
+    this.appendArgs(op, e.db, this.slot, args);
   }
 
   copyKeys(): void {

@@ -32,6 +32,8 @@ export class MirrorOp implements MirrorAck {
   deadlineMs = 0;
   /** A replayed script's error begins with this word on the authority; '' when it ended well. */
   expectedError = '';
+  /** Another reply than the expected one tells of what died on the mirror first, not of a stranger's doing. */
+  private mayBeDead = false;
   private expectedLength = -1;
   private expectedLow = 0;
   private expectedHigh = 0;
@@ -58,13 +60,21 @@ export class MirrorOp implements MirrorAck {
     this.expectedHigh = hashHigh;
   }
 
+  /** Of a derived operation: another reply makes its keys dirty, and is no mismatch. */
+  expectUnlessDead(reply: Buffer): void {
+    this.expect(reply, 0, reply.length, 2);
+    this.mayBeDead = true;
+  }
+
   acknowledged(buf: Buffer, start: number, end: number): void {
     const effect = this.effect!;
     const differs = this.expectedLength >= 0 && !this.matches(buf, start, end);
-    if (differs) this.owner.context.counters.selfCheckMismatches++;
+    const isMismatch = differs && !this.mayBeDead;
+    if (isMismatch) this.owner.context.counters.selfCheckMismatches++;
     // it may have run on the mirror after the key had died there, and made another one (divergence 9)
     if (this.deadlineMs > 0 && this.owner.isPast(this.deadlineMs)) this.owner.markDirty(effect);
-    else if (differs) this.owner.mismatched(effect);
+    else if (isMismatch) this.owner.mismatched(effect);
+    else if (differs) this.owner.markDirty(effect);
     if (effect.command!.kind === 'keyless-write' && isFlush(effect.command!)) this.owner.flushed();
     this.recycle();
     effect.partSettled();
@@ -98,6 +108,7 @@ export class MirrorOp implements MirrorAck {
     this.effect = null;
     this.deadlineMs = 0;
     this.expectedError = '';
+    this.mayBeDead = false;
     this.expectedLength = -1;
     this.expectedLeaves = null;
     if (this.pool.length < 4096) this.pool.push(this);

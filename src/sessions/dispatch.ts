@@ -36,7 +36,7 @@ import { hideInInfo, hidingIn } from './hidden-keys.js';
 import { withSection } from './info-section.js';
 import { checkOtherDatabase } from './other-database.js';
 import { prefixRefusal } from './prefixed/refusals.js';
-import { streamProbesOf } from './probes.js';
+import { mayNeedProbes, probesOf } from './probes.js';
 import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
@@ -280,9 +280,7 @@ function write(session: Session, command: Command, scanner: RequestScanner): boo
   slots.giveTo(op);
   op.laneId = lane.id;
   op.isTimed = isTimed(command, argc);
-  if (command.keyPattern.rule === 'streams' || command.name === 'xadd' || command.name === 'xtrim') {
-    op.probes = streamProbesOf(board.authority, command, session.db, scanner);
-  }
+  if (mayNeedProbes(command, board.table)) op.probes = probesOf(board.authority, command, session.db, scanner);
   if (!board.ledger.admit(op)) session.parkedOp = op;
   return true;
 }

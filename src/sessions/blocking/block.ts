@@ -20,7 +20,7 @@ import { CROSSSLOT } from '../fan-out/plan.js';
 import { stall } from '../forward.js';
 import { namesBackFor, namesBackInExec } from '../prefixed/names-back.js';
 import { prefixRefusal } from '../prefixed/refusals.js';
-import { streamProbesOf } from '../probes.js';
+import { probesOf } from '../probes.js';
 import { refuse } from '../refusal.js';
 import type { Session } from '../session.js';
 import { wireFor } from '../wire.js';
@@ -99,7 +99,7 @@ export function block(session: Session, command: Command, scanner: RequestScanne
       args.read(bytes, 0, bytes.length);
       const probes =
         board.rules.mirrored && command.name === 'xreadgroup'
-          ? streamProbesOf(board.authority, command, session.db, args)
+          ? probesOf(board.authority, command, session.db, args)
           : null;
       const wire = wireFor(board.authority, command, session.db, args);
       const namesBack = namesBackFor(board.authority, command.name, session.db);

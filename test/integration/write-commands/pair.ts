@@ -11,6 +11,8 @@ export type MirroringPhase = (typeof MIRRORING_PHASES)[number];
 export type Side = 'source' | 'target';
 
 const SIDES = ['source', 'target'] as const;
+/** What has no other way to another server than DUMP and RESTORE. */
+const ONLY_BY_DUMP = /^v(?:add|rem|setattr)$/;
 const NO_DUMP = ['--rename-command', 'DUMP', '', '--rename-command', 'RESTORE', ''];
 
 export interface Deployment {
@@ -53,11 +55,13 @@ export class Pair {
     return this.wires[mirrorOf(phase)];
   }
 
-  /** Without those that the authority does not have. */
+  /** Without those that the authority does not have, and those that cannot be copied. */
   casesFor(phase: MirroringPhase, cases: readonly WriteCase[]): readonly WriteCase[] {
-    return this.deployment.without === authorityOf(phase)
-      ? cases.filter((write) => write.command !== 'restore')
-      : cases;
+    const { without } = this.deployment;
+    if (without === undefined) return cases;
+    return cases.filter(
+      ({ command }) => !ONLY_BY_DUMP.test(command) && (command !== 'restore' || without !== authorityOf(phase)),
+    );
   }
 
   /** How a case's effects must be mirrored: all of them, or the first, and the others. */

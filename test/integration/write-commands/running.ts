@@ -89,7 +89,7 @@ export async function writeCommands(wire: Wire): Promise<string[]> {
   return list(await wire.send('COMMAND'))
     .flatMap(leaves)
     .filter((command) => list(command[2]).map(text).includes('write'))
-    .map((command) => text(command[0]))
+    .map((command) => text(command[0]).toLowerCase()) // a module's are listed as it wrote them
     .sort();
 }
 

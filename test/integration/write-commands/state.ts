@@ -15,7 +15,12 @@ export interface KeyState {
   readonly expiresAtMs: number;
   /** Unix milliseconds of the deliveries of a stream's pending entries, in the order in which `value` lists them. */
   readonly deliveredAtMs: readonly number[];
+  /** The same of a hash's fields, in the order in which `value` lists them: when each expires, -1 for one that stays. */
+  readonly fieldsExpireAtMs: readonly number[];
 }
+
+/** What depends on a key's type. */
+type Value = Pick<KeyState, 'value' | 'deliveredAtMs' | 'fieldsExpireAtMs'>;
 
 export interface ServerState {
   /** By "db key". */
@@ -35,11 +40,13 @@ const MAX_ENTRIES = 0; // XINFO STREAM … FULL COUNT 0: all of them
 
 export async function stateOf(wire: Wire): Promise<ServerState> {
   const keys = new Map<string, KeyState>();
+  const [fieldTtls] = list(await wire.send('COMMAND', 'INFO', 'HPEXPIRETIME'));
+  const hasFieldTtls = Array.isArray(fieldTtls);
   const keyspace = text(await wire.send('INFO', 'keyspace'));
   for (const [, db] of keyspace.matchAll(/^db(\d+):/gm)) {
     const name = wire.otherName(Number(db));
     await wire.send('SELECT', name);
-    await readDb(wire, name, keys);
+    await readDb(wire, name, hasFieldTtls, keys);
   }
   await wire.send('SELECT', 0);
   // Servers list a library's functions in any order; they follow from its code.
@@ -51,7 +58,7 @@ export async function stateOf(wire: Wire): Promise<ServerState> {
   return { keys, functions: libraries.join('\n'), scripts };
 }
 
-async function readDb(wire: Wire, db: number, into: Map<string, KeyState>): Promise<void> {
+async function readDb(wire: Wire, db: number, hasFieldTtls: boolean, into: Map<string, KeyState>): Promise<void> {
   const names: Buffer[] = [];
   let cursor = '0';
   do {
@@ -69,13 +76,13 @@ async function readDb(wire: Wire, db: number, into: Map<string, KeyState>): Prom
   const states = heads
     .filter((head) => head.type !== 'none') // expired since SCAN saw it
     .map(async ({ name, type, expiresAtMs }) => {
-      into.set(`${db} ${text(name)}`, { type, expiresAtMs, ...(await readValue(wire, name, type)) });
+      into.set(`${db} ${text(name)}`, { type, expiresAtMs, ...(await readValue(wire, name, type, hasFieldTtls)) });
     });
   await Promise.all(states);
 }
 
-async function readValue(wire: Wire, name: Buffer, type: string): Promise<Pick<KeyState, 'value' | 'deliveredAtMs'>> {
-  const value = (canonicalText: string) => ({ value: canonicalText, deliveredAtMs: [] });
+async function readValue(wire: Wire, name: Buffer, type: string, hasFieldTtls: boolean): Promise<Value> {
+  const value = (canonicalText: string) => ({ value: canonicalText, deliveredAtMs: [], fieldsExpireAtMs: [] });
   switch (type) {
     case 'string': {
       const bytes = await wire.send('GET', name);
@@ -93,11 +100,10 @@ async function readValue(wire: Wire, name: Buffer, type: string): Promise<Pick<K
       );
     case 'zset':
       return value(canonical(await wire.send('ZRANGE', name, 0, -1, 'WITHSCORES')));
-    case 'hash': {
-      const flat = list(await wire.send('HGETALL', name)).map(text);
-      const fields = flat.flatMap((field, i) => (i % 2 === 0 ? [JSON.stringify([field, flat[i + 1]])] : []));
-      return value(fields.sort().join());
-    }
+    case 'hash':
+      return hashValue(wire, name, hasFieldTtls);
+    case 'vectorset':
+      return value(await vectorSetText(wire, name));
     case MISPLACED:
       return value('');
     case 'stream':
@@ -107,11 +113,45 @@ async function readValue(wire: Wire, name: Buffer, type: string): Promise<Pick<K
   }
 }
 
+async function hashValue(wire: Wire, name: Buffer, hasFieldTtls: boolean): Promise<Value> {
+  const flat = list(await wire.send('HGETALL', name));
+  const names = flat.filter((_, i) => i % 2 === 0) as Buffer[];
+  const times = hasFieldTtls ? list(await wire.send('HPEXPIRETIME', name, 'FIELDS', names.length, ...names)) : [];
+  const fields = names.map((field, i) => ({
+    // one that expired after HGETALL saw it has -2 here
+    shown: JSON.stringify([text(field), text(flat[2 * i + 1])]),
+    expiresAtMs: times.length === 0 ? -1 : Number(text(times[i])),
+  }));
+  fields.sort((a, b) => (a.shown < b.shown ? -1 : 1));
+  return {
+    value: fields.map(({ shown }) => shown).join(),
+    deliveredAtMs: [],
+    fieldsExpireAtMs: fields.map(({ expiresAtMs }) => expiresAtMs),
+  };
+}
+
+/** The parameters, and each element's vector as it is stored, its attributes and its neighbours in each layer. */
+async function vectorSetText(wire: Wire, name: Buffer): Promise<string> {
+  const info = fields(await wire.send('VINFO', name));
+  const head = ['quant-type', 'hnsw-m', 'vector-dim', 'projection-input-dim', 'size', 'attributes-count'];
+  const names = list(await wire.send('VRANDMEMBER', name, text(info.get('size')))) as Buffer[];
+  const elements = names.map(async (element) => {
+    const [vector, attributes, layers] = await Promise.all([
+      wire.send('VEMB', name, element, 'RAW'),
+      wire.send('VGETATTR', name, element),
+      wire.send('VLINKS', name, element),
+    ]);
+    const links = list(layers).map((layer) => list(layer).map(text).sort());
+    return JSON.stringify([text(element), canonical(vector), text(attributes), links]);
+  });
+  return JSON.stringify([head.map((field) => text(info.get(field))), (await Promise.all(elements)).sort()]);
+}
+
 /**
  * Leaves out what is no state of the stream: radix tree figures, and the time at which a consumer was last seen (each
  * attempt to read moves it, so the two sides never agree).
  */
-function streamValue(full: WireReply): Pick<KeyState, 'value' | 'deliveredAtMs'> {
+function streamValue(full: WireReply): Value {
   const deliveredAtMs: number[] = [];
   const stream = fields(full);
   const groups = list(stream.get('groups') ?? []).map((reply) => {
@@ -134,6 +174,7 @@ function streamValue(full: WireReply): Pick<KeyState, 'value' | 'deliveredAtMs'>
   return {
     value: JSON.stringify({ head: head.map((name) => text(stream.get(name))), entries, groups }),
     deliveredAtMs,
+    fieldsExpireAtMs: [],
   };
 }
 
@@ -161,7 +202,7 @@ export function canonical(reply: WireReply): string {
   return Array.isArray(reply) ? `[${reply.map(canonical).join()}]` : JSON.stringify(text(reply));
 }
 
-/** How two states of one key differ; '' if they do not. `toleranceMs` holds for the moment a key expires. */
+/** How two states of one key differ; '' if they do not. `toleranceMs` holds for the moments when a key or a field expires. */
 export function difference(a: KeyState | undefined, b: KeyState | undefined, toleranceMs: number): string {
   if (a === undefined || b === undefined) return a === b ? '' : `${show(a, 0)} ≠ ${show(b, 0)}`;
   if (a.type !== b.type) return `${show(a, 0)} ≠ ${show(b, 0)}`;
@@ -169,14 +210,21 @@ export function difference(a: KeyState | undefined, b: KeyState | undefined, tol
     const from = firstDifference(a.value, b.value);
     return `${show(a, from)} ≠ ${show(b, from)}`;
   }
-  const expiryDiffers = a.expiresAtMs !== b.expiresAtMs && (a.expiresAtMs === -1 || b.expiresAtMs === -1);
-  if (expiryDiffers || Math.abs(a.expiresAtMs - b.expiresAtMs) > toleranceMs) {
-    return `expires ${a.expiresAtMs} ≠ ${b.expiresAtMs}`;
+  if (apart(a.expiresAtMs, b.expiresAtMs, toleranceMs)) return `expires ${a.expiresAtMs} ≠ ${b.expiresAtMs}`;
+  const field = a.fieldsExpireAtMs.findIndex((atMs, i) => apart(atMs, b.fieldsExpireAtMs[i] ?? -1, toleranceMs));
+  if (field !== -1) {
+    return `field ${field} expires ${a.fieldsExpireAtMs[field]} ≠ ${b.fieldsExpireAtMs[field]} of ${show(a, 0)}`;
   }
   const late = a.deliveredAtMs.findIndex(
     (atMs, i) => Math.abs(atMs - (b.deliveredAtMs[i] ?? 0)) > DELIVERY_TOLERANCE_MS,
   );
   return late === -1 ? '' : `delivered ${a.deliveredAtMs[late]} ≠ ${b.deliveredAtMs[late]}`;
+}
+
+/** Negative ones are no moments: there is no deadline, or no field. */
+function apart(a: number, b: number, toleranceMs: number): boolean {
+  if (a < 0 || b < 0) return a !== b;
+  return Math.abs(a - b) > toleranceMs;
 }
 
 const DELIVERY_TOLERANCE_MS = 1000;

@@ -11,10 +11,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IS_LONG_RUN } from '../../support/long-run.js';
 import { startRedis } from '../../support/redis.js';
-import { CASES, REFUSED } from './cases.js';
+import { casesOf, REFUSED } from './cases.js';
 import { FerryUnderTest } from './ferry-under-test.js';
 import { type Deployment, MIRRORING_PHASES, Pair } from './pair.js';
-import { makePayloads, sendLines } from './running.js';
+import { makePayloads, sendLines, writeCommands } from './running.js';
 import { stateOf, text } from './state.js';
 import { ALL_WELL, type Reference, ThroughFerry, WAYS } from './through-ferry.js';
 import { Wire, type WireReply } from './wire.js';
@@ -27,11 +27,11 @@ const DEPLOYMENTS: readonly (Deployment & { name: string })[] = [
   { name: 'copied in chunks', bigKeyBytes: 1 },
   { name: 'into another database', targetDb: 9 },
 ];
-const BATCH = CASES.filter((write) => !write.alone);
-const ALONE = CASES.filter((write) => write.alone);
 const TEST_TIMEOUT_MS = 60_000;
 
 let reference: Reference;
+let batch: readonly WriteCase[];
+let alone: readonly WriteCase[];
 
 /** The long run takes all of them everywhere; else the first deployment has all, and each of the others another one. */
 function phasesOf(deployment: (typeof DEPLOYMENTS)[number]): readonly (typeof MIRRORING_PHASES)[number][] {
@@ -43,8 +43,11 @@ beforeAll(async () => {
   const server = await startRedis();
   const wire = await Wire.open(server.port);
   const payloads = await makePayloads(wire);
+  const cases = casesOf(await writeCommands(wire));
+  batch = cases.filter((write) => !write.alone);
+  alone = cases.filter((write) => write.alone);
   const replies = new Map<WriteCase, WireReply[]>();
-  for (const write of BATCH) {
+  for (const write of batch) {
     await sendLines(wire, write, write.setup, payloads);
     replies.set(write, await sendLines(wire, write, write.run, payloads));
   }
@@ -65,13 +68,13 @@ describe.each(DEPLOYMENTS)('write commands (divergences 8, 30, 31), $name', (dep
   describe.each(phasesOf(deployment))('in %s', (phase) => {
     it.each(WAYS)(
       'leave both sides equal: keys %s',
-      async (way) => expect(await ThroughFerry.batch(pair, phase, way, BATCH, reference)).toEqual(ALL_WELL),
+      async (way) => expect(await ThroughFerry.batch(pair, phase, way, batch, reference)).toEqual(ALL_WELL),
       TEST_TIMEOUT_MS,
     );
 
     it(
       'leave both sides equal: those on the whole server',
-      async () => expect(await ThroughFerry.alone(pair, phase, ALONE, reference)).toEqual({}),
+      async () => expect(await ThroughFerry.alone(pair, phase, alone, reference)).toEqual({}),
       TEST_TIMEOUT_MS,
     );
   });

@@ -5,6 +5,7 @@
  *   big key     read in chunks without holding anything; if nobody wrote to it meanwhile, hold the slot for the swap
  *               alone; else once more; after that while its slot is held, for a bounded time; else it stays dirty
  *
+ * A big key of a type that only DUMP carries (a vector set) is copied whole, however long that holds its slot.
  * A key that goes to another server while it is read in chunks is read again from its beginning.
  *
  * "Holding the slot" is being admitted as a write (L4). A write on the key joins the copy and sets `changed`, so an
@@ -21,7 +22,7 @@ import { tagForSlot } from '../topology/crc16.js';
 import type { CopyEngine } from './copy.js';
 import type { CopyTask } from './copy-task.js';
 import type { Args } from './derivation.js';
-import { type LogicalReader, logicalReader } from './logical/reader.js';
+import { type LogicalReader, logicalReader, UnsupportedType } from './logical/reader.js';
 import { STAGING_PREFIX } from './own-keys.js';
 import { readAtOnce } from './read-at-once.js';
 import type { MirrorAck } from './write-lane.js';
@@ -99,6 +100,12 @@ export async function copyStaged(engine: CopyEngine, task: CopyTask, isBig: bool
       if (done) break;
     }
   } catch (error) {
+    if (error instanceof UnsupportedType && !engine.logical) {
+      // big, and there is no way to part it: whole, as long as that may hold its slot
+      if (held) engine.release(task);
+      engine.admit(task);
+      return;
+    }
     failure = error instanceof LaneLost ? 'the authority connection was lost' : (error as Error).message;
     engine.failedBeforeSwap(task, failure);
   }
@@ -113,7 +120,6 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
   const staging = Buffer.from(
     `${STAGING_PREFIX}{${tagForSlot(task.mirrorSlot < 0 ? task.slot : task.mirrorSlot)}}:${PROCESS}:${++stagingNumber}`,
   );
-  engine.staging.made(task.db, task.mirrorSlot, staging);
   task.changed = false;
   const version = context.authority.versionOf(task.sourceSlot);
   task.mark = engine.markToClear(task);
@@ -134,6 +140,7 @@ async function attemptOnce(engine: CopyEngine, task: CopyTask, isBig: boolean, h
     clockShiftMs: engine.mirror.clock.shiftMs(task.sourceSlot, task.mirrorSlot),
     features: { hashFieldTtl: engine.options.hashFieldTtl, xgroupEntriesRead: engine.options.entriesRead },
   });
+  engine.staging.made(task.db, task.mirrorSlot, staging);
   append(['DEL', staging]);
   const deadlineRead = engine.deadlineRead(task);
   let deadline: Reply | undefined;

@@ -78,9 +78,13 @@ const ALLOWED =
   'cluster|nodes cluster|slots cluster|info cluster|getkeysinslot cluster|countkeysinslot asking ' +
   'dump restore type exists pttl pexpiretime object|freq strlen get getrange llen lrange hlen hget hgetall hscan hmget hexists ' +
   'hpexpiretime scard sscan smembers sismember smismember zcard zrange zscan zscore xlen xrange xinfo|stream ' +
-  'xinfo|groups xinfo|consumers xpending xreadgroup flushall flushdb ' +
+  'xinfo|groups xinfo|consumers xpending xreadgroup vinfo vrandmember vemb vgetattr vlinks ' +
+  'vadd vrem vsetattr flushall flushdb ' +
   'script|load script|exists script|flush function|list function|dump function|restore function|load function|delete ' +
   'function|flush eval evalsha fcall';
+
+/** Of these, what Redis 7.0 does not have. */
+const NEWER_THAN_7_0 = /^(?:hpexpiretime|vinfo|vrandmember|vemb|vgetattr|vlinks|vadd|vrem|vsetattr)$/;
 
 const CONTAINER_OF = /^([^|]+)\|/;
 
@@ -92,7 +96,8 @@ const CONTAINER_OF = /^([^|]+)\|/;
  */
 export function aclText(commands: ReadonlyMap<string, CommandFacts> | null, user: string, isCluster: boolean): string {
   const known = (name: string): boolean => {
-    if (commands === null || commands.has(name)) return true;
+    if (commands === null) return !NEWER_THAN_7_0.test(name);
+    if (commands.has(name)) return true;
     // before 7.0 COMMAND does not list subcommands, but rules may name them
     const container = CONTAINER_OF.exec(name)?.[1];
     return container !== undefined && commands.has(container) && !listsSubcommands(commands);

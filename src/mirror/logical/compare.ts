@@ -21,6 +21,7 @@ import type { Reply } from '../../resp/values.js';
 import { compareHashes, compareLists, compareSets, compareSortedSets } from './compare-collections.js';
 import { compareStreams } from './compare-stream.js';
 import { compareStrings } from './compare-string.js';
+import { compareVectorSets } from './compare-vector-set.js';
 import { type Caller, type CompareOptions, type Difference, Pair } from './pair.js';
 import { UnsupportedType } from './reader.js';
 import { bytes, integer, timeMs } from './replies.js';
@@ -95,6 +96,8 @@ function compareValue(pair: Pair, type: string): Promise<Difference | null> {
       return compareSortedSets(pair);
     case 'stream':
       return compareStreams(pair);
+    case 'vectorset':
+      return compareVectorSets(pair);
     default:
       throw new UnsupportedType(type);
   }

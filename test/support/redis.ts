@@ -35,6 +35,8 @@ export interface RedisOptions {
   dir?: string;
   /** the lines of a configuration file of its own, which it may rewrite (a Sentinel must); arguments win over it */
   config?: readonly string[];
+  /** another redis-server than the tests' usual one */
+  binary?: string;
   /** beside this process's own variables */
   env?: Readonly<Record<string, string>>;
 }
@@ -103,6 +105,7 @@ class LocalRedis implements RedisServer {
   readonly dir: string;
   private readonly args: string[];
   private readonly env: NodeJS.ProcessEnv;
+  private readonly binary: string;
   private readonly ownsDir: boolean;
   private child: ChildProcess | null = null;
   private output = '';
@@ -115,6 +118,7 @@ class LocalRedis implements RedisServer {
     this.ownsDir = options.dir === undefined;
     if (this.ownsDir) tellReaper('dir', this.dir);
     this.env = { ...process.env, ...options.env };
+    this.binary = options.binary ?? process.env.REDIS_SERVER_BIN ?? 'redis-server';
     this.args = options.config === undefined ? [] : [writeConfig(this.dir, options.config)];
     this.args.push('--bind', this.host, '--port', String(port), '--dir', this.dir, '--save', '', '--appendonly', 'no');
     this.args.push('--loglevel', 'warning', ...(options.args ?? []));
@@ -127,8 +131,7 @@ class LocalRedis implements RedisServer {
 
   async start(): Promise<void> {
     this.output = '';
-    const binary = process.env.REDIS_SERVER_BIN ?? 'redis-server';
-    const child = spawn(binary, this.args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.binary, this.args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     if (child.pid !== undefined) tellReaper('up', child.pid);
     let exited = '';

@@ -19,6 +19,8 @@ export interface StageOptions {
   /** Extra arguments of the servers. */
   readonly sourceArgs?: string[];
   readonly targetArgs?: string[];
+  /** Another redis-server than the tests' usual one. */
+  readonly binaries?: Partial<Record<Side, string>>;
   /** Extra variables of the servers' processes. */
   readonly env?: Readonly<Record<Side, Readonly<Record<string, string>>>>;
   /** Parts of Ferry's configuration. */
@@ -49,8 +51,8 @@ export class Stage {
 
   static async open(options: StageOptions = {}): Promise<Stage> {
     const [source, target] = await Promise.all([
-      startRedis({ args: options.sourceArgs ?? [], env: options.env?.source }),
-      startRedis({ args: options.targetArgs ?? [], env: options.env?.target }),
+      startRedis({ args: options.sourceArgs ?? [], env: options.env?.source, binary: options.binaries?.source }),
+      startRedis({ args: options.targetArgs ?? [], env: options.env?.target, binary: options.binaries?.target }),
     ]);
     const stateDir = mkdtempSync(join(tmpdir(), 'ferry-stage-'));
     const relays =

@@ -99,7 +99,13 @@ async function readValue(wire: Wire, name: Buffer, type: string, hasFieldTtls: b
         ),
       );
     case 'zset':
-      return value(canonical(await wire.send('ZRANGE', name, 0, -1, 'WITHSCORES')));
+      return value(
+        canonical(
+          list(await wire.send('ZRANGE', name, 0, -1, 'WITHSCORES')).map((item, i) =>
+            i % 2 === 0 ? item : scoreText(text(item)),
+          ),
+        ),
+      );
     case 'hash':
       return hashValue(wire, name, hasFieldTtls);
     case 'vectorset':
@@ -111,6 +117,11 @@ async function readValue(wire: Wire, name: Buffer, type: string, hasFieldTtls: b
     default:
       throw new Error(`no way to compare a ${type}`);
   }
+}
+
+/** Older servers write 0.10000000000000001 for the number that newer ones write 0.1. */
+function scoreText(score: string): string {
+  return /inf|^-0$/.test(score) ? score : String(Number(score));
 }
 
 async function hashValue(wire: Wire, name: Buffer, hasFieldTtls: boolean): Promise<Value> {

@@ -11,8 +11,8 @@ export type MirroringPhase = (typeof MIRRORING_PHASES)[number];
 export type Side = 'source' | 'target';
 
 const SIDES = ['source', 'target'] as const;
-/** What has no other way to another server than DUMP and RESTORE. */
-const ONLY_BY_DUMP = /^v(?:add|rem|setattr)$/;
+/** It makes what has no other way to another server than DUMP and RESTORE. */
+const ONLY_BY_DUMP = /^VADD\b/;
 const NO_DUMP = ['--rename-command', 'DUMP', '', '--rename-command', 'RESTORE', ''];
 
 export interface Deployment {
@@ -59,9 +59,10 @@ export class Pair {
   casesFor(phase: MirroringPhase, cases: readonly WriteCase[]): readonly WriteCase[] {
     const { without } = this.deployment;
     if (without === undefined) return cases;
-    return cases.filter(
-      ({ command }) => !ONLY_BY_DUMP.test(command) && (command !== 'restore' || without !== authorityOf(phase)),
-    );
+    return cases.filter(({ command, setup, run }) => {
+      if ([...setup, ...run].some((line) => ONLY_BY_DUMP.test(String(line)))) return false;
+      return command !== 'restore' || without !== authorityOf(phase);
+    });
   }
 
   /** How a case's effects must be mirrored: all of them, or the first, and the others. */

@@ -198,13 +198,15 @@ export class Verify {
     const total = KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
     this.clean = total === 0;
     this.finishedAt = new Date().toISOString();
-    this.state = 'done';
     if (hazards === this.migration.hazards && epoch === board.epoch) await this.conclude(hazards, repair);
     log.info({ compared: this.compared, differences: this.counts, clean: this.clean }, 'verification done');
     const result = this.clean ? 'nothing differs' : `${total} differ${repair ? ', copied again' : ''}`;
     await this.migration.update({
       history: this.migration.note(`verification: ${this.compared} keys compared, ${result}`),
     });
+    this.check(run);
+    // only now: who waits for its end finds it on the record
+    this.state = 'done';
   }
 
   /** What a finished verification of both sides proves. */

@@ -1,6 +1,10 @@
 /**
- * A million keys: the whole look takes less than a minute, and an application's p99 does not move by more than a tenth. Part of
+ * A million keys: the whole look takes less than a minute, and it does not move the source's p99 by more than a tenth. Part of
  * the long run only: it measures, and wants the machine for itself.
+ *
+ * The preflight is a process on the same machine, whose cores it shares with the server and its clients, and that alone moves
+ * their p99 where there are two cores only. So it is held to a preflight of *another* source of the same size: what is left
+ * is what the questions do to the server that is asked. Without any preflight is printed beside it.
  */
 import { afterEach, expect, test } from 'vitest';
 import { runFerry } from '../../support/cli.js';
@@ -24,30 +28,37 @@ afterEach(async () => {
 test.runIf(IS_LONG_RUN)('a million keys in under a minute, unfelt', { timeout: 600_000 }, async () => {
   const source = await startRedis({ args: ['--enable-debug-command', 'yes'] });
   const target = await startRedis();
-  servers.push(source, target);
-  const wire = await Wire.open(source.port);
-  wires.push(wire);
-  expect(text(await wire.send('DEBUG', 'POPULATE', KEYS, 'user', 64))).toBe('OK');
+  const other = await startRedis({ args: ['--enable-debug-command', 'yes'] });
+  servers.push(source, target, other);
+  for (const { port } of [source, other]) {
+    const wire = await Wire.open(port);
+    wires.push(wire);
+    expect(text(await wire.send('DEBUG', 'POPULATE', KEYS, 'user', 64))).toBe('OK');
+  }
   const load = await Load.start(source.port);
-  const rounds: { without: number; during: number; seconds: number }[] = [];
+  const rounds: { without: number; elsewhere: number; during: number; seconds: number }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     let looking = look(source, target);
     const during = await load.p99While(looking);
     const seconds = (await looking).seconds;
-    looking = pause(seconds);
-    rounds.push({ during, seconds, without: await load.p99While(looking) });
+    looking = look(other, target);
+    const elsewhere = await load.p99While(looking);
+    await looking;
+    rounds.push({ during, elsewhere, seconds, without: await load.p99While(pause(seconds)) });
   }
   await load.stop();
   console.log(
     rounds
       .map(
-        ({ without, during, seconds }) =>
-          `${seconds.toFixed(1)} s, p99 ${during.toFixed(3)} ms, ${without.toFixed(3)} ms without`,
+        ({ without, elsewhere, during, seconds }) =>
+          `${seconds.toFixed(1)} s, p99 ${during.toFixed(3)} ms, ${elsewhere.toFixed(3)} ms of another source, ${without.toFixed(3)} ms without`,
       )
       .join('\n'),
   );
   for (const { seconds } of rounds) expect(seconds).toBeLessThan(60);
-  expect(median(rounds.map(({ during }) => during))).toBeLessThan(1.1 * median(rounds.map(({ without }) => without)));
+  expect(median(rounds.map(({ during }) => during))).toBeLessThan(
+    1.1 * median(rounds.map(({ elsewhere }) => elsewhere)),
+  );
 });
 
 async function look(source: RedisServer, target: RedisServer): Promise<{ seconds: number }> {

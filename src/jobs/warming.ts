@@ -28,10 +28,6 @@ export class WarmKeys implements Warming {
     return this.window.copiedKeys;
   }
 
-  get failedKeys(): number {
-    return this.window.failedKeys;
-  }
-
   touched(db: number, frame: Buffer, start: number, end: number): void {
     const { known, mirror, gateClosed, scope, databases, authority, follower } = this.board;
     if (gateClosed || mirror === null || !mirror.lane.isUp || !databases.used.has(db)) return;
@@ -41,9 +37,5 @@ export class WarmKeys implements Warming {
     const key = frame.subarray(start, end);
     if (isOwnKey(key) || mirror.copies.isPending(db, key)) return;
     if (this.window.tryCopy(mirror, db, key)) this.asked++;
-  }
-
-  settled(): Promise<void> {
-    return this.window.settled();
   }
 }

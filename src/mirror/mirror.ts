@@ -315,9 +315,9 @@ export class Mirror implements DerivationOutput {
     } else if (findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) {
       if (this.context.ownWrites.isOn) this.noteOwn(d.args, d.keys);
       this.findPlace(e.db);
-      const within = this.context.scope === null ? ALL : this.within(this.context.scope, e.db, command);
+      const within = this.within(e.db, command);
       const isTaken = within === ALL && this.context.mirror.prefixes !== null && this.isTaken(e.db);
-      if (within === NONE && otherDatabase(command, d.args) < 0) this.leaveOut(command);
+      if (within === NONE) this.leaveOut(command);
       else if (isTaken || !this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) {
         this.context.counters.shed++;
         this.markDirty(e);
@@ -374,18 +374,21 @@ export class Mirror implements DerivationOutput {
     }
   }
 
-  /** How many of the present effect's keys are migrated. */
-  private within(scope: Scope, db: number, command: Command): Within {
+  /** How many of the present effect's keys are migrated, that in another database (MOVE, COPY … DB) included. */
+  private within(db: number, command: Command): Within {
+    const { scope } = this.context;
+    if (scope === null) return ALL;
     const { keys, args } = this.d;
     const other = otherDatabase(command, args);
-    if (!scope.hasDb(db)) return NONE;
+    const none = other >= 0 && scope.hasDb(other) ? SOME : NONE;
+    if (!scope.hasDb(db)) return none;
     if (keys.count === 0) return ALL;
     let count = 0;
     for (let i = 0; i < keys.count; i++) {
       const at = keys.index[i]!;
       if (scope.hasName(args.frame, args.starts[at]!, args.ends[at]!)) count++;
     }
-    if (count === 0) return NONE;
+    if (count === 0) return none;
     return count === keys.count && (other < 0 || scope.hasDb(other)) ? ALL : SOME;
   }
 
@@ -418,9 +421,8 @@ export class Mirror implements DerivationOutput {
   }
 
   private deriveKeyless(e: Effect): void {
-    const { known, authority } = this.context;
+    const { known, authority, scope } = this.context;
     this.slot = EVERY_NODE;
-    const { scope } = this.context;
     if (scope !== null && isFlush(e.command!)) {
       // there it would take what is left out as well; the repair finds what is to go
       if (e.command!.name === 'flushall' || scope.hasDb(e.db)) {
@@ -511,8 +513,8 @@ export class Mirror implements DerivationOutput {
     d.nowMs = this.clock.nowMs(this.authorityPlace(e, command));
     if (!findKeys(command, d.args.frame, d.argc, d.args.starts, d.args.ends, d.keys)) return ALWAYS_COPIED;
     this.findPlace(e.db);
-    const within = this.context.scope === null ? ALL : this.within(this.context.scope, e.db, command);
-    if (within === NONE && otherDatabase(command, d.args) < 0) return LEFT_OUT;
+    const within = this.within(e.db, command);
+    if (within === NONE) return LEFT_OUT;
     if (!this.canTakeKeys(e.db, e.frameEnd - e.frameStart)) return NO_ROOM;
     if (within !== ALL) return PARTLY_LEFT_OUT;
     return this.copyReason(e, command, false);

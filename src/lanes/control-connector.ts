@@ -23,8 +23,9 @@ export function connectorWith(lookup: LookupFunction): NonNullable<RedisOptions[
       const stream =
         tls === undefined ? connect(to as { path: string }) : connectTls({ ...to, ...tls } as ConnectionOptions);
       this.stream = stream;
-      stream.once('error', (error) => {
-        this.firstError = error;
+      // every one, and not the first: over TLS a second may follow, which nobody else listens to any more
+      stream.on('error', (error) => {
+        this.firstError ??= error;
       });
       return Promise.resolve(stream);
     }

@@ -12,6 +12,7 @@ import { existsSync } from 'node:fs';
 const plain = new URL('../dist/src/cli/main.js', import.meta.url);
 const bundle = new URL('../dist/bundle/main.cjs', import.meta.url);
 const args = process.argv.slice(2);
+if (args[0] === 'preflight') (await import('./low-priority.js')).letOthersGoFirst();
 
 if (args[0] !== 'demo' && existsSync(bundle)) {
   const { load } = await import('./bundle.js');

@@ -44,7 +44,7 @@ const FLAGS = {
   'max-seconds': {
     requiresArg: true,
     coerce: wholeNumber('max-seconds', 1, 3600),
-    describe: 'for the sample; default 30',
+    describe: 'for the sample; default 45',
   },
 } as const satisfies Flags;
 

@@ -88,9 +88,12 @@ export class Looker {
 
   /** Several at once, in one piece; an element is the reply or the server's error. */
   async askTogether(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    const answers = await Promise.allSettled(commands.map(([name, ...args]) => this.ask(name, ...args)));
-    if (this.wasLost) throw this.problem ?? new Error('the connection was lost');
-    return answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : answer.reason));
+    // a pipeline is one write: the server is woken once
+    const pipeline = this.redis.pipeline();
+    for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(name), ...args);
+    const answers = await pipeline.exec();
+    if (answers === null || this.wasLost) throw this.problem ?? new Error('the connection was lost');
+    return answers.map(([error, reply]) => error ?? reply);
   }
 
   get wasLost(): boolean {

@@ -94,7 +94,7 @@ export interface SampledKey {
   readonly ttlMs: number;
   /** MEMORY USAGE; null when it is refused */
   readonly bytes: number | null;
-  /** elements, or bytes of a string; null for a type that Ferry does not know */
+  /** elements; of a string 0; null for a type that Ferry does not know */
   readonly length: number | null;
   /** OBJECT FREQ (0 to 255, logarithmic); null where the policy is not LFU */
   readonly frequency: number | null;

@@ -2,9 +2,10 @@
  * A sample of the source's keys by SCAN: which types, sizes, lengths and times to live there are.
  *
  * SCAN goes through the hash table, where keys lie by their hash: its first N keys are as good as N random ones. So little is
- * asked at once, and so much rest is between the questions, that an application cannot feel it: a round holds a few keys,
- * and the server is at work for the sampling about a hundredth of the time; one that answers slowly is given more rest. Each master and
- * database gives its share. It ends when it has enough, or after its time.
+ * asked at once, and so much rest is between the questions, that an application cannot feel it: a question is about a few keys
+ * and where the next ones are, and the server, or its machine if this runs there, is at work for the sampling some thousandths
+ * of the time. One that answers slowly is given more rest, one that nobody uses less. Each master and database gives its share.
+ * It ends when it has enough, or after its time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROBE_PREFIX, STAGING_PREFIX } from '../mirror/own-keys.js';
@@ -19,12 +20,19 @@ export interface SampleOptions {
   onProgress?(done: number, wanted: number): void;
 }
 
-/** Keys looked at together: about a tenth of a millisecond of the server's time. */
-const KEYS_AT_ONCE = 16;
+/**
+ * Keys looked at together: less than a millisecond of the server's time. Few questions about many keys are felt less than many
+ * about few: what meets one waits for it, however short it is, and the machine is woken for each.
+ */
+const KEYS_AT_ONCE = 100;
 /** Of what an answer took beyond its way; most of that is this process's own work, so little is multiplied. */
 const REST_FACTOR = 4;
-const REST_MIN_MS = 6;
-const REST_MAX_MS = 200;
+/** So that fewer than a hundredth of an application's commands can meet a question: its p99 is what it was. */
+const REST_MIN_MS = 300;
+const REST_MIN_UNUSED_MS = 6;
+/** Commands a second. Below that there is monitoring, and nobody who waits. */
+const UNUSED_BELOW = 10;
+const REST_MAX_MS = 600;
 const WAYS_MEASURED = 5;
 /** Of a small database at least so many, so that it is not passed over. */
 const SHARE_MIN = 200;
@@ -33,8 +41,8 @@ const ELEMENTS_SAMPLED = 5;
 /** Payloads up to this size are looked at for their version. */
 const PAYLOAD_MAX_BYTES = 4096;
 
+/** Not of a string, which has no elements: one question less for most keys there are. */
 const LENGTHS: Readonly<Record<string, string>> = {
-  string: 'STRLEN',
   list: 'LLEN',
   hash: 'HLEN',
   set: 'SCARD',
@@ -47,6 +55,7 @@ interface Place {
   readonly db: number;
   readonly keys: number;
   readonly hasFrequency: boolean;
+  readonly restMinMs: number;
 }
 
 /** Beside the sample the version of the payloads that DUMP makes, for servers that did not tell it otherwise. */
@@ -71,8 +80,10 @@ async function placesOf(side: OpenSide, facts: SideFacts): Promise<Place[]> {
   for (const [i, { looker }] of side.servers.entries()) {
     const { info } = facts.servers[i]!;
     const hasFrequency = /^maxmemory_policy:.*lfu/m.test(info);
+    const perSecond = Number(/^instantaneous_ops_per_sec:(\d+)/m.exec(info)?.[1] ?? UNUSED_BELOW);
+    const restMinMs = perSecond < UNUSED_BELOW ? REST_MIN_UNUSED_MS : REST_MIN_MS;
     for (const [, db, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
-      places.push({ looker, db: Number(db), keys: Number(keys), hasFrequency });
+      places.push({ looker, db: Number(db), keys: Number(keys), hasFrequency, restMinMs });
     }
     if (info === '') places.push(await placeWithoutInfo(looker, side.endpoint.db));
   }
@@ -82,7 +93,7 @@ async function placesOf(side: OpenSide, facts: SideFacts): Promise<Place[]> {
 /** INFO is refused: only the database of the connection string is looked at. */
 async function placeWithoutInfo(looker: Looker, db: number): Promise<Place> {
   const replies = await looker.askTogether([...(db === 0 ? [] : [['SELECT', db] as const]), ['DBSIZE']]);
-  return { looker, db, keys: numberIn(replies.at(-1)) ?? 0, hasFrequency: false };
+  return { looker, db, keys: numberIn(replies.at(-1)) ?? 0, hasFrequency: false, restMinMs: REST_MIN_MS };
 }
 
 class Sampling {
@@ -120,36 +131,45 @@ class Sampling {
       this.why = `database ${db} could not be selected`;
       return;
     }
-    let cursor = '0';
+    // null: it was at the end
+    let cursor: string | null = '0';
+    let names: readonly Buffer[] = [];
     let taken = 0;
-    do {
+    while (names.length > 0 || (cursor !== null && (isWhole || taken < share))) {
       if (performance.now() - this.startedMs > this.options.maxSeconds * 1000) {
         this.why = `it ended after --max-seconds ${this.options.maxSeconds}`;
         this.isComplete = false;
         this.isOver = true;
         return;
       }
-      let found: unknown;
-      try {
-        found = await this.paced(looker, () => looker.ask('SCAN', cursor, 'COUNT', KEYS_AT_ONCE));
-      } catch (error) {
-        if (looker.wasLost) throw error;
-        this.why = 'SCAN was refused';
-        this.isComplete = false;
-        return;
-      }
-      const [next, names] = found as [Buffer, Buffer[]];
-      cursor = String(next);
-      const foreign = names.filter((key) => !isOfFerry(key));
-      for (let at = 0; at < foreign.length; at += KEYS_AT_ONCE) {
-        taken += await this.look(place, foreign.slice(at, at + KEYS_AT_ONCE));
+      const some = names.slice(0, KEYS_AT_ONCE);
+      const rest = names.slice(KEYS_AT_ONCE);
+      // in the same question where the next ones are, if they will be wanted
+      const scans = rest.length === 0 && cursor !== null && (isWhole || taken + some.length < share);
+      const answered = await this.paced(place, () => this.look(place, some, scans ? cursor : null));
+      taken += answered.taken;
+      names = rest;
+      if (scans) {
+        if (answered.scanned instanceof Error) {
+          this.why = 'SCAN was refused';
+          this.isComplete = false;
+          return;
+        }
+        const [next, found] = answered.scanned as [Buffer, Buffer[]];
+        cursor = String(next) === '0' ? null : String(next);
+        names = found.filter((key) => !isOfFerry(key));
       }
       this.options.onProgress?.(Math.min(this.keys.length, this.wanted), this.wanted);
-    } while (cursor !== '0' && (isWhole || taken < share));
-    if (cursor !== '0') this.isComplete = false;
+    }
+    if (cursor !== null) this.isComplete = false;
   }
 
-  private async look(place: Place, names: readonly Buffer[]): Promise<number> {
+  /** `cursor`: null if there is nothing to scan. */
+  private async look(
+    place: Place,
+    names: readonly Buffer[],
+    cursor: string | null,
+  ): Promise<{ taken: number; scanned: unknown }> {
     const { looker, db, hasFrequency } = place;
     const first: [string, ...Argument[]][] = [];
     for (const key of names) {
@@ -157,19 +177,20 @@ class Sampling {
       if (hasFrequency) first.push(['OBJECT', 'FREQ', key]);
       first.push(['TYPE', key], ['PTTL', key], ['MEMORY', 'USAGE', key, 'SAMPLES', ELEMENTS_SAMPLED]);
     }
+    if (cursor !== null) first.push(['SCAN', cursor, 'COUNT', KEYS_AT_ONCE]);
     const perKey = hasFrequency ? 4 : 3;
-    const answers = await this.paced(looker, () => looker.askTogether(first));
+    const answers = await looker.askTogether(first);
     const types = names.map((_, i) => typeIn(answers[i * perKey + perKey - 3]));
     const asked = names.flatMap((key, i): [string, ...Argument[]][] => {
       const command = LENGTHS[types[i]!];
       return command === undefined ? [] : [[command, key]];
     });
-    const lengths = asked.length === 0 ? [] : await this.paced(looker, () => looker.askTogether(asked));
+    const lengths = asked.length === 0 ? [] : await looker.askTogether(asked);
     let at = 0;
     let taken = 0;
     for (const [i, key] of names.entries()) {
       const type = types[i]!;
-      const length = LENGTHS[type] === undefined ? null : numberIn(lengths[at++]);
+      const length = type === 'string' ? 0 : LENGTHS[type] === undefined ? null : numberIn(lengths[at++]);
       // it went away meanwhile
       if (type === 'none') continue;
       const ttlMs = numberIn(answers[i * perKey + perKey - 2]) ?? -1;
@@ -179,7 +200,7 @@ class Sampling {
       taken++;
       await this.lookAtPayload(looker, key, bytes);
     }
-    return taken;
+    return { taken, scanned: answers[names.length * perKey] };
   }
 
   private async lookAtPayload(looker: Looker, key: Buffer, bytes: number | null): Promise<void> {
@@ -193,13 +214,13 @@ class Sampling {
     }
   }
 
-  /** One question, and the rest that it costs. What it took beyond the way there and back was the server's time, or ours. */
-  private async paced<T>(looker: Looker, ask: () => Promise<T>): Promise<T> {
+  /** A question or two, and the rest that they cost. What they took beyond the way there and back was the server's time, or ours. */
+  private async paced<T>({ looker, restMinMs }: Place, ask: () => Promise<T>): Promise<T> {
     const wayMs = this.waysMs.get(looker) ?? (await this.measureWay(looker));
     const startedMs = performance.now();
     const answer = await ask();
     const busyMs = Math.max(0, performance.now() - startedMs - wayMs);
-    await sleep(Math.min(Math.max(REST_MIN_MS, busyMs * REST_FACTOR), REST_MAX_MS));
+    await sleep(Math.min(Math.max(restMinMs, busyMs * REST_FACTOR), REST_MAX_MS));
     return answer;
   }
 

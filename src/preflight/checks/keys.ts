@@ -87,7 +87,7 @@ function big({ sample, config }: Facts): Finding[] {
 }
 
 function sizeText({ key, db, type, bytes: size, length }: SampledKey): string {
-  const elements = length === null || type === 'string' ? '' : `, ${number(length)} elements`;
+  const elements = !length ? '' : `, ${number(length)} elements`;
   return `${keyText(key)}${db === 0 ? '' : ` (db${db})`}: ${type}${elements}${size === null ? '' : `, ${bytes(size)}`}`;
 }
 

@@ -2,12 +2,13 @@
  * `ferry cutover`: `target-read` → `target-first`, after which the target is the authority.
  *
  * `--dry-run` drains, measures the pause and resumes. `--wait` asks again every second while it is refused, e.g. until
- * the last dirty keys are repaired. Exit 1 and the blockers if it is refused.
+ * the last dirty keys are repaired. `--known` names who may stay connected to the servers past Ferry; anybody else who
+ * is there stands in the way. Exit 1 and the blockers if it is refused.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PhaseRequest } from '../admin/control.js';
 import { type AdminClient, Refused, type StepAnswer } from './client.js';
-import { ADMIN_FLAGS, adminClient, wholeNumber } from './flags.js';
+import { ADMIN_FLAGS, adminClient, KNOWN_FLAG, wholeNumber } from './flags.js';
 import { attempt, printStatus, refusalText, tell } from './output.js';
 import { verb } from './verb.js';
 
@@ -29,11 +30,7 @@ export const cutoverCommand = verb({
       coerce: wholeNumber('max-pause'),
       describe: 'milliseconds; a longer pause gives it up',
     },
-    known: {
-      requiresArg: true,
-      coerce: (names: string): string[] => names.split(',').filter((name) => name !== ''),
-      describe: 'names, users or addresses that may stay connected to the servers past Ferry',
-    },
+    known: KNOWN_FLAG,
     force: { type: 'boolean', default: false, describe: 'pass the guards that may be passed' },
   },
   run: async ({ wait, dryRun, maxPause, known, force, json, ...where }) => {

@@ -30,6 +30,16 @@ export const ADMIN_FLAGS = {
   json: { type: 'boolean', default: false, describe: 'one JSON document on stdout' },
 } as const satisfies Flags;
 
+/** Of the verbs that cut over: a person is asked, and answers nobody unless somebody is named. */
+export const KNOWN_FLAG = {
+  requiresArg: true,
+  default: [],
+  defaultDescription: 'nobody',
+  coerce: (names: string | readonly string[]): string[] =>
+    [names].flat().flatMap((list) => list.split(',').filter((name) => name !== '')),
+  describe: 'names, users or addresses that may stay connected to the servers past Ferry; * for all',
+} as const satisfies Options;
+
 const DEFAULT_ADMIN = 'http://127.0.0.1:6390';
 
 interface AdminArguments {

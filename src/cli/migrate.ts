@@ -7,14 +7,14 @@
  *
  * On a terminal it asks once before it begins; elsewhere `--yes` is required. `--until PHASE` ends earlier, or with
  * `target-only` later. A step that is refused is tried again after a new verification, since that is what most guards
- * ask for. With `--json` the document is `{"ok", "phase", "steps": [{"step", "ok", "seconds", "detail"}]}`.
+ * ask for, unless a person has to look: `--known` names who may stay connected past Ferry at the cutover. With `--json` the document is `{"ok", "phase", "steps": [{"step", "ok", "seconds", "detail"}]}`.
  */
 import { createInterface } from 'node:readline/promises';
 import type { PreflightReport, Status } from '../admin/control.js';
 import { ConfigError, StartError } from '../config/errors.js';
 import { PHASES, type Phase } from '../phases/phase.js';
 import { type AdminClient, Refused } from './client.js';
-import { ADMIN_FLAGS, adminClient } from './flags.js';
+import { ADMIN_FLAGS, adminClient, KNOWN_FLAG } from './flags.js';
 import { nextStepsText } from './next-steps.js';
 import { print, printJson, refusalText, tell } from './output.js';
 import { backfillText, differencesText, statusText, verifyText } from './status-text.js';
@@ -41,13 +41,14 @@ export const migrateCommand = verb({
     ...ADMIN_FLAGS,
     yes: { type: 'boolean', default: false, describe: 'do not ask' },
     'skip-preflight': { type: 'boolean', default: false, describe: 'begin although something blocks, or unseen' },
+    known: KNOWN_FLAG,
     until: { choices: UNTIL, default: 'target-first' as Phase, describe: 'the last phase to go to' },
   },
-  run: async ({ yes, until, json, skipPreflight, ...where }) => {
+  run: async ({ yes, until, json, skipPreflight, known, ...where }) => {
     const client = await adminClient(where, 'ferry migrate');
     const status = await client.status();
     if (!yes && !(await confirm(status, until))) throw new StartError(1, 'Nothing was changed.');
-    const steps = await new Journey(client, until, json).run(skipPreflight);
+    const steps = await new Journey(client, until, known, json).run(skipPreflight);
     const reached = await client.status();
     const { phase } = reached;
     const ok = steps.every((step) => step.ok);
@@ -61,12 +62,14 @@ export const migrateCommand = verb({
 class Journey {
   private readonly client: AdminClient;
   private readonly until: Phase;
+  private readonly known: readonly string[];
   private readonly json: boolean;
   private readonly steps: Step[] = [];
 
-  constructor(client: AdminClient, until: Phase, json: boolean) {
+  constructor(client: AdminClient, until: Phase, known: readonly string[], json: boolean) {
     this.client = client;
     this.until = until;
+    this.known = known;
     this.json = json;
   }
 
@@ -140,15 +143,20 @@ class Journey {
   private async changePhase(to: Phase): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const { epoch, pauseMs } = await this.client.changePhase({ to });
+        const { epoch, pauseMs } = await this.client.changePhase({ to, known: this.known });
         return pauseMs === undefined ? `epoch ${epoch}` : `epoch ${epoch}, clients waited ${pauseMs.toFixed(1)} ms`;
       } catch (error) {
-        if (!(error instanceof Refused) || attempt === ATTEMPTS) throw error;
+        if (!(error instanceof Refused) || attempt === ATTEMPTS || isForPeople(error)) throw error;
         tell(refusalText(error));
         if (to !== 'dual-write') await this.verify();
       }
     }
   }
+}
+
+/** Only somebody who looks there can clear it; no verification does. */
+function isForPeople({ blockers }: Refused): boolean {
+  return blockers.some(({ code }) => code === 'direct-clients' || code === 'direct-clients-unknown');
 }
 
 function findingText({ code, message, evidence, fix }: PreflightReport['findings'][number]): string {

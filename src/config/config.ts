@@ -100,7 +100,7 @@ export interface Config {
   };
   /** clients that are connected to the servers past Ferry: whether a cutover is refused while there are any */
   readonly directClients: {
-    readonly mode: 'warn' | 'block';
+    readonly mode: 'ask' | 'block' | 'warn';
     /** names, users and addresses of those that may be there; `*` at the end for what begins so */
     readonly known: readonly string[];
   };
@@ -214,7 +214,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   backfill: { rateKeysPerSecond: 0, scanCount: 500, warmsFirst: true },
   cutover: { drainTimeoutMs: 5000, maxPauseMs: 0 },
   detectBypass: { mode: 'auto', maxWritesPerSecond: 10_000 },
-  directClients: { mode: 'warn', known: [] },
+  directClients: { mode: 'ask', known: [] },
   eviction: 'refuse',
   settleMs: 5000,
   logLevel: 'info',

@@ -487,9 +487,10 @@ export const OPTIONS = {
     describe: 'writes per second up to which detect-bypass auto turns it on: it costs the servers throughput',
   },
   'direct-clients': {
-    ...oneOf(['warn', 'block']),
+    ...oneOf(['ask', 'block', 'warn']),
     default: DEFAULTS.directClients.mode,
-    describe: 'while anybody is connected to the servers past Ferry: say so, or refuse a cutover',
+    describe:
+      'a cutover while anybody is connected to the servers past Ferry: ask (ferry cutover, migrate and the dashboard are refused until those that may stay are named), block every one, or only warn',
   },
   'known-clients': {
     value: list,

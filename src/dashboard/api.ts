@@ -30,6 +30,12 @@ export interface Taken {
   readonly note?: string;
 }
 
+export interface Asked {
+  readonly dryRun?: boolean;
+  readonly share?: number;
+  readonly known?: readonly string[];
+}
+
 export type FoundDifference = Omit<Difference, 'key'> & { key: string | { base64: string } };
 
 export const token = {
@@ -46,9 +52,9 @@ export function leaving(): Promise<LeaveAnswer> {
   return get('api/leave');
 }
 
-/** `share`: percent of the slots, with `target-read` */
-export function changePhase(to: Phase, dryRun: boolean, share?: number): Promise<Taken> {
-  return post('api/phase', dryRun ? { to, dryRun } : { to, share });
+/** `share`: percent of the slots, with `target-read`; `known`: with a cutover, who may stay connected past Ferry */
+export function changePhase(to: Phase, asked: Asked): Promise<Taken> {
+  return post('api/phase', { to, ...asked });
 }
 
 /** `rate`: keys per second, 0 for as many as both sides allow */

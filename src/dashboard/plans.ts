@@ -15,10 +15,10 @@ export interface Plan {
   readonly word: string | null;
   /** a number to be chosen; missing: there is none */
   readonly field?: NumberField;
-  /** asks whether it is possible, and changes nothing; null: there is nothing to ask */
-  readonly check: (() => Promise<Taken>) | null;
+  /** asks whether it is possible, and changes nothing; null: there is nothing to ask. `known`: who may stay past Ferry */
+  readonly check: ((known: readonly string[]) => Promise<Taken>) | null;
   /** `chosen`: what the field holds, if there is one */
-  readonly act: (chosen: number | undefined) => Promise<Taken>;
+  readonly act: (chosen: number | undefined, known: readonly string[]) => Promise<Taken>;
 }
 
 export interface NumberField {
@@ -34,9 +34,14 @@ type Words = Pick<Plan, 'title' | 'button' | 'what' | 'undo' | 'word'>;
 export function planStep({ to, step }: NextStep, from: Phase, leftOut: string): Plan {
   const words = wordsOf(step, from, to);
   const what = step === 'cutover' ? `${words.what} ${leftOut}`.trim() : words.what;
-  const plan = { ...words, what, check: () => changePhase(to, true) };
-  if (step !== 'forward' || to !== 'target-read') return { ...plan, act: () => changePhase(to, false) };
-  return { ...plan, field: shareField(100), act: (share) => changePhase(to, false, share) };
+  const plan: Plan = {
+    ...words,
+    what,
+    check: (known) => changePhase(to, { dryRun: true, known }),
+    act: (_, known) => changePhase(to, { known }),
+  };
+  if (step !== 'forward' || to !== 'target-read') return plan;
+  return { ...plan, field: shareField(100), act: (share) => changePhase(to, { share }) };
 }
 
 /** `share`: the present one */
@@ -49,7 +54,7 @@ export function planShare(share: number): Plan {
     word: null,
     field: shareField(share),
     check: null,
-    act: (chosen) => changePhase('target-read', false, chosen),
+    act: (share) => changePhase('target-read', { share }),
   };
 }
 

@@ -3,7 +3,7 @@
  * where there is something to choose a number, where it matters a word to type; then the step itself.
  *
  *   checking   the dry run is under way (with nothing to check: skipped)
- *   blocked    it, or the step, was refused: the blockers are shown
+ *   blocked    it, or the step, was refused: the blockers are shown; for clients past Ferry a field, to name those that may stay
  *   ready      waits for the word and the click
  *   working    the step is under way
  *
@@ -27,6 +27,8 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   const [state, setState] = useState<State>({ name: 'checking' });
   const [typed, setTyped] = useState('');
   const { field } = plan;
+  const [named, setNamed] = useState('');
+  const known = named.split(',').flatMap((name) => name.trim() || []);
   const [chosen, setChosen] = useState(String(field?.value ?? ''));
   const isWordRight = plan.word === null || typed.trim().toLowerCase() === plan.word;
   const isNumberRight = field === undefined || isWithin(chosen, field);
@@ -39,7 +41,7 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   const check = async (): Promise<void> => {
     setState({ name: 'checking' });
     try {
-      setState({ name: 'ready', found: foundText(plan.check === null ? null : await plan.check()) });
+      setState({ name: 'ready', found: foundText(plan.check === null ? null : await plan.check(known)) });
       input.current?.focus();
     } catch (error) {
       setState(refusal(error));
@@ -51,7 +53,7 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
     setState({ name: 'working' });
     try {
       leave(
-        `${plan.title}: done. ${takenText(await plan.act(field === undefined ? undefined : Number(chosen)))}`.trim(),
+        `${plan.title}: done. ${takenText(await plan.act(field === undefined ? undefined : Number(chosen), known))}`.trim(),
       );
     } catch (error) {
       setState(refusal(error));
@@ -92,6 +94,24 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
             </>
           )}
         </div>
+        {state.name === 'blocked' && state.blockers.some(({ code }) => code.startsWith('direct-clients')) && (
+          <label>
+            <span>May stay connected past Ferry: names, users or addresses, with commas (* for all)</span>
+            <input
+              type="text"
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck={false}
+              value={named}
+              onInput={(event) => setNamed(event.currentTarget.value)}
+              onKeyDown={(event) => {
+                if (event.key !== 'Enter') return;
+                event.preventDefault();
+                void check();
+              }}
+            />
+          </label>
+        )}
         {field !== undefined && state.name !== 'blocked' && (
           <label>
             <span>

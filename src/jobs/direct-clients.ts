@@ -4,8 +4,11 @@
  *
  * Looked at every LOOK_EVERY_MS while a mirror follows, and before a cutover. Ferry's own connections, replicas and
  * sentinels do not count, nor who is known: a name, a user or an address (with its port or without) in `--known-clients`
- * or named at the cutover, `*` at the end for what begins so. With `--direct-clients block` a cutover is refused
- * while anybody else is there, or nobody can tell.
+ * or named at the cutover, `*` at the end for what begins so.
+ *
+ * A cutover is refused while anybody else is there, or nobody can tell: with `--direct-clients ask` (the default) if whoever
+ * asks for it says who may stay, though it be nobody, as `ferry cutover`, `ferry migrate` and the dashboard do; with `block`
+ * always, with `warn` never. A bare request of a program is no person who could be asked: it is told.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clientText, isNewcomer, isOfServers, type ListedClient, parseClientList } from '../lanes/client-list.js';
@@ -68,21 +71,39 @@ export class DirectClients {
     return this.looking;
   }
 
-  /** What stands in the way of a cutover, as of the last look; `known`: who was named when it was asked for. */
-  blockers(known: readonly string[] = []): Blocker[] {
+  /** What stands in the way of a cutover, as of the last look; `known`: who was named when it was asked for, null if nobody was asked. */
+  blockers(known: readonly string[] | null): Blocker[] {
     const { mode } = this.migration.board.config.directClients;
-    if (mode !== 'block' || !this.hasLooked) return [];
+    if (mode === 'warn' || (mode === 'ask' && known === null)) return [];
+    return this.standing(known ?? []);
+  }
+
+  /** What is to be told beside a cutover that was taken, '' if nothing is. */
+  get note(): string {
+    const notes = (['source', 'target'] as const).flatMap((side) => {
+      const there = this.found[side] ?? [];
+      return there.length === 0
+        ? []
+        : [`${countText(there)} still connected to the ${side} past Ferry: ${someText(there)}.`];
+    });
+    return notes.join(' ');
+  }
+
+  private standing(known: readonly string[]): Blocker[] {
+    if (!this.hasLooked) return [];
     const blockers: Blocker[] = [];
     for (const side of ['source', 'target'] as const) {
       const there = this.found[side];
       if (there === null) {
-        const message = `Who is connected to the ${side} past Ferry cannot be listed there (CLIENT LIST): allow it, or make sure that nobody is and force it.`;
+        // whoever it is may stay
+        if (known.includes('*')) continue;
+        const message = `Who is connected to the ${side} past Ferry cannot be listed there (CLIENT LIST): allow it, or make sure that nobody is and say so (--known '*', or force it).`;
         blockers.push({ code: 'direct-clients-unknown', message });
         continue;
       }
       const others = there.filter((client) => !isKnown(client, known));
       if (others.length === 0) continue;
-      const message = `${others.length} clients are connected to the ${side} past Ferry and would stay there: ${others.slice(0, TOLD).map(clientText).join(', ')}${others.length > TOLD ? ', …' : ''}. Point them at Ferry, or name those that may stay (--known, --known-clients).`;
+      const message = `${countText(others)} connected to the ${side} past Ferry and would stay there: ${someText(others)}. Point them at Ferry, or name those that may stay: --known ${namesOf(others).join(',')}; --known-clients does it for good.`;
       blockers.push({ code: 'direct-clients', message });
     }
     return blockers;
@@ -118,10 +139,29 @@ function directClient({ address, name, user, command, idleSeconds }: ListedClien
   return { address, name, user, lastCommand: command, idleSeconds };
 }
 
+function countText({ length }: readonly DirectClient[]): string {
+  return length === 1 ? '1 client is' : `${length} clients are`;
+}
+
+function someText(clients: readonly DirectClient[]): string {
+  return `${clients.slice(0, TOLD).map(clientText).join(', ')}${clients.length > TOLD ? ', …' : ''}`;
+}
+
+/** By what they can be named, each once: their name, else their user, else where they come from. */
+function namesOf(clients: readonly DirectClient[]): string[] {
+  const names = clients.map(({ name, user, address }) =>
+    name !== '' ? name : user !== '' && user !== 'default' ? user : hostOf(address),
+  );
+  return [...new Set(names)];
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}
+
 function isKnown({ address, name, user }: DirectClient, known: readonly string[]): boolean {
-  const host = address.replace(/:\d+$/, '');
   return known.some((pattern) =>
-    [address, host, name, user].some(
+    [address, hostOf(address), name, user].some(
       (text) => text !== '' && (pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern),
     ),
   );

@@ -45,8 +45,8 @@ export function isForceable(blocker: Blocker, step: StepName): boolean {
   return FORCEABLE.has(blocker.code);
 }
 
-/** `known`: who was named as one that may stay connected past Ferry. */
-export function blockersOf(step: StepName, jobs: GuardedJobs, known: readonly string[] = []): Blocker[] {
+/** `known`: who was named as one that may stay connected past Ferry, null if nobody was asked for names. */
+export function blockersOf(step: StepName, jobs: GuardedJobs, known: readonly string[] | null): Blocker[] {
   if (step === 'cutover') return cutoverBlockers(jobs, known);
   if (step === 'rollback') return [...swapBlockers(jobs), ...notVouched(jobs)];
   if (step === 'finalize') return jobs.verify.isRunning ? [VERIFYING] : [];
@@ -127,7 +127,7 @@ function nothingIncluded({ backfill, verify }: GuardedJobs): Blocker[] {
   return [{ code: 'nothing-included', message }];
 }
 
-function cutoverBlockers(jobs: GuardedJobs, known: readonly string[]): Blocker[] {
+function cutoverBlockers(jobs: GuardedJobs, known: readonly string[] | null): Blocker[] {
   const { migration, backfill } = jobs;
   const blockers = swapBlockers(jobs);
   if (!backfill.isDone) {

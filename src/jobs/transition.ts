@@ -30,7 +30,7 @@ export interface StepRequest {
   readonly dryRun?: boolean;
   /** give the step up when the pause gets longer */
   readonly maxPauseMs?: number;
-  /** who may stay connected past Ferry (direct-clients.ts) */
+  /** who may stay connected past Ferry, though it be nobody; missing: it is not said (direct-clients.ts) */
   readonly known?: readonly string[];
 }
 
@@ -94,7 +94,7 @@ export class Transitions {
   /** What stands in the way of a step now, as far as looking tells. Taking the step, also as a dry run, finds out more. */
   standing(to: Phase): Blocker[] {
     const step = stepBetween(this.jobs.migration.board.phase, to);
-    return step === null ? [] : blockersOf(step, this.jobs);
+    return step === null ? [] : blockersOf(step, this.jobs, []);
   }
 
   private whyNot(to: Phase): string {
@@ -130,7 +130,7 @@ export class Transitions {
       passed.set(b.code, b);
       return false;
     };
-    const blocking = (): Blocker[] => blockersOf(step, this.jobs, request.known).filter(stands);
+    const blocking = (): Blocker[] => blockersOf(step, this.jobs, request.known ?? null).filter(stands);
     // is it still one that does not evict, and who is there past Ferry?
     if (step === 'cutover') await Promise.all([board.target.refresh().catch(() => {}), this.jobs.direct.look()]);
     let blockers = blocking();
@@ -229,7 +229,8 @@ export class Transitions {
         await migration.update({ history: migration.note(note, { by }) });
         return { ok: true, pauseMs, note };
       }
-      const note = step === 'cutover' ? this.jobs.bypass.note : '';
+      const note =
+        step === 'cutover' ? [this.jobs.bypass.note, this.jobs.direct.note].filter((n) => n !== '').join(' ') : '';
       return note === '' ? { ok: true, pauseMs } : { ok: true, pauseMs, note };
     } finally {
       authority.isAbandoned = false;

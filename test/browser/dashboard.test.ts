@@ -94,6 +94,32 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
     expect(await watched.allComplaints()).toEqual([]);
   });
 
+  test('who is connected past Ferry is named before the cutover', async () => {
+    const { stage, watched, page } = await open();
+    await stage.goTo('dual-write');
+    await stage.readyForCutover();
+    const exporter = await stage.onSource();
+    await exporter.send('CLIENT', 'SETNAME', 'exporter');
+    await button(page, 'Cut over…').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('(exporter)').waitFor();
+    expect(await dialog.getByRole('button', { name: 'Cut over to the target' }).count()).toBe(0);
+    expect(await watched.accessibilityFaults()).toEqual([]);
+    const named = dialog.getByRole('textbox', { name: /^May stay connected past Ferry/ });
+    await named.fill('importer');
+    await button(page, 'Check again').click();
+    await dialog.getByText('(exporter)').waitFor();
+    await named.fill('importer, exporter');
+    await named.press('Enter');
+    await dialog.getByText('Nothing stands in the way.').waitFor();
+    await dialog.getByRole('textbox').fill('cutover');
+    await page.keyboard.press('Enter');
+    await reads(page, 'phase', 'target-first');
+    const { history } = stage.ferry.control.report();
+    expect(history.at(-2)?.event).toContain('named as past Ferry: importer, exporter');
+    expect(await watched.allComplaints()).toEqual([]);
+  });
+
   test('on a phone nothing is cut off', async () => {
     const { stage, watched, page } = await open({}, 'dark');
     await page.setViewportSize({ width: 375, height: 812 });

@@ -22,7 +22,7 @@ async function fill(stage: Stage): Promise<void> {
 
 describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromium)', () => {
   test('a whole migration by clicks alone, with a cutover, a rollback, and clients that notice nothing', async () => {
-    const { stage, watched, page } = await open();
+    const { stage, watched, page } = await open({ config: { directClients: { known: ['127.0.0.1'] } } });
     await fill(stage);
     const load = new Load(stage.ferry.port, { clients: 2, pauseMs: 20 });
     try {

@@ -1,6 +1,7 @@
 /** Applications that were forgotten: connected to the servers past Ferry, they would stay with the old side. */
 import { Redis } from 'ioredis';
 import { afterEach, expect, test } from 'vitest';
+import { runFerry } from '../../support/cli.js';
 import { Stage } from '../journey/stage.js';
 
 let stage: Stage;
@@ -74,13 +75,40 @@ test('where nobody may list the connections, that is a blocker of its own, which
   expect(outcome.ok ? [] : outcome.blockers.map(({ code }) => code)).toContain('direct-clients-unknown');
   const forced = await stage.ferry.control.changePhase({ to: 'target-first', dryRun: true, force: true });
   expect(forced).toMatchObject({ ok: true });
+  expect(await refusedFor(['admin', '*'])).toEqual(['done']);
 });
 
-test('by default they are told, and nothing is refused', async () => {
+test('by default a person is asked, and a program is told', async () => {
   stage = await Stage.open();
   await stage.goTo('dual-write');
   await stage.readyForCutover();
   await connect(stage.source.port, 'forgotten');
   expect(await refusedFor()).toEqual(['done']);
   expect(stage.status.directClients.source).toMatchObject([{ name: 'forgotten' }]);
+  // whoever says who may stay is held to it, though it be nobody
+  expect(await refusedFor([])).toEqual(['forgotten']);
+  const admin = ['--admin', `http://127.0.0.1:${stage.ferry.adminPort}`];
+  for (const verb of [['cutover'], ['cutover', '--dry-run'], ['cutover', '--force'], ['migrate', '--yes']]) {
+    const refused = await runFerry([...verb, '--known', 'somebody', ...admin]);
+    expect(refused.code, verb.join(' ')).toBe(1);
+    expect(refused.stdout + refused.stderr).toContain('--known forgotten');
+    expect(stage.status.phase).toBe('target-read');
+  }
+  const plain = await runFerry(['cutover', ...admin]);
+  expect(plain.code).toBe(1);
+  const named = await runFerry(['cutover', '--known', 'somebody,forgotten', ...admin]);
+  expect(named).toMatchObject({ code: 0 });
+  expect(stage.status.phase).toBe('target-first');
+  // a program that did not ask
+  await stage.goTo('target-read');
+  const told = await stage.ferry.control.changePhase({ to: 'target-first' });
+  expect(told).toMatchObject({ ok: true, note: expect.stringContaining('(forgotten)') });
+});
+
+test('with `warn` nobody is asked', async () => {
+  stage = await Stage.open({ config: { directClients: { mode: 'warn' } } });
+  await stage.goTo('dual-write');
+  await stage.readyForCutover();
+  await connect(stage.source.port, 'forgotten');
+  expect(await refusedFor([])).toEqual(['done']);
 });

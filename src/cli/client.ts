@@ -17,6 +17,7 @@ import type {
 } from '../admin/control.js';
 import { ConfigError, StartError } from '../config/errors.js';
 import { redactUrl } from '../observe/redact.js';
+import { exchange } from './exchange.js';
 
 /** A step that was not taken; nothing has changed. */
 export class Refused extends StartError {
@@ -103,9 +104,7 @@ export class AdminClient {
     let code: number;
     let text: string;
     try {
-      const response = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
-      code = response.status;
-      text = await response.text();
+      ({ code, text } = await exchange(this.url + path, method, headers, body && JSON.stringify(body)));
     } catch (error) {
       throw new StartError(3, `No Ferry answers at ${redactUrl(this.url)} (${reason(error)}): is it running there?`);
     }
@@ -139,9 +138,7 @@ function parseAnswer(text: string): Record<string, unknown> | null {
   }
 }
 
-/** fetch says only "fetch failed"; the reason is its cause. */
 function reason(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const { code, message } = cause as { code?: string; message?: string };
-  return code ?? message ?? String(cause);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message ?? String(error);
 }

@@ -51,13 +51,21 @@ export async function runCli(args: readonly string[]): Promise<void> {
   // `ferry status | head -1` closes the pipe early, which is no fault
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
-    await parser(args).parseAsync();
+    let run = async (): Promise<void> => {};
+    await parser(args, (chosen) => {
+      run = chosen;
+    }).parseAsync();
+    await run();
   } catch (error) {
     process.exitCode = report(error);
   }
 }
 
-function parser(args: readonly string[]) {
+/**
+ * `choose` is told what to run. If yargs ran it, and waited, it would first write a help text that nobody reads: as long as
+ * a short verb takes.
+ */
+function parser(args: readonly string[], choose: (run: () => Promise<void>) => void) {
   const cli = yargs([...args])
     .scriptName('ferry')
     .usage('$0 <verb>\n\nMoves a live Redis to another server, without downtime and with a way back.')
@@ -71,8 +79,10 @@ function parser(args: readonly string[]) {
     .fail((message, error) => {
       throw error ?? new ConfigError(`${message} (\`ferry --help\` lists what there is)`);
     });
-  for (const verb of VERBS) cli.command(verb);
-  return cli.command(demoCommand);
+  for (const verb of [...VERBS, demoCommand]) {
+    cli.command({ ...verb, handler: (argv) => choose(async () => verb.handler(argv)) });
+  }
+  return cli;
 }
 
 function report(error: unknown): number {

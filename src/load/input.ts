@@ -10,7 +10,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { StartError } from '../config/errors.js';
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
 const GZIP_FIRST = 0x1f;
 const GZIP_SECOND = 0x8b;
 

@@ -1,0 +1,36 @@
+/**
+ * One question to an HTTP server and its answer, whole. By node:http, since loading what is behind fetch takes longer than
+ * most questions; https is loaded only for an address that asks for it.
+ */
+import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Rejects when there is no whole answer; `code` of the error says why. */
+export async function exchange(
+  address: string,
+  method: 'GET' | 'POST',
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<Answer> {
+  const url = new URL(address);
+  const send = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest;
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  return new Promise((resolve, reject) => {
+    const options: RequestOptions = { method, headers: { ...headers, ...length } };
+    const request: ClientRequest = send(url, options, (response) => {
+      whole(response).then((text) => resolve({ code: response.statusCode ?? 0, text }), reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+async function whole(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}

@@ -7,9 +7,13 @@
  * on the value must be mirrored by copy (divergence 9). The deadlines are kept in a second bounded table; when
  * that overflows, keys outside it count as unknown.
  *
- * Both tables are set-associative (8 ways, one not used lately leaves) over typed arrays: no allocation per key.
+ * Both tables are set-associative (8 ways, one not used lately leaves) over typed arrays: no allocation per key. While nothing
+ * is in them they hold no memory, and to forget everything is to let go of it: what fills megabytes with zeros stops the world,
+ * and a step between phases forgets while clients wait.
  */
 const WAYS = 8;
+const NO_WAYS = new Int32Array(0);
+const NO_TIMES = new Float64Array(0);
 
 /** The two halves of the last hash made by `hashKey`, signed; module state so that no object is made per key. */
 export let hashLow = 0;
@@ -55,19 +59,24 @@ function mix(value: number): number {
  */
 class HashSet64 {
   readonly buckets: number;
-  /** [low, high] of each way; high 0: empty. */
-  readonly ways: Int32Array;
+  /** [low, high] of each way; high 0: empty. Has no length before `open`. */
+  ways: Int32Array = NO_WAYS;
 
   constructor(capacity: number) {
     let buckets = 1;
     while (buckets * WAYS < capacity) buckets *= 2;
     this.buckets = buckets;
-    this.ways = new Int32Array(buckets * WAYS * 2);
+  }
+
+  /** Before anything is put into it. */
+  open(): void {
+    if (this.ways.length === 0) this.ways = new Int32Array(this.buckets * WAYS * 2);
   }
 
   /** The index of the hash in `ways`, -1 when it is not there. */
   find(low: number, high: number): number {
     const { ways } = this;
+    if (ways.length === 0) return -1;
     const base = this.baseOf(low);
     for (let i = base; i < base + 2 * WAYS; i += 2) if (ways[i] === low && ways[i + 1] === high) return i;
     return -1;
@@ -78,6 +87,7 @@ class HashSet64 {
   }
 
   add(low: number, high: number): void {
+    this.open();
     const { ways } = this;
     const base = this.baseOf(low);
     const end = base + 2 * WAYS;
@@ -109,7 +119,7 @@ class HashSet64 {
   }
 
   clear(): void {
-    this.ways.fill(0);
+    this.ways = NO_WAYS;
   }
 }
 
@@ -117,11 +127,10 @@ class HashSet64 {
 class DeadlineTable {
   count = 0;
   private readonly keys: HashSet64;
-  private readonly atMs: Float64Array;
+  private atMs: Float64Array = NO_TIMES;
 
   constructor(capacity: number) {
     this.keys = new HashSet64(capacity);
-    this.atMs = new Float64Array(this.keys.buckets * WAYS);
   }
 
   /** The key's deadline, 0 when none is noted. */
@@ -132,6 +141,8 @@ class DeadlineTable {
 
   /** False: no room. */
   set(low: number, high: number, atMs: number, expiredBeforeMs: number): boolean {
+    this.keys.open();
+    if (this.atMs.length === 0) this.atMs = new Float64Array(this.keys.buckets * WAYS);
     const { ways } = this.keys;
     let at = this.keys.find(low, high);
     if (at < 0) {
@@ -156,6 +167,7 @@ class DeadlineTable {
 
   clear(): void {
     this.keys.clear();
+    this.atMs = NO_TIMES;
     this.count = 0;
   }
 }

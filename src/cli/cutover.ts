@@ -47,7 +47,15 @@ export const cutoverCommand = verb({
 });
 
 /** What time alone can clear; anything else somebody must do something about. */
-const PASSING = new Set(['busy', 'dirty', 'drain-timeout', 'mirror-down', 'unfenced', 'verification-running']);
+const PASSING = new Set([
+  'busy',
+  'dirty',
+  'direct-clients-unanswered',
+  'drain-timeout',
+  'mirror-down',
+  'unfenced',
+  'verification-running',
+]);
 
 async function askUntilAllowed(client: AdminClient, request: PhaseRequest): Promise<StepAnswer> {
   for (let told = ''; ; ) {

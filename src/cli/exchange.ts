@@ -4,6 +4,10 @@
  */
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 
+const CONNECT_LIMIT_MS = 10_000;
+/** A step may drain for minutes, and a preflight asks for the better part of one. */
+const ANSWER_LIMIT_MS = 300_000;
+
 export interface Answer {
   readonly code: number;
   readonly text: string;
@@ -24,6 +28,13 @@ export async function exchange(
     const request: ClientRequest = send(url, options, (response) => {
       whole(response).then((text) => resolve({ code: response.statusCode ?? 0, text }), reject);
     });
+    const giveUp = (what: string): unknown => request.destroy(Object.assign(new Error(what), { code: 'ETIMEDOUT' }));
+    request.on('socket', (socket) => {
+      if (!socket.connecting) return;
+      const timer = setTimeout(giveUp, CONNECT_LIMIT_MS, 'no connection');
+      socket.once('connect', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+    });
+    request.setTimeout(ANSWER_LIMIT_MS, () => giveUp('no answer'));
     request.on('error', reject);
     request.end(body);
   });

@@ -32,11 +32,15 @@ export const ADMIN_FLAGS = {
 
 /** Of the verbs that cut over: a person is asked, and answers nobody unless somebody is named. */
 export const KNOWN_FLAG = {
+  string: true,
   requiresArg: true,
   default: [],
   defaultDescription: 'nobody',
-  coerce: (names: string | readonly string[]): string[] =>
-    [names].flat().flatMap((list) => list.split(',').filter((name) => name !== '')),
+  coerce: (given: unknown): string[] => {
+    const lists = [given].flat();
+    if (lists.some((list) => typeof list !== 'string')) throw new ConfigError('--known: expected names, with commas.');
+    return lists.flatMap((list) => String(list).split(',')).flatMap((name) => name.trim() || []);
+  },
   describe: 'names, users or addresses that may stay connected to the servers past Ferry; * for all',
 } as const satisfies Options;
 

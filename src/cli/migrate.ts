@@ -143,7 +143,9 @@ class Journey {
   private async changePhase(to: Phase): Promise<string> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const { epoch, pauseMs } = await this.client.changePhase({ to, known: this.known });
+        const { epoch, pauseMs } = await this.client.changePhase(
+          to === 'target-first' ? { to, known: this.known } : { to },
+        );
         return pauseMs === undefined ? `epoch ${epoch}` : `epoch ${epoch}, clients waited ${pauseMs.toFixed(1)} ms`;
       } catch (error) {
         if (!(error instanceof Refused) || attempt === ATTEMPTS || isForPeople(error)) throw error;

@@ -3,9 +3,12 @@
  * where there is something to choose a number, where it matters a word to type; then the step itself.
  *
  *   checking   the dry run is under way (with nothing to check: skipped)
- *   blocked    it, or the step, was refused: the blockers are shown; for clients past Ferry a field, to name those that may stay
+ *   blocked    it, or the step, was refused: the blockers are shown
  *   ready      waits for the word and the click
  *   working    the step is under way
+ *
+ * Once clients past Ferry stood in the way there is a field to name those that may stay, until the dialog is closed; other names
+ * want another check.
  *
  * A modal <dialog>: the browser keeps the focus inside, Escape closes it, and the focus goes back to the button.
  */
@@ -15,11 +18,10 @@ import { ApiError, type Taken } from './api.js';
 import { Blockers } from './blockers.js';
 import type { NumberField, Plan } from './plans.js';
 
-type State =
-  | { name: 'checking' }
-  | { name: 'blocked'; error: string; blockers: readonly Blocker[] }
-  | { name: 'ready'; found: string }
-  | { name: 'working' };
+type Blocked = { name: 'blocked'; error: string; blockers: readonly Blocker[] };
+type State = { name: 'checking' } | Blocked | { name: 'ready'; found: string } | { name: 'working' };
+
+const UNCHECKED: Blocked = { name: 'blocked', error: 'With other names it is to be checked again.', blockers: [] };
 
 export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: string | null) => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -28,6 +30,8 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
   const [typed, setTyped] = useState('');
   const { field } = plan;
   const [named, setNamed] = useState('');
+  const [asksForNames, setAsksForNames] = useState(false);
+  const namesInput = useRef<HTMLInputElement>(null);
   const known = named.split(',').flatMap((name) => name.trim() || []);
   const [chosen, setChosen] = useState(String(field?.value ?? ''));
   const isWordRight = plan.word === null || typed.trim().toLowerCase() === plan.word;
@@ -44,7 +48,15 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
       setState({ name: 'ready', found: foundText(plan.check === null ? null : await plan.check(known)) });
       input.current?.focus();
     } catch (error) {
-      setState(refusal(error));
+      refuse(error);
+    }
+  };
+  const refuse = (error: unknown): void => {
+    const refused = refusal(error);
+    setState(refused);
+    if (refused.blockers.some(({ code }) => code.startsWith('direct-clients'))) {
+      setAsksForNames(true);
+      namesInput.current?.focus();
     }
   };
   const act = async (event: Event): Promise<void> => {
@@ -56,13 +68,16 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
         `${plan.title}: done. ${takenText(await plan.act(field === undefined ? undefined : Number(chosen), known))}`.trim(),
       );
     } catch (error) {
-      setState(refusal(error));
+      refuse(error);
     }
   };
   useEffect(() => {
     dialog.current?.showModal();
     void check();
   }, []);
+  useEffect(() => {
+    if (asksForNames) namesInput.current?.focus();
+  }, [asksForNames]);
   const mayClose = state.name !== 'working';
 
   return (
@@ -94,18 +109,23 @@ export function StepDialog({ plan, onClose }: { plan: Plan; onClose: (outcome: s
             </>
           )}
         </div>
-        {state.name === 'blocked' && state.blockers.some(({ code }) => code.startsWith('direct-clients')) && (
+        {asksForNames && (
           <label>
             <span>May stay connected past Ferry: names, users or addresses, with commas (* for all)</span>
             <input
+              ref={namesInput}
               type="text"
               autocomplete="off"
               autocapitalize="none"
               spellcheck={false}
+              readOnly={state.name === 'checking' || state.name === 'working'}
               value={named}
-              onInput={(event) => setNamed(event.currentTarget.value)}
+              onInput={(event) => {
+                setNamed(event.currentTarget.value);
+                if (state.name === 'ready') setState(UNCHECKED);
+              }}
               onKeyDown={(event) => {
-                if (event.key !== 'Enter') return;
+                if (event.key !== 'Enter' || state.name === 'working') return;
                 event.preventDefault();
                 void check();
               }}
@@ -178,7 +198,7 @@ function takenText({ pauseMs, note }: Taken): string {
   return `${pause}${note ?? ''}`;
 }
 
-function refusal(error: unknown): State {
+function refusal(error: unknown): Blocked {
   const blockers = error instanceof ApiError ? error.blockers : [];
   return { name: 'blocked', error: (error as Error).message, blockers };
 }

@@ -12,12 +12,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clientText, isNewcomer, isOfServers, type ListedClient, parseClientList } from '../lanes/client-list.js';
+import { isRefusal } from '../lanes/rights-probe.js';
 import type { Upstream } from '../lanes/upstream.js';
 import type { Blocker, Migration } from './migration.js';
 
 const LOOK_EVERY_MS = 5000;
 /** So many are told one by one. */
 const TOLD = 20;
+/** Clients choose theirs: nothing that a shell, or the list, would read as something else. */
+const PLAIN_NAME = /^[\w.:@/-]+$/;
 
 export interface DirectClient {
   readonly address: string;
@@ -35,6 +38,8 @@ export interface DirectClientsStatus {
 
 export class DirectClients {
   private found: { source: DirectClient[] | null; target: DirectClient[] | null } = { source: null, target: null };
+  /** Sides that gave no answer at the last look, which passes; others refuse to say. */
+  private readonly unanswered = new Set<Upstream>();
   private hasLooked = false;
   private looking: Promise<void> | null = null;
   private readonly timer: NodeJS.Timeout;
@@ -91,19 +96,26 @@ export class DirectClients {
 
   private standing(known: readonly string[]): Blocker[] {
     if (!this.hasLooked) return [];
+    const { board } = this.migration;
+    const { config } = board;
     const blockers: Blocker[] = [];
     for (const side of ['source', 'target'] as const) {
       const there = this.found[side];
       if (there === null) {
         // whoever it is may stay
-        if (known.includes('*')) continue;
+        if ([...known, ...config.directClients.known].includes('*')) continue;
+        if (this.unanswered.has(board[side])) {
+          const message = `Who is connected to the ${side} past Ferry is not known now, because it did not answer: wait until it is back.`;
+          blockers.push({ code: 'direct-clients-unanswered', message });
+          continue;
+        }
         const message = `Who is connected to the ${side} past Ferry cannot be listed there (CLIENT LIST): allow it, or make sure that nobody is and say so (--known '*', or force it).`;
         blockers.push({ code: 'direct-clients-unknown', message });
         continue;
       }
       const others = there.filter((client) => !isKnown(client, known));
       if (others.length === 0) continue;
-      const message = `${countText(others)} connected to the ${side} past Ferry and would stay there: ${someText(others)}. Point them at Ferry, or name those that may stay: --known ${namesOf(others).join(',')}; --known-clients does it for good.`;
+      const message = `${countText(others)} connected to the ${side} past Ferry and would stay there: ${someText(others)}. Point them at Ferry, or name those that may stay: --known ${namesOf(others)}; --known-clients does it for good.`;
       blockers.push({ code: 'direct-clients', message });
     }
     return blockers;
@@ -128,7 +140,9 @@ export class DirectClients {
           if (!isKnown(direct, board.config.directClients.known)) found.push(direct);
         }
       }
-    } catch {
+    } catch (error) {
+      if (isRefusal(error)) this.unanswered.delete(side);
+      else this.unanswered.add(side);
       return null;
     }
     return found;
@@ -147,12 +161,13 @@ function someText(clients: readonly DirectClient[]): string {
   return `${clients.slice(0, TOLD).map(clientText).join(', ')}${clients.length > TOLD ? ', …' : ''}`;
 }
 
-/** By what they can be named, each once: their name, else their user, else where they come from. */
-function namesOf(clients: readonly DirectClient[]): string[] {
+/** By what they can be named, each once: their name, else their user, else where they come from. As a shell takes it. */
+function namesOf(clients: readonly DirectClient[]): string {
   const names = clients.map(({ name, user, address }) =>
-    name !== '' ? name : user !== '' && user !== 'default' ? user : hostOf(address),
+    PLAIN_NAME.test(name) ? name : PLAIN_NAME.test(user) && user !== 'default' ? user : hostOf(address),
   );
-  return [...new Set(names)];
+  const list = [...new Set(names)].slice(0, TOLD).join(',');
+  return /^[\w.:@/,-]+$/.test(list) ? list : `'${list}'`;
 }
 
 function hostOf(address: string): string {

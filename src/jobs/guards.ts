@@ -37,6 +37,7 @@ const FORCEABLE = new Set([
   'target-memory',
   'uncovered-writers',
   'direct-clients-unknown',
+  'direct-clients-unanswered',
 ]);
 
 export function isForceable(blocker: Blocker, step: StepName): boolean {

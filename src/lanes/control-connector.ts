@@ -19,6 +19,7 @@ export function connectorWith(lookup: LookupFunction): NonNullable<RedisOptions[
     connect(): ReturnType<AbstractConnector['connect']> {
       const { host, port, path, tls } = this.options;
       this.connecting = true;
+      this.firstError = undefined;
       const to = path === undefined || path === null ? { host, port, lookup } : { path };
       const stream =
         tls === undefined ? connect(to as { path: string }) : connectTls({ ...to, ...tls } as ConnectionOptions);

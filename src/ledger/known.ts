@@ -7,9 +7,9 @@
  * on the value must be mirrored by copy (divergence 9). The deadlines are kept in a second bounded table; when
  * that overflows, keys outside it count as unknown.
  *
- * Both tables are set-associative (8 ways, one not used lately leaves) over typed arrays: no allocation per key. While nothing
- * is in them they hold no memory, and to forget everything is to let go of it: what fills megabytes with zeros stops the world,
- * and a step between phases forgets while clients wait.
+ * Both tables are set-associative (8 ways, one not used lately leaves) over typed arrays: no allocation per key. Until something
+ * is put into them they hold no memory, and to forget everything is to let go of it: what fills megabytes with zeros stops the
+ * world, and a step between phases forgets while clients wait.
  */
 const WAYS = 8;
 const NO_WAYS = new Int32Array(0);

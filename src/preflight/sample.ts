@@ -25,6 +25,10 @@ export interface SampleOptions {
  * about few: what meets one waits for it, however short it is, and the machine is woken for each.
  */
 const KEYS_AT_ONCE = 100;
+/** SCAN ends behind the chain in which it has enough: the few too many are no question of their own. */
+const KEYS_AT_MOST = 150;
+/** What a SCAN is worth in keys. */
+const SCAN_WORTH = 25;
 /** Of what an answer took beyond its way; most of that is this process's own work, so little is multiplied. */
 const REST_FACTOR = 4;
 /** So that fewer than a hundredth of an application's commands can meet a question: its p99 is what it was. */
@@ -67,11 +71,17 @@ export async function sampleKeys(
   const places = await placesOf(side, facts);
   const total = places.reduce((sum, { keys }) => sum + keys, 0);
   const sampling = new Sampling(options, Math.min(total, options.keys));
-  for (const place of places) {
-    const share = total <= options.keys ? place.keys : Math.ceil((place.keys / total) * options.keys);
-    await sampling.take(place, Math.max(share, Math.min(place.keys, SHARE_MIN)), total <= options.keys);
-    if (sampling.isOver) break;
-  }
+  // the rest is owed to each server: they are asked beside one another, and the databases of one in turn
+  const lookers = [...new Set(places.map(({ looker }) => looker))];
+  await Promise.all(
+    lookers.map(async (looker) => {
+      for (const place of places.filter((one) => one.looker === looker)) {
+        const share = total <= options.keys ? place.keys : Math.ceil((place.keys / total) * options.keys);
+        await sampling.take(place, Math.max(share, Math.min(place.keys, SHARE_MIN)), total <= options.keys);
+        if (sampling.isOver) break;
+      }
+    }),
+  );
   return { sample: sampling.result(total), rdbVersion: sampling.rdbVersion };
 }
 
@@ -142,11 +152,12 @@ class Sampling {
         this.isOver = true;
         return;
       }
-      const some = names.slice(0, KEYS_AT_ONCE);
-      const rest = names.slice(KEYS_AT_ONCE);
+      const count = names.length <= KEYS_AT_MOST ? names.length : KEYS_AT_ONCE;
+      const some = names.slice(0, count);
+      const rest = names.slice(count);
       // in the same question where the next ones are, if they will be wanted
       const scans = rest.length === 0 && cursor !== null && (isWhole || taken + some.length < share);
-      const answered = await this.paced(place, () => this.look(place, some, scans ? cursor : null));
+      const answered = await this.paced(place, () => this.look(place, some, scans ? cursor : null), some.length);
       taken += answered.taken;
       names = rest;
       if (scans) {
@@ -169,8 +180,9 @@ class Sampling {
     place: Place,
     names: readonly Buffer[],
     cursor: string | null,
-  ): Promise<{ taken: number; scanned: unknown }> {
+  ): Promise<{ taken: number; scanned: unknown; trips: number }> {
     const { looker, db, hasFrequency } = place;
+    let trips = 1;
     const first: [string, ...Argument[]][] = [];
     for (const key of names) {
       // the frequency first: it changes by being looked at
@@ -186,6 +198,7 @@ class Sampling {
       return command === undefined ? [] : [[command, key]];
     });
     const lengths = asked.length === 0 ? [] : await looker.askTogether(asked);
+    if (asked.length > 0) trips++;
     let at = 0;
     let taken = 0;
     for (const [i, key] of names.entries()) {
@@ -198,13 +211,14 @@ class Sampling {
       const frequency = hasFrequency ? numberIn(answers[i * perKey]) : null;
       this.keys.push({ key, db, type, ttlMs, bytes, length, frequency });
       taken++;
-      await this.lookAtPayload(looker, key, bytes);
+      if (await this.lookAtPayload(looker, key, bytes)) trips++;
     }
-    return { taken, scanned: answers[names.length * perKey] };
+    return { taken, scanned: answers[names.length * perKey], trips };
   }
 
-  private async lookAtPayload(looker: Looker, key: Buffer, bytes: number | null): Promise<void> {
-    if (this.rdbVersion !== null || this.isDumpRefused || bytes === null || bytes > PAYLOAD_MAX_BYTES) return;
+  /** Was it asked for? */
+  private async lookAtPayload(looker: Looker, key: Buffer, bytes: number | null): Promise<boolean> {
+    if (this.rdbVersion !== null || this.isDumpRefused || bytes === null || bytes > PAYLOAD_MAX_BYTES) return false;
     try {
       const payload = await looker.ask('DUMP', key);
       if (Buffer.isBuffer(payload)) this.rdbVersion = rdbVersionIn(payload);
@@ -212,15 +226,21 @@ class Sampling {
       if (looker.wasLost) throw error;
       this.isDumpRefused = true; // and not asked again for every key
     }
+    return true;
   }
 
-  /** A question or two, and the rest that they cost. What they took beyond the way there and back was the server's time, or ours. */
-  private async paced<T>({ looker, restMinMs }: Place, ask: () => Promise<T>): Promise<T> {
+  /** A look at `keys` of them, and the rest that it costs. What it took beyond its ways was the server's time, or ours. */
+  private async paced<T extends { trips: number }>(
+    { looker, restMinMs }: Place,
+    ask: () => Promise<T>,
+    keys: number,
+  ): Promise<T> {
     const wayMs = this.waysMs.get(looker) ?? (await this.measureWay(looker));
     const startedMs = performance.now();
     const answer = await ask();
-    const busyMs = Math.max(0, performance.now() - startedMs - wayMs);
-    await sleep(Math.min(Math.max(restMinMs, busyMs * REST_FACTOR), REST_MAX_MS));
+    const busyMs = Math.max(0, performance.now() - startedMs - answer.trips * wayMs);
+    const owedMs = restMinMs * Math.min(1, (keys + SCAN_WORTH) / KEYS_AT_ONCE);
+    await sleep(Math.min(Math.max(owedMs, busyMs * REST_FACTOR), REST_MAX_MS));
     return answer;
   }
 

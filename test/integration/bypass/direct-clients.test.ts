@@ -78,6 +78,34 @@ test('where nobody may list the connections, that is a blocker of its own, which
   expect(await refusedFor(['admin', '*'])).toEqual(['done']);
 });
 
+test('while a server does not answer, that passes, and is no right that is missing', async () => {
+  stage = await Stage.open();
+  await stage.goTo('dual-write');
+  await stage.readyForCutover();
+  process.kill(stage.target.pid, 'SIGSTOP');
+  const admin = ['--admin', `http://127.0.0.1:${stage.ferry.adminPort}`];
+  const waiting = runFerry(['cutover', '--wait', ...admin]);
+  await expect
+    .poll(async () => {
+      const outcome = await stage.ferry.control.changePhase({ to: 'target-first', dryRun: true, known: [] });
+      return outcome.ok ? [] : outcome.blockers.map(({ code }) => code);
+    })
+    .toContain('direct-clients-unanswered');
+  process.kill(stage.target.pid, 'SIGCONT');
+  expect(await waiting).toMatchObject({ code: 0 });
+  expect(stage.status.phase).toBe('target-first');
+});
+
+test('what is suggested can be pasted', async () => {
+  stage = await Stage.open();
+  await stage.goTo('dual-write');
+  await stage.readyForCutover();
+  await connect(stage.source.port, 'HOST(x);rm');
+  await connect(stage.source.port, '*');
+  const outcome = await stage.ferry.control.changePhase({ to: 'target-first', dryRun: true, known: [] });
+  expect(outcome.ok ? '' : outcome.blockers[0]?.message).toContain('--known 127.0.0.1;');
+});
+
 test('by default a person is asked, and a program is told', async () => {
   stage = await Stage.open();
   await stage.goTo('dual-write');

@@ -7,7 +7,8 @@
  *
  * On a terminal it asks once before it begins; elsewhere `--yes` is required. `--until PHASE` ends earlier, or with
  * `target-only` later. A step that is refused is tried again after a new verification, since that is what most guards
- * ask for, unless a person has to look: `--known` names who may stay connected past Ferry at the cutover. With `--json` the document is `{"ok", "phase", "steps": [{"step", "ok", "seconds", "detail"}]}`.
+ * ask for, unless a person has to look: `--known` names who may stay connected past Ferry at the cutover. With `--json` the
+ * document is `{"ok", "phase", "steps": [{"step", "ok", "seconds", "detail"}]}`.
  */
 import { createInterface } from 'node:readline/promises';
 import type { PreflightReport, Status } from '../admin/control.js';

@@ -36,10 +36,12 @@ export interface DirectClientsStatus {
   readonly target: readonly DirectClient[] | null;
 }
 
+/** Why there is no list: it was not allowed, or there was no answer, which passes. */
+type Unlisted = 'refused' | 'unanswered';
+type Found = DirectClient[] | Unlisted;
+
 export class DirectClients {
-  private found: { source: DirectClient[] | null; target: DirectClient[] | null } = { source: null, target: null };
-  /** Sides that gave no answer at the last look, which passes; others refuse to say. */
-  private readonly unanswered = new Set<Upstream>();
+  private found: { source: Found; target: Found } = { source: 'unanswered', target: 'unanswered' };
   private hasLooked = false;
   private looking: Promise<void> | null = null;
   private readonly timer: NodeJS.Timeout;
@@ -52,7 +54,7 @@ export class DirectClients {
   }
 
   get status(): DirectClientsStatus {
-    return this.found;
+    return { source: listIn(this.found.source), target: listIn(this.found.target) };
   }
 
   stop(): void {
@@ -63,9 +65,11 @@ export class DirectClients {
   async now(limitMs: number): Promise<DirectClientsStatus> {
     const { source, target } = this.migration.board;
     const [there, here] = await Promise.all(
-      [source, target].map((side) => Promise.race([this.lookAt(side), sleep(limitMs, null, { ref: false })])),
+      [source, target].map((side) =>
+        Promise.race([this.lookAt(side), sleep(limitMs, 'unanswered' as const, { ref: false })]),
+      ),
     );
-    return { source: there ?? null, target: here ?? null };
+    return { source: listIn(there!), target: listIn(here!) };
   }
 
   /** Resolves when both sides were asked. */
@@ -86,7 +90,7 @@ export class DirectClients {
   /** What is to be told beside a cutover that was taken, '' if nothing is. */
   get note(): string {
     const notes = (['source', 'target'] as const).flatMap((side) => {
-      const there = this.found[side] ?? [];
+      const there = listIn(this.found[side]) ?? [];
       return there.length === 0
         ? []
         : [`${countText(there)} still connected to the ${side} past Ferry: ${someText(there)}.`];
@@ -96,15 +100,14 @@ export class DirectClients {
 
   private standing(known: readonly string[]): Blocker[] {
     if (!this.hasLooked) return [];
-    const { board } = this.migration;
-    const { config } = board;
+    const { config } = this.migration.board;
     const blockers: Blocker[] = [];
     for (const side of ['source', 'target'] as const) {
       const there = this.found[side];
-      if (there === null) {
+      if (typeof there === 'string') {
         // whoever it is may stay
         if ([...known, ...config.directClients.known].includes('*')) continue;
-        if (this.unanswered.has(board[side])) {
+        if (there === 'unanswered') {
           const message = `Who is connected to the ${side} past Ferry is not known now, because it did not answer: wait until it is back.`;
           blockers.push({ code: 'direct-clients-unanswered', message });
           continue;
@@ -128,7 +131,7 @@ export class DirectClients {
     this.hasLooked = true;
   }
 
-  private async lookAt(side: Upstream): Promise<DirectClient[] | null> {
+  private async lookAt(side: Upstream): Promise<Found> {
     const { state, board } = this.migration;
     const own = `ferry:${state.migrationId}:`;
     const found: DirectClient[] = [];
@@ -141,9 +144,7 @@ export class DirectClients {
         }
       }
     } catch (error) {
-      if (isRefusal(error)) this.unanswered.delete(side);
-      else this.unanswered.add(side);
-      return null;
+      return isRefusal(error) ? 'refused' : 'unanswered';
     }
     return found;
   }
@@ -151,6 +152,10 @@ export class DirectClients {
 
 function directClient({ address, name, user, command, idleSeconds }: ListedClient): DirectClient {
   return { address, name, user, lastCommand: command, idleSeconds };
+}
+
+function listIn(found: Found): DirectClient[] | null {
+  return typeof found === 'string' ? null : found;
 }
 
 function countText({ length }: readonly DirectClient[]): string {

@@ -51,7 +51,11 @@ export const NEEDS: readonly Need[] = [
   vital('PING', 'PING'),
   { ...vital('CLUSTER NODES', 'CLUSTER', 'NODES'), on: 'cluster' },
   { ...vital('CLUSTER SLOTS', 'CLUSTER', 'SLOTS'), on: 'cluster' },
-  wanted('CLIENT LIST', ['CLIENT', 'LIST'], `${FENCING}; and other writers cannot be ruled out, so that a cutover has to be confirmed (--known '*')`),
+  wanted(
+    'CLIENT LIST',
+    ['CLIENT', 'LIST'],
+    `${FENCING}; and other writers cannot be ruled out, so that a cutover has to be confirmed (--known '*')`,
+  ),
   wanted('CLIENT KILL', ['CLIENT', 'KILL', 'ID', '1'], FENCING),
   wanted('CLIENT TRACKING', ['CLIENT', 'TRACKING', 'OFF'], 'changes that do not come through Ferry are not seen'),
   wanted('INFO', ['INFO'], 'memory, eviction and the identity of the server are known less well'),

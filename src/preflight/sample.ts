@@ -72,9 +72,8 @@ export async function sampleKeys(
   const total = places.reduce((sum, { keys }) => sum + keys, 0);
   const sampling = new Sampling(options, Math.min(total, options.keys));
   // the rest is owed to each server: they are asked beside one another, and the databases of one in turn
-  const lookers = [...new Set(places.map(({ looker }) => looker))];
   await Promise.all(
-    lookers.map(async (looker) => {
+    side.servers.map(async ({ looker }) => {
       for (const place of places.filter((one) => one.looker === looker)) {
         const share = total <= options.keys ? place.keys : Math.ceil((place.keys / total) * options.keys);
         await sampling.take(place, Math.max(share, Math.min(place.keys, SHARE_MIN)), total <= options.keys);

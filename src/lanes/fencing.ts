@@ -180,7 +180,11 @@ export class Fences {
   private async list(clientId: number): Promise<ListedClient[] | null> {
     const which = clientId === 0 ? [] : ['ID', clientId];
     try {
-      return parseClientList(String(await this.node.askOnce('CLIENT', 'LIST', ...which)));
+      const text = String(await this.node.askOnce('CLIENT', 'LIST', ...which));
+      const listed = parseClientList(text);
+      // what is no list must not pass for one without the connection
+      if (listed.length === 0 && text.trim() !== '') throw new Error('CLIENT LIST was not answered by a list');
+      return listed;
     } catch (error) {
       if (isRefusal(error)) return null;
       if (clientId !== 0 && /^ERR syntax/i.test((error as Error).message)) return this.list(0);

@@ -31,7 +31,10 @@ import { isRefusal, missingRights, type Right } from './rights-probe.js';
 import type { Traffic } from './traffic.js';
 
 const CLOCK_SAMPLES = 3;
-/** A control connection that is asked and stays silent is made anew: fencing must not wait for it for ever. */
+/**
+ * A control connection on which a question stays unanswered for so long is made anew, also where others are answered: it
+ * may be out of step, with the answer taken for a part of another one. Fencing must not wait for it for ever.
+ */
 const CONTROL_TIMEOUT_MS = 5000;
 /** How long a question waits for the control connection to be made anew. */
 const CONTROL_WAIT_MS = 1000;
@@ -183,7 +186,13 @@ export class ServerNode {
 
   /** Sends one command over the control connection. */
   async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
-    return this.overControl(() => this.control.callBuffer(this.options.wireName(command), ...args));
+    return this.overControl(() => this.ask(command, ...args));
+  }
+
+  /** Once, over the present control connection: what is not answered when that is lost is rejected. */
+  private ask(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
+    const deadline = setTimeout(() => this.control.disconnect(true), CONTROL_TIMEOUT_MS);
+    return this.control.callBuffer(this.options.wireName(command), ...args).finally(() => clearTimeout(deadline));
   }
 
   /**
@@ -408,7 +417,7 @@ export class ServerNode {
     if (password === null) return;
     this.control.options.username = username ?? undefined;
     this.control.options.password = password;
-    await this.control.callBuffer('AUTH', ...(username === null ? [password] : [username, password])).catch(() => {});
+    await this.ask('AUTH', ...(username === null ? [password] : [username, password])).catch(() => {});
   }
 
   // ── connections
@@ -429,7 +438,7 @@ export class ServerNode {
         // a node may serve before anybody asked it something
         void this.greet();
         // whoever is behind a new connection, the old control connection leads to the process known so far, or to none
-        if (this.runId === '' && this.state === 'up') this.control.ping().catch(() => {});
+        if (this.runId === '' && this.state === 'up') this.ask('PING').catch(() => {});
         options.onUp?.(lane);
       },
       breaker: this.breaker,
@@ -463,7 +472,7 @@ export class ServerNode {
 
   /** Over the present control connection: rejects when that is lost, and is not asked again over another one. */
   askOnce(command: string | number, ...args: (string | number)[]): Promise<unknown> {
-    return this.control.callBuffer(this.options.wireName(String(command)), ...args);
+    return this.ask(String(command), ...args);
   }
 
   async askRunId(): Promise<string> {

@@ -16,8 +16,8 @@ import type {
   Status,
 } from '../admin/control.js';
 import { ConfigError, StartError } from '../config/errors.js';
+import { exchange } from '../observe/exchange.js';
 import { redactUrl } from '../observe/redact.js';
-import { exchange } from './exchange.js';
 
 /** A step that was not taken; nothing has changed. */
 export class Refused extends StartError {
@@ -33,6 +33,8 @@ export class Refused extends StartError {
 export type StepAnswer = Status & { pauseMs?: number; note?: string };
 
 const POLL_MS = 200;
+/** A step may drain for minutes, and a preflight asks for the better part of one. */
+const LIMIT_MS = 300_000;
 
 export class AdminClient {
   /** without a slash at the end */
@@ -104,7 +106,7 @@ export class AdminClient {
     let code: number;
     let text: string;
     try {
-      ({ code, text } = await exchange(this.url + path, method, headers, body && JSON.stringify(body)));
+      ({ code, text } = await exchange(this.url + path, method, headers, body && JSON.stringify(body), LIMIT_MS));
     } catch (error) {
       throw new StartError(3, `No Ferry answers at ${redactUrl(this.url)} (${reason(error)}): is it running there?`);
     }

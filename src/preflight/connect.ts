@@ -5,18 +5,19 @@
  * The lanes' own server nodes are not used here, because what they ask of a server at first contact includes commands that
  * write (refused ones, but a server's log shows them).
  */
-import { Redis } from 'ioredis';
 import { addressText } from '../config/addresses.js';
 import type { Config, Endpoint } from '../config/config.js';
 import { StartError } from '../config/errors.js';
 import { OwnAccount } from '../lanes/accounts.js';
-import { connectorWith } from '../lanes/control-connector.js';
+import { callLane } from '../lanes/call.js';
 import { lookupBy, type NameResolver, resolverOf } from '../lanes/discovery/resolver.js';
+import { type HandshakeStep, Lane, LaneRefused } from '../lanes/lane.js';
 import { type TlsFiles, tlsOptionsOf } from '../lanes/tls.js';
 import type { Side } from '../phases/phase.js';
+import { encodeCommand } from '../resp/encode.js';
+import { ReplyFault } from '../resp/values.js';
 import { addressesIn, nodesIn, type Shard, shardsIn } from '../topology/cluster-views.js';
 
-const CONNECT_TIMEOUT_MS = 5000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
 export type Argument = string | number | Buffer;
@@ -35,8 +36,9 @@ interface Login {
 /** A connection to one server. */
 export class Looker {
   readonly name: string;
-  private readonly redis: Redis;
+  private readonly lane: Lane;
   private problem: Error | null = null;
+  private readonly opened: Promise<void>;
 
   constructor(
     readonly place: Place,
@@ -49,59 +51,82 @@ export class Looker {
     const { host, port, path } = place;
     this.name = path ?? addressText({ host, port });
     const secured = tlsOptionsOf(tls, named, host);
-    this.redis = new Redis({
-      ...(path !== undefined ? { path } : { host, port }),
-      ...(secured === null ? {} : { tls: secured }),
-      Connector: connectorWith(lookupBy(resolver)),
-      username: login.username ?? undefined,
-      password: login.password ?? undefined,
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      disableClientInfo: true,
-      maxRetriesPerRequest: 0,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: ANSWER_TIMEOUT_MS,
-      retryStrategy: () => null,
+    let lane: Lane;
+    this.opened = new Promise((resolve, reject) => {
+      lane = new Lane({
+        name: `preflight:${this.name}`,
+        address: place,
+        tls: secured,
+        lookup: lookupBy(resolver),
+        giveUpOnRefusal: true,
+        handshake: () => this.loginSteps(login),
+        onUp: () => resolve(),
+        onDown: (which, reason) => {
+          this.problem ??= new Error(which.lastError || reason);
+          which.close(); // it would be made anew
+          reject(this.problem);
+        },
+      });
     });
-    this.redis.on('error', (error: Error) => {
-      this.problem ??= error;
-    });
+    this.lane = lane!;
+    this.opened.catch(() => {}); // `connect` says it
+  }
+
+  private loginSteps({ username, password }: Login): HandshakeStep[] {
+    if (password === null) return [];
+    const words = [...(username === null ? [] : [username]), password];
+    return [
+      {
+        command: encodeCommand([this.wireName('AUTH'), ...words]),
+        accept(reply) {
+          if (reply instanceof ReplyFault) throw new LaneRefused(reply.message);
+          return undefined;
+        },
+      },
+    ];
   }
 
   /** Throws when it cannot be reached, or refuses the login. */
   async connect(): Promise<void> {
-    try {
-      await this.redis.connect();
-      await this.ask('PING').catch((error: Error) => {
-        if (!/^NOPERM/.test(error.message)) throw error;
-      });
-    } catch (error) {
-      throw this.problem ?? error;
-    }
+    await this.opened;
+    await this.ask('PING').catch((error: Error) => {
+      if (!/^NOPERM/.test(error.message)) throw error;
+    });
   }
 
   /** Rejects with the server's error; `wasLost` tells whether there is a server any more. */
-  ask(command: string, ...args: Argument[]): Promise<unknown> {
-    return this.redis.callBuffer(this.wireName(command), ...args);
+  async ask(command: string, ...args: Argument[]): Promise<unknown> {
+    const [answer] = await this.askTogether([[command, ...args]]);
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
-  /** Several at once, in one piece; an element is the reply or the server's error. */
+  /** Several at once, in one piece: the server is woken once. An element is the reply or the server's error. */
   async askTogether(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    // a pipeline is one write: the server is woken once
-    const pipeline = this.redis.pipeline();
-    for (const [name, ...args] of commands) pipeline.callBuffer(this.wireName(name), ...args);
-    const answers = await pipeline.exec();
-    if (answers === null || this.wasLost) throw this.problem ?? new Error('the connection was lost');
-    return answers.map(([error, reply]) => error ?? reply);
+    const deadline = setTimeout(() => this.giveUp('it did not answer within 10 s'), ANSWER_TIMEOUT_MS);
+    try {
+      return await callLane(
+        this.lane,
+        commands.map(([name, ...args]) => [this.wireName(name), ...args]),
+      );
+    } catch (error) {
+      throw this.problem ?? error;
+    } finally {
+      clearTimeout(deadline);
+    }
   }
 
   get wasLost(): boolean {
-    return this.redis.status !== 'ready';
+    return !this.lane.isUp();
   }
 
   close(): void {
-    this.redis.disconnect();
+    this.giveUp('it was closed');
+  }
+
+  private giveUp(reason: string): void {
+    this.problem ??= new Error(reason);
+    this.lane.close();
   }
 
   private wireName(command: string): string {

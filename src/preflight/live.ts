@@ -1,8 +1,9 @@
 /** What a Ferry that already runs on this pair has seen, from its admin API. There need not be one. */
 import type { Config } from '../config/config.js';
+import { exchange } from '../observe/exchange.js';
 import type { LiveFacts } from './facts.js';
 
-const TIMEOUT_MS = 2000;
+const LIMIT_MS = 2000;
 
 interface SeenStatus {
   readonly source?: { readonly url?: string };
@@ -14,12 +15,11 @@ interface SeenStatus {
 export async function askRunningFerry({ admin, source, target }: Config): Promise<LiveFacts | null> {
   try {
     const host = admin.host.includes(':') ? `[${admin.host}]` : admin.host;
-    const response = await fetch(`http://${host}:${admin.port}/api/status`, {
-      headers: admin.token === null ? {} : { authorization: `Bearer ${admin.token}` },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (!response.ok) return null;
-    const status = (await response.json()) as SeenStatus;
+    const headers: Record<string, string> = admin.token === null ? {} : { authorization: `Bearer ${admin.token}` };
+    const url = `http://${host}:${admin.port}/api/status`;
+    const { code, text } = await exchange(url, 'GET', headers, undefined, LIMIT_MS);
+    if (code !== 200) return null;
+    const status = JSON.parse(text) as SeenStatus;
     if (status.source?.url !== source.url || status.target?.url !== target.url) return null;
     return { crossings: status.crossSlot?.commands ?? {} };
   } catch {

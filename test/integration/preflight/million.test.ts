@@ -2,9 +2,7 @@
  * A million keys: the whole look takes less than a minute, and it does not move the source's p99 by more than a tenth. Part of
  * the long run only: it measures, and wants the machine for itself.
  *
- * The preflight is a process on the same machine, whose cores it shares with the server and its clients, and that alone moves
- * their p99 where there are two cores only. A preflight of *another* source of the same size is
- * measured beside it: the difference between the two is what the questions do to the server that is asked.
+ * The preflight is a process on the same machine and shares two cores with the server and its clients: the figure includes that.
  */
 import { afterEach, expect, test } from 'vitest';
 import { runFerry } from '../../support/cli.js';
@@ -16,7 +14,8 @@ const KEYS = 1_000_000;
 const CLIENTS = 8;
 /** Between two commands of a client: an application, not a flood. */
 const PAUSE_MS = 2;
-const ROUNDS = 3;
+/** In turns, and taken together: one round's p99 is another by a third on a machine that does other things as well. */
+const ROUNDS = 5;
 
 const servers: RedisServer[] = [];
 const wires: Wire[] = [];
@@ -28,35 +27,24 @@ afterEach(async () => {
 test.runIf(IS_LONG_RUN)('a million keys in under a minute, unfelt', { timeout: 600_000 }, async () => {
   const source = await startRedis({ args: ['--enable-debug-command', 'yes'] });
   const target = await startRedis();
-  const other = await startRedis({ args: ['--enable-debug-command', 'yes'] });
-  servers.push(source, target, other);
-  for (const { port } of [source, other]) {
-    const wire = await Wire.open(port);
-    wires.push(wire);
-    expect(text(await wire.send('DEBUG', 'POPULATE', KEYS, 'user', 64))).toBe('OK');
-  }
+  servers.push(source, target);
+  const wire = await Wire.open(source.port);
+  wires.push(wire);
+  expect(text(await wire.send('DEBUG', 'POPULATE', KEYS, 'user', 64))).toBe('OK');
   const load = await Load.start(source.port);
-  const rounds: { without: number; elsewhere: number; during: number; seconds: number }[] = [];
+  const during: number[] = [];
+  const without: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    let looking = look(source, target);
-    const during = await load.p99While(looking);
-    const seconds = (await looking).seconds;
-    looking = look(other, target);
-    const elsewhere = await load.p99While(looking);
-    await looking;
-    rounds.push({ during, elsewhere, seconds, without: await load.p99While(pause(seconds)) });
+    const looking = look(source, target);
+    await load.keepWhile(looking, during);
+    const { seconds } = await looking;
+    expect(seconds).toBeLessThan(60);
+    await load.keepWhile(pause(seconds), without);
   }
   await load.stop();
-  console.log(
-    rounds
-      .map(
-        ({ without, elsewhere, during, seconds }) =>
-          `${seconds.toFixed(1)} s, p99 ${during.toFixed(3)} ms, ${elsewhere.toFixed(3)} ms of another source, ${without.toFixed(3)} ms without`,
-      )
-      .join('\n'),
-  );
-  for (const { seconds } of rounds) expect(seconds).toBeLessThan(60);
-  expect(median(rounds.map(({ during }) => during))).toBeLessThan(1.1 * median(rounds.map(({ without }) => without)));
+  const [moved, still] = [p99(during), p99(without)];
+  console.log(`p99 ${moved.toFixed(3)} ms of ${during.length}, ${still.toFixed(3)} ms of ${without.length} without`);
+  expect(moved).toBeLessThan(1.1 * still);
 });
 
 async function look(source: RedisServer, target: RedisServer): Promise<{ seconds: number }> {
@@ -64,13 +52,12 @@ async function look(source: RedisServer, target: RedisServer): Promise<{ seconds
   const ran = await runFerry(['preflight', '--json', '--source', source.url, '--target', target.url]);
   expect(ran.code).toBe(0);
   const { findings } = JSON.parse(ran.stdout) as { findings: { code: string; evidence: string }[] };
-  expect(findings.find(({ code }) => code === 'sample')?.evidence).toMatch(/^10,0\d\d of 1,000,000 keys/);
+  expect(findings.find(({ code }) => code === 'sample')?.evidence).toMatch(/^10,0[0-9]{2} of 1,000,000 keys/);
   return { seconds: (performance.now() - startedMs) / 1000 };
 }
 
-async function pause(seconds: number): Promise<{ seconds: number }> {
+async function pause(seconds: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  return { seconds };
 }
 
 class Load {
@@ -86,11 +73,11 @@ class Load {
     return load;
   }
 
-  async p99While(work: Promise<unknown>): Promise<number> {
-    this.samples = [];
+  /** How long each GET took, ms. */
+  async keepWhile(work: Promise<unknown>, latencies: number[]): Promise<void> {
+    this.samples = latencies;
     await work;
-    const sorted = this.samples.sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length * 0.99)]!;
+    this.samples = [];
   }
 
   async stop(): Promise<void> {
@@ -108,6 +95,6 @@ class Load {
   }
 }
 
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function p99(latencies: number[]): number {
+  return latencies.sort((a, b) => a - b)[Math.floor(latencies.length * 0.99)]!;
 }

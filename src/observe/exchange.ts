@@ -5,20 +5,19 @@
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 
 const CONNECT_LIMIT_MS = 10_000;
-/** A step may drain for minutes, and a preflight asks for the better part of one. */
-const ANSWER_LIMIT_MS = 300_000;
 
 export interface Answer {
   readonly code: number;
   readonly text: string;
 }
 
-/** Rejects when there is no whole answer; `code` of the error says why. */
+/** Rejects when there is no whole answer; `code` of the error says why. `limitMs`: how long it may be silent. */
 export async function exchange(
   address: string,
   method: 'GET' | 'POST',
   headers: Record<string, string>,
   body: string | undefined,
+  limitMs: number,
 ): Promise<Answer> {
   const url = new URL(address);
   const send = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest;
@@ -31,10 +30,10 @@ export async function exchange(
     const giveUp = (what: string): unknown => request.destroy(Object.assign(new Error(what), { code: 'ETIMEDOUT' }));
     request.on('socket', (socket) => {
       if (!socket.connecting) return;
-      const timer = setTimeout(giveUp, CONNECT_LIMIT_MS, 'no connection');
+      const timer = setTimeout(giveUp, Math.min(CONNECT_LIMIT_MS, limitMs), 'no connection');
       socket.once('connect', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
     });
-    request.setTimeout(ANSWER_LIMIT_MS, () => giveUp('no answer'));
+    request.setTimeout(limitMs, () => giveUp('no answer'));
     request.on('error', reject);
     request.end(body);
   });

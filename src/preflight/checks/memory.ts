@@ -23,17 +23,18 @@ export function checkMemory(facts: Facts): Finding[] {
   return [...room(facts), ...eviction(facts), ...fragmentation(facts.source)];
 }
 
-/** Of a server: what its data takes. */
+/**
+ * Of a server: what its data takes. What a replica is behind by, beyond the backlog, is in mem_clients_slaves; since 7.0
+ * mem_total_replication_buffers has both once more. https://redis.io/commands/info
+ */
 export function datasetBytes(server: ServerFacts): number {
   const overhead =
     numberField(server, 'used_memory_startup') +
     numberField(server, 'mem_clients_normal') +
     numberField(server, 'mem_clients_slaves') +
     numberField(server, 'mem_aof_buffer') +
-    numberField(server, 'mem_total_replication_buffers');
-  const backlog =
-    field(server, 'mem_total_replication_buffers') === '' ? numberField(server, 'mem_replication_backlog') : 0;
-  return Math.max(0, numberField(server, 'used_memory') - overhead - backlog);
+    numberField(server, 'mem_replication_backlog');
+  return Math.max(0, numberField(server, 'used_memory') - overhead);
 }
 
 function room({ source, target, sample, leftOut }: Facts): Finding[] {

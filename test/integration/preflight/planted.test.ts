@@ -98,6 +98,8 @@ test('blockers', () => {
   expect(found(seen.report, 'commands-missing').evidence).toContain('GETDEL (1)');
   expect(found(seen.report, 'databases-missing').evidence).toContain('db5 (1 keys)');
   expect(found(seen.report, 'modules-missing').evidence).toContain('ferryempty 3');
+  // the replica that lags is not to hide a part of it: what it has not read is in the source's memory, too
+  expect(found(seen.report, 'target-memory').evidence).toMatch(/^the data takes 2[5-9]\.\d MiB/);
 });
 
 test('warnings', () => {

@@ -128,6 +128,8 @@ export class Mirror implements DerivationOutput {
   /** The effect being derived, and the slot of the mirror that its keys are in. */
   private current: Effect | null = null;
   private slot = ANY_NODE;
+  /** The two sides write the same score in two forms. */
+  private readonly scoresDiffer: boolean;
 
   constructor(readonly context: MirrorContext) {
     this.base = new MirrorBase(context.known, context.dirty, context.ledger);
@@ -150,6 +152,7 @@ export class Mirror implements DerivationOutput {
     this.d.output = this;
     this.d.fieldDeadlines = context.copy.hashFieldTtl;
     this.d.idleConsumers = isAtLeast(context.authority.version, 7, 2);
+    this.scoresDiffer = writesShortScores(context.authority.version) !== writesShortScores(context.mirror.version);
   }
 
   /**
@@ -291,7 +294,8 @@ export class Mirror implements DerivationOutput {
     const rule = command.mirroring;
     if (rule.class === 'none') return;
     const failed = isError(buf, start);
-    if (failed && (rule.class !== 'copy' || refusedBeforeRunning(buf, start))) return;
+    // a script may end with any error after it has written
+    if (failed && (rule.class !== 'copy' || (!isScript(command) && refusedBeforeRunning(buf, start)))) return;
 
     const d = this.d;
     this.current = e;
@@ -597,7 +601,9 @@ export class Mirror implements DerivationOutput {
     }
     const op = this.take(e);
     op.expectedError = this.expectedError;
-    if (e.command!.mirroring.selfCheck) op.expect(d.reply, d.replyStart, d.replyEnd, d.resp);
+    if (e.command!.mirroring.selfCheck) {
+      op.expect(d.reply, d.replyStart, d.replyEnd, d.resp, this.scoresDiffer && answersScores(e.command!));
+    }
     const wire = this.context.mirror.hasRenames ? this.wireOf(e.command!) : null;
     if (wire === null) this.appendFrame(op, e.db, e.frame, e.frameStart, e.frameEnd);
     else {
@@ -714,6 +720,14 @@ function firstWord(buf: Buffer, start: number): string {
   return buf.toString('latin1', start + 1, Math.min(buf.length, start + 40)).split(/[ \r]/, 1)[0]!;
 }
 
+function answersScores({ name }: Command): boolean {
+  return /^(zadd|zincrby|zpopmin|zpopmax|zmpop)$/.test(name);
+}
+
+function writesShortScores(version: string): boolean {
+  return isAtLeast(version, 7, 2);
+}
+
 function isAtLeast(version: string, major: number, minor: number): boolean {
   const [a = 0, b = 0] = version.split('.').map(Number);
   return a > major || (a === major && b >= minor);
@@ -724,8 +738,8 @@ function replyMeansNothing(name: string, d: Derivation): boolean {
   return (name === 'renamenx' || name === 'copy') && d.replyInteger() === 0;
 }
 
-/** Errors that a script or an unknown command gets before it can have changed anything. */
+/** Errors that an unknown command gets before it can have changed anything. */
 function refusedBeforeRunning(buf: Buffer, start: number): boolean {
-  const text = buf.toString('latin1', start + 1, Math.min(buf.length, start + 12));
-  return /^(NOSCRIPT|NOPERM|NOAUTH|READONLY|LOADING|MASTERDOWN|EXECABORT)/.test(text);
+  const text = buf.toString('latin1', start + 1, Math.min(buf.length, start + 13));
+  return /^(NOPERM|NOAUTH|READONLY|LOADING|MASTERDOWN) /.test(text);
 }

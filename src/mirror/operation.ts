@@ -7,7 +7,7 @@
  */
 import type { Command } from '../commands/table.js';
 import { hashHigh, hashKey, hashLow } from '../ledger/known.js';
-import { leavesOf } from '../resp/leaves.js';
+import { equalButForNumbers, leavesOf } from '../resp/leaves.js';
 import type { Resp } from '../resp/values.js';
 import type { Effect } from './effect.js';
 import type { MirrorAck } from './write-lane.js';
@@ -38,6 +38,7 @@ export class MirrorOp implements MirrorAck {
   private expectedLow = 0;
   private expectedHigh = 0;
   private expectedLeaves: string | null = null;
+  private mayWriteNumbersOtherwise = false;
   private readonly expected: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES);
 
   constructor(
@@ -45,9 +46,11 @@ export class MirrorOp implements MirrorAck {
     private readonly pool: MirrorOp[],
   ) {}
 
-  expect(buf: Buffer, start: number, end: number, resp: Resp): void {
+  /** `numbersMayDiffer`: the mirror's version writes the same score in another form. */
+  expect(buf: Buffer, start: number, end: number, resp: Resp, numbersMayDiffer = false): void {
     this.expectedLength = end - start;
-    if (resp === 3) {
+    if (resp === 3 || numbersMayDiffer) {
+      this.mayWriteNumbersOtherwise = numbersMayDiffer;
       this.expectedLeaves = leavesOf(buf, start, end); // the write lane speaks RESP2
       return;
     }
@@ -94,7 +97,11 @@ export class MirrorOp implements MirrorAck {
   }
 
   private matches(buf: Buffer, start: number, end: number): boolean {
-    if (this.expectedLeaves !== null) return leavesOf(buf, start, end) === this.expectedLeaves;
+    if (this.expectedLeaves !== null) {
+      const leaves = leavesOf(buf, start, end);
+      if (leaves === this.expectedLeaves) return true;
+      return this.mayWriteNumbersOtherwise && equalButForNumbers(leaves, this.expectedLeaves);
+    }
     if (end - start !== this.expectedLength) return false;
     if (this.expectedLength <= KEPT_BYTES) {
       for (let i = start; i < end; i++) if (buf[i] !== this.expected[i - start]) return false;
@@ -111,6 +118,7 @@ export class MirrorOp implements MirrorAck {
     this.mayBeDead = false;
     this.expectedLength = -1;
     this.expectedLeaves = null;
+    this.mayWriteNumbersOtherwise = false;
     if (this.pool.length < 4096) this.pool.push(this);
   }
 }

@@ -59,3 +59,38 @@ export function leavesOf(buf: Buffer, start: number, end: number): string {
 function leaf(buf: Buffer, from: number, to: number): string {
   return `${to - from}:${buf.toString('latin1', from, to)}\n`;
 }
+
+/**
+ * As `===` of two replies' leaves, where the same number may be written in two forms: scores are "%.17g" up to Redis 7.0
+ * and the shortest exact form later.
+ */
+export function equalButForNumbers(a: string, b: string): boolean {
+  let atA = 0;
+  let atB = 0;
+  while (atA < a.length && atB < b.length) {
+    const endA = leafEnd(a, atA);
+    const endB = leafEnd(b, atB);
+    const one = a.slice(atA, endA);
+    const other = b.slice(atB, endB);
+    if (one !== other && !isSameNumber(one, other)) return false;
+    atA = endA;
+    atB = endB;
+  }
+  return atA === a.length && atB === b.length;
+}
+
+function isSameNumber(one: string, other: string): boolean {
+  const [a, b] = [textIn(one), textIn(other)];
+  return a !== '' && b !== '' && Number(a) === Number(b);
+}
+
+function textIn(leaf: string): string {
+  return leaf.slice(leaf.indexOf(':') + 1, -1);
+}
+
+/** Behind the leaf that begins there. */
+function leafEnd(leaves: string, at: number): number {
+  if (leaves.startsWith(NULL_LEAF, at)) return at + NULL_LEAF.length;
+  const colon = leaves.indexOf(':', at);
+  return colon + 2 + Number(leaves.slice(at, colon));
+}

@@ -41,16 +41,12 @@ import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { forbiddenWhileSubscribed } from './subscriptions/commands.js';
-import { EXEC_NOAUTH, NOAUTH, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
-import { queueInTransaction } from './transaction.js';
+import { EXEC_NOAUTH, NOAUTH, SWAPDB_WHILE_MIRRORING, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
+import { isSwapWhileMirroring, queueInTransaction } from './transaction.js';
 import { wireFor } from './wire.js';
 
 /** Sections of INFO that Ferry's own is added to. */
 const WITH_FERRY = new Set(['all', 'everything', 'default', 'ferry']);
-
-const SWAPDB_WHILE_MIRRORING = errorReply(
-  'FERRY SWAPDB is refused: while a mirror follows, the two databases would be swapped under its keys',
-);
 
 const keys = new KeyList();
 const slots = new SlotList();
@@ -229,8 +225,7 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
     if (isCluster) return pass(session, command, scanner, NO_BUCKET, withClusterFields);
     if (sections.includes('keyspace')) return pass(session, command, scanner, NO_BUCKET, hideInInfo(session));
   }
-  // the mirror's databases would be others than those that its keys are for
-  if (command.name === 'swapdb' && session.board.rules.mirrored) return refuse(session, SWAPDB_WHILE_MIRRORING);
+  if (isSwapWhileMirroring(session, command)) return refuse(session, SWAPDB_WHILE_MIRRORING);
   return pass(session, command, scanner, NO_BUCKET, hidingIn(session, command, scanner));
 }
 

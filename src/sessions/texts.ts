@@ -44,3 +44,8 @@ export function unknownSubcommand(container: string, subcommand: string): Buffer
 export function wrongArity(name: string): Buffer {
   return errorReply(`ERR wrong number of arguments for '${name}' command`);
 }
+
+/** The mirror's databases would be others than those that its keys are for. */
+export const SWAPDB_WHILE_MIRRORING = errorReply(
+  'FERRY SWAPDB is refused: while a mirror follows, the two databases would be swapped under its keys',
+);

@@ -25,7 +25,7 @@ import { refuse } from './refusal.js';
 import { reset } from './reset.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
-import { EXECABORT, NESTED_MULTI, WATCH_INSIDE_MULTI } from './texts.js';
+import { EXECABORT, NESTED_MULTI, SWAPDB_WHILE_MIRRORING, WATCH_INSIDE_MULTI } from './texts.js';
 import { dropWatch, type Watch } from './watch.js';
 import { wireFor } from './wire.js';
 
@@ -98,6 +98,7 @@ export function queueInTransaction(session: Session, command: Command, scanner: 
   if (command.kind === 'session' && !/^(ping|wait|unwatch)$/.test(command.name)) {
     return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} inside MULTI is not supported yet`));
   }
+  if (isSwapWhileMirroring(session, command)) return refuse(session, SWAPDB_WHILE_MIRRORING);
   const { frame, frameStart, frameEnd } = scanner;
   if (placeOn(session.board.authority, command, session.db, scanner) === ACROSS) return refuse(session, CROSSSLOT);
   const verdict = checkOtherDatabase(session, command, scanner);
@@ -141,7 +142,9 @@ function execute(session: Session, transaction: Transaction): boolean {
     session.replyNow(transaction.spoilt ? EXECABORT : EMPTY_ARRAY);
     return true;
   }
-  const refusal = transaction.refusal;
+  // a mirror may have come between MULTI and EXEC
+  const swaps = transaction.queued.some(({ command }) => isSwapWhileMirroring(session, command));
+  const refusal = swaps ? SWAPDB_WHILE_MIRRORING : transaction.refusal;
   if (refusal !== null) {
     session.transaction = null;
     dropWatch(session);
@@ -198,6 +201,10 @@ function execute(session: Session, transaction: Transaction): boolean {
   takeSlots(op, transaction);
   if (!session.board.ledger.admit(op)) session.parkedOp = op;
   return true;
+}
+
+export function isSwapWhileMirroring({ board }: Session, { name }: Command): boolean {
+  return name === 'swapdb' && board.rules.mirrored;
 }
 
 /** Of its keys, and of those that it depends on. */

@@ -258,6 +258,28 @@ describe('ways to diverge 34: several databases', () => {
     expect(await sendAll(client, ['SWAPDB 0 1'])).toEqual([expect.stringMatching(/^-FERRY SWAPDB is refused/)]);
   });
 
+  it('34: SWAPDB is refused in a transaction, whose EXEC does nothing', async () => {
+    const { s, client } = await begin(target, { phase: 'target-read' });
+    expect(await sendAll(client, ['SET a 1', 'MULTI', 'SET b 1', 'SWAPDB 0 1', 'EXEC', 'GET a', 'EXISTS b'])).toEqual([
+      ...['OK', 'OK', 'QUEUED', expect.stringMatching(/^-FERRY SWAPDB is refused/)],
+      ...[expect.stringMatching(/^-EXECABORT/), '1', '0'],
+    ]);
+    await s.settled();
+    expect(await s.outcome()).toEqual([]);
+  });
+
+  it('34: SWAPDB is refused at EXEC when a mirror came between MULTI and EXEC', async () => {
+    const { s, client } = await begin(target);
+    await s.ferry.control.changePhase({ to: 'source-only' });
+    expect(await sendAll(client, ['SET a 1', 'MULTI', 'SET b 1', 'SWAPDB 0 1'])).toEqual([
+      ...['OK', 'OK', 'QUEUED', 'QUEUED'],
+    ]);
+    await s.ferry.control.changePhase({ to: 'dual-write' });
+    expect(await sendAll(client, ['EXEC', 'GET a', 'EXISTS b'])).toEqual([
+      ...[expect.stringMatching(/^-FERRY SWAPDB is refused/), '1', '0'],
+    ]);
+  });
+
   it('34: a home database of another number, and one that it would cover is refused', async () => {
     const onSource = ['SELECT 2', 'SET home old', 'RPUSH list a'];
     await withFerry({ source, target, phase: 'dual-write', onSource, homeDb: 2 }, async (running) => {

@@ -70,6 +70,23 @@ describe('case 8: a script writes, then fails', () => {
     },
   );
 
+  test.each(['NOPERM', 'READONLY', 'LOADING', 'NOSCRIPT', 'EXECABORT'])(
+    'case 8: its error begins with %s, as one does that comes before a script is run',
+    async (word) => {
+      const client = await play({ phase: 'target-read', before: BEFORE });
+      await scenario.backfilled();
+      const writes = `redis.call('SET', KEYS[1], 'new') return redis.error_reply('${word} said the script')`;
+      expect(texts([await client.send('EVAL', writes, '1', 'written')])).toEqual([`-${word} said the script`]);
+      expect(texts([await client.send('GET', 'written')])).toEqual(['new']);
+      await Promise.all([
+        client.send('MULTI'),
+        client.send('EVAL', writes, '1', 'in a transaction'),
+        client.send('EXEC'),
+      ]);
+      expect(await scenario.outcome()).toEqual([]);
+    },
+  );
+
   test('case 8, EVAL mirrored only when it succeeds: its effects are missing', async () => {
     const client = await play({ before: BEFORE });
     await scenario.backfilled();

@@ -31,6 +31,10 @@ async function write(wire: Wire, prefix: string): Promise<void> {
     ['HSET', 'big hash', ...FIELDS],
     ['HINCRBYFLOAT', 'hash', 'a', '0.1'],
     ['ZADD', 'zset', '0.1', 'a', '1e300', 'b', '-inf', 'c'],
+    ['ZINCRBY', 'zset', '0.1', 'd'],
+    ['ZADD', 'zset', 'INCR', '0.2', 'a'],
+    ['ZADD', 'popped', '1700000000.123', 'a', '0.3', 'b', 'inf', 'c'],
+    ['ZPOPMIN', 'popped', 2],
     ['XADD', 'stream', '*', 'f', 'v'],
     ['XADD', 'stream', '*', 'f', 'w'],
     ['XGROUP', 'DESTROY', 'stream', 'g'],
@@ -55,6 +59,8 @@ describe.runIf(OTHER !== '')('from one version of Redis to a newer one', () => {
     await write(client, 'before the cutover');
     await write(client, 'before Ferry');
     await stage.settled();
+    // what is the same in another form is no mismatch, after which everything would have to be verified anew
+    expect(stage.ferry.counters.selfCheckMismatches).toBe(0);
     expect(await stage.verify()).toEqual([]);
     expect(await stage.differences()).toEqual([]);
 

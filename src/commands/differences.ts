@@ -125,6 +125,16 @@ export const DIFFERENCES: readonly Difference[] = [
     example: [{ lines: ['CLIENT TRACKING ON'] }],
   },
   {
+    commands: list('blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop xread xreadgroup'),
+    what: 'who waits is served when the reply to the write that wakes them has come, behind what its sender sent in one go with it: of two LPUSHes in one pipeline BLPOP may get the second, and both are answered as if nobody had waited',
+    why: 'the waiting is done in Ferry, so that it outlives a cutover; the authority is asked again for what is there then',
+  },
+  {
+    commands: list('publish spublish'),
+    what: 'with RESP3, who is subscribed to the channel that it publishes to may get the message behind the reply',
+    why: 'messages and replies come over two connections',
+  },
+  {
     commands: list('swapdb'),
     what: 'refused while a mirror follows',
     why: "the two databases would be swapped under the mirror's keys",

@@ -25,7 +25,8 @@ export function accessGuard(token: string | null, pages: ReadonlySet<string>) {
       return reply.code(403).send({ error: 'Without a token the admin API answers only to a loopback host name.' });
     }
     if (isPage(request, path, pages)) return undefined;
-    const given = request.headers.authorization ?? '';
+    // the scheme's case does not matter (RFC 9110, 11.1)
+    const given = (request.headers.authorization ?? '').replace(/^bearer /i, 'Bearer ');
     if (timingSafeEqual(digest(given), expected)) return undefined;
     reply.header('www-authenticate', 'Bearer');
     return reply.code(401).send({ error: 'The admin token is missing or wrong.' });

@@ -266,10 +266,12 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const { migration, backfill, verify } = this.parts;
     const { board } = migration;
     const { counters, mirror } = board;
-    const side = board.rules.authority;
+    counters.settleSides(board.rules.authority);
     const progress = backfill.progress;
     return {
-      commands: this.commandCounts().map(({ command, count }) => ({ command, side, count })),
+      commands: (['source', 'target'] as const).flatMap((side) =>
+        this.countsIn(counters.bySide[side]).map(({ command, count }) => ({ command, side, count })),
+      ),
       commandMicros: counters.durations,
       fallbackReads: counters.fallbacks + counters.cascades,
       readRepairs: counters.readRepairs,
@@ -357,11 +359,14 @@ export class RunningFerry implements FerryControl, MetricsSource {
   }
 
   private commandCounts(): { command: string; count: number }[] {
-    const { table, counters } = this.parts.migration.board;
-    return table
+    return this.countsIn(this.parts.migration.board.counters.commandsById);
+  }
+
+  private countsIn(byId: Float64Array): { command: string; count: number }[] {
+    return this.parts.migration.board.table
       .all()
-      .filter(({ id }) => counters.commandsById[id]! > 0)
-      .map(({ id, name }) => ({ command: name, count: counters.commandsById[id]! }));
+      .filter(({ id }) => byId[id]! > 0)
+      .map(({ id, name }) => ({ command: name, count: byId[id]! }));
   }
 
   /** A line of the record. Nobody waits for the disk: what was asked for is under way all the same. */

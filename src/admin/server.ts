@@ -6,9 +6,8 @@
  *     POST /api/explain                                              changes nothing either
  *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload /api/preflight     JSON, or nothing, as body
  *
- * Who may call (access.ts): with a token everyone who has it; without one only this machine. Every POST must say
- * `content-type: application/json` and, if it names an origin, come from the API's own: so no form or script of some web
- * page can make one. A path that takes another method is a 405.
+ * Who may call (access.ts): with a token everyone who has it; without one only this machine. A POST that names an origin, as
+ * every browser's does, must come from the API's own: so no form or script of some web page can make one. A path that takes another method is a 405.
  * A POST is put on the record with its caller (caller.ts).
  * Errors are `{"error": "…"}`; a refused step is a 409 with its `blockers`.
  */
@@ -201,20 +200,15 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, whole: string): T {
   throw new BadRequest(`${where} is wrong: ${issue?.message ?? 'not understood'}.`);
 }
 
+/** Whatever type it is said to be: programs that send JSON do not always say so (`curl -d`). */
 function acceptOnlyJson(http: FastifyInstance): void {
   http.removeAllContentTypeParsers();
-  http.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  http.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
     if (text.length === 0) return done(null, {});
     try {
       done(null, JSON.parse(String(text)));
     } catch {
       done(new BadRequest('The body is not JSON.'));
-    }
-  });
-  http.addHook('onRequest', async (request, reply) => {
-    const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    if (request.method === 'POST' && type !== 'application/json') {
-      return reply.code(415).send({ error: 'A POST needs the header content-type: application/json.' });
     }
   });
 }

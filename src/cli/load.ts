@@ -89,9 +89,13 @@ export const loadCommand = verb({
     const journal = argv.journal === undefined ? null : new Journal(argv.journal, nameOf(how));
     const kept = argv.offset === undefined ? (journal?.read() ?? null) : null;
     const resume: ResumePoint = { offset: argv.offset ?? kept?.offset ?? 0, db: argv.db ?? kept?.db ?? endpoint.db };
+    journal?.write(resume); // what cannot be written is to be known before anything is loaded
     if (kept !== null) tell(`ferry: going on at byte ${kept.offset}, as ${argv.journal} says`);
     const input = await LoadInput.open(file);
     try {
+      if (!input.isPacked && input.totalBytes !== null && resume.offset > input.totalBytes) {
+        throw new ConfigError(`--offset: ${file} ends before byte ${resume.offset}, at ${input.totalBytes}.`);
+      }
       const loader = new Loader({
         endpoint,
         connections: argv.connections ?? 1,

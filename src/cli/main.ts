@@ -16,7 +16,7 @@ import { finalizeCommand } from './finalize.js';
 import { leaveCommand } from './leave.js';
 import { loadCommand } from './load.js';
 import { migrateCommand } from './migrate.js';
-import { tell } from './output.js';
+import { isPrinted, printJson, tell } from './output.js';
 import { phaseCommand } from './phase.js';
 import { preflightCommand } from './preflight.js';
 import { reportCommand } from './report.js';
@@ -57,7 +57,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
     }).parseAsync();
     await run();
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = report(error, args.includes('--json'));
   }
 }
 
@@ -85,16 +85,16 @@ function parser(args: readonly string[], choose: (run: () => Promise<void>) => v
   return cli;
 }
 
-function report(error: unknown): number {
-  if (error instanceof StartError) {
-    tell(`ferry: ${error.message}`);
-    return error.exitCode;
-  }
+/** With --json a program reads stdout: there is a document in any case. */
+function report(error: unknown, json: boolean): number {
   // yargs' own errors are usage errors too, and those of a flag's `coerce` arrive as such
-  if (error instanceof Error && error.name === 'YError') {
-    tell(`ferry: ${error.message}`);
-    return 2;
-  }
-  tell(`ferry: unexpected: ${redactUrl(error instanceof Error ? (error.stack ?? error.message) : String(error))}`);
-  return 1;
+  const isUsage = error instanceof Error && error.name === 'YError';
+  const isExpected = error instanceof StartError || isUsage;
+  const message = isExpected
+    ? error.message
+    : `unexpected: ${redactUrl(error instanceof Error ? (error.stack ?? error.message) : String(error))}`;
+  tell(`ferry: ${message}`);
+  if (json && !isPrinted()) printJson({ error: message });
+  if (error instanceof StartError) return error.exitCode;
+  return isUsage ? 2 : 1;
 }

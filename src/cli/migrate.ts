@@ -176,7 +176,8 @@ async function confirm(status: Status, until: Phase): Promise<boolean> {
   }
   tell(statusText(status));
   const question = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await question.question(`\nGo from ${status.phase} to ${until}? [y/N] `);
+  // ^C and ^D are a no
+  const answer = await question.question(`\nGo from ${status.phase} to ${until}? [y/N] `).catch(() => '');
   question.close();
   return /^y(es)?$/i.test(answer.trim());
 }

@@ -1,11 +1,21 @@
 /**
  * What the verbs print: results on stdout, everything else on stderr. With `--json` stdout gets one document.
  */
+import { writeFileSync } from 'node:fs';
 import type { Status } from '../admin/control.js';
+import { ConfigError } from '../config/errors.js';
 import { Refused } from './client.js';
 import { statusText } from './status-text.js';
 
+let hasPrinted = false;
+
+/** Something is on stdout already. */
+export function isPrinted(): boolean {
+  return hasPrinted;
+}
+
 export function print(text: string): void {
+  hasPrinted = true;
   process.stdout.write(`${text}\n`);
 }
 
@@ -40,4 +50,14 @@ export async function attempt<T>(json: boolean, step: () => Promise<T>): Promise
 
 export function refusalText(refused: Refused): string {
   return [refused.message, ...refused.blockers.map(({ code, message }) => `  ${code}: ${message}`)].join('\n');
+}
+
+/** @throws ConfigError when that cannot be */
+export function writePage(path: string, page: string): void {
+  try {
+    writeFileSync(path, page);
+  } catch (error) {
+    throw new ConfigError(`--html: ${path} cannot be written (${(error as NodeJS.ErrnoException).code}).`);
+  }
+  tell(`The report is in ${path}.`);
 }

@@ -6,12 +6,10 @@
  * With `--json` the document is `{"ok", "findings": [{"severity", "code", "message", "evidence", "fix"}]}`; `--html FILE` writes
  * a report with charts beside whatever is printed.
  */
-import { writeFileSync } from 'node:fs';
-import { ConfigError } from '../config/errors.js';
 import type { OptionName } from '../config/options.js';
 import { configFlags } from './config-flags.js';
 import { type Flags, wholeNumber, withFlags } from './flags.js';
-import { print, printJson, tell } from './output.js';
+import { print, printJson, writePage } from './output.js';
 import type { Verb } from './verb.js';
 
 /** Of the configuration, what matters to the checks; a config file may hold everything. */
@@ -94,7 +92,7 @@ export const preflightCommand: Verb = {
     if (!found.report.ok) process.exitCode = 1;
     if (html !== undefined) {
       const { reportHtml } = await import('../preflight/html.js');
-      writeReport(html, reportHtml(found.facts, found.report, new Date()));
+      writePage(html, reportHtml(found.facts, found.report, new Date()));
     }
   },
 };
@@ -111,14 +109,4 @@ function nextText(ok: boolean, isServed: boolean): string {
 /** https://no-color.org */
 function isColoured(): boolean {
   return process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '';
-}
-
-function writeReport(path: string, page: string): void {
-  try {
-    writeFileSync(path, page);
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code;
-    throw new ConfigError(`--html: the report cannot be written to ${path} (${why}).`);
-  }
-  tell(`The report is in ${path}.`);
 }

@@ -1,9 +1,8 @@
 /**
  * `ferry report`: the record of the migration so far.
  */
-import { writeFile } from 'node:fs/promises';
 import { ADMIN_FLAGS, adminClient } from './flags.js';
-import { print, printJson, tell } from './output.js';
+import { print, printJson, writePage } from './output.js';
 import { reportHtml } from './report-html.js';
 import { reportText } from './report-text.js';
 import { verb } from './verb.js';
@@ -18,8 +17,7 @@ export const reportCommand = verb({
   run: async ({ json, html, ...where }) => {
     const report = await (await adminClient(where)).report();
     if (html !== undefined) {
-      await writeFile(html, reportHtml(report));
-      tell(`The report is in ${html}.`);
+      writePage(html, reportHtml(report));
     }
     if (json) printJson(report);
     else if (html === undefined) print(reportText(report));

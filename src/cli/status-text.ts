@@ -68,7 +68,9 @@ export function troubles({ source, target, authority, mirror, backfill, verify, 
     const what = `${number(crossSlot.total)} commands had keys in several slots`;
     found.push(`${what}, which the target will refuse after the cutover: ${names.join(', ')}.`);
   }
-  if (mirror.uncertain > 0) found.push(`${number(mirror.uncertain)} writes have an unknown outcome.`);
+  if (mirror.uncertain > 0) {
+    found.push(`${number(mirror.uncertain)} connections were lost, and what they were sent may still be executed.`);
+  }
   if (mirror.dirtySlots > 0) found.push(`${number(mirror.dirtySlots)} slots are dirty as a whole.`);
   if (backfill.failed > 0) found.push(`The backfill could not copy ${number(backfill.failed)} keys.`);
   if (backfill.state === 'failed') found.push('The backfill failed.');

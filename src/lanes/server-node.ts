@@ -212,7 +212,9 @@ export class ServerNode {
         const isLost = /Stream isn't writeable|Connection is closed|ECONNRESET|EPIPE|max retries per request/i.test(
           String(error),
         );
-        if (!isLost || this.closed || performance.now() >= until) throw error;
+        if (!isLost || this.closed) throw error;
+        // the client library speaks of its own options there
+        if (performance.now() >= until) throw new Error(`${this.name} does not answer`);
         await sleep(10);
       }
     }

@@ -36,7 +36,7 @@ import type { Credentials, Identity } from './identity.js';
 import type { Lane, LaneOptions } from './lane.js';
 import { IGNORED } from './multi.js';
 import { Pins } from './pins.js';
-import { RIGHTS, type Right } from './rights-probe.js';
+import { isRefusal, RIGHTS, type Right } from './rights-probe.js';
 import { type NodeLaneHooks, RoutedLane, type Routes } from './routed/routed-lane.js';
 import { LOGIN_ATTEMPTS, ServerNode } from './server-node.js';
 import { SilenceWatch } from './silence.js';
@@ -420,10 +420,15 @@ export class Upstream implements Routes, DiscoveredSide {
     }
   }
 
-  /** First contact: throws when a server cannot be reached or refuses Ferry's login. */
+  /** First contact: throws when a server cannot be reached, refuses Ferry's login, or lacks the URL's database. */
   async connect(): Promise<void> {
     await this.discovery?.connect();
     await Promise.all(this.current.map((node) => node.connect()));
+    if (this.endpoint.db === 0) return;
+    await this.callIn(this.logicalDb(this.endpoint.db), [['PING']]).catch((error: Error) => {
+      if (/^ERR DB index/.test(error.message)) throw new Error(`it has no database ${this.endpoint.db}`);
+      if (!isRefusal(error)) throw error;
+    });
   }
 
   /** No earlier process of the migration is at work: what it left is fenced, on every server that is met. */

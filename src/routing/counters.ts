@@ -2,13 +2,20 @@
 import type { MirrorClass } from '../commands/mirroring.js';
 import type { MirrorCounters } from '../mirror/mirror.js';
 import { LatencyHistogram } from '../observe/histogram.js';
+import type { Side } from '../phases/phase.js';
 
 export class Counters implements MirrorCounters {
   commands = 0;
   /** From a command's bytes to its reply, µs, by the side that answered. */
   readonly durations = { source: new LatencyHistogram(), target: new LatencyHistogram() };
   /** By command id of the present table. */
-  commandsById = new Float64Array(1024);
+  readonly commandsById = new Float64Array(1024);
+  /** Of those, what was sent to the side that is not the authority, until now and at the last `settleSides`. */
+  readonly followedById = new Float64Array(1024);
+  /** By the side to which they were forwarded (a fallback counts where it was sent first), up to the last `settleSides`. */
+  readonly bySide = { source: new Float64Array(1024), target: new Float64Array(1024) };
+  private readonly settledById = new Float64Array(1024);
+  private readonly settledFollowedById = new Float64Array(1024);
   /** Errors that Ferry itself answered. */
   errors = 0;
   targetReads = 0;
@@ -34,4 +41,18 @@ export class Counters implements MirrorCounters {
   joinedCopies = 0;
   chunkedCopies = 0;
   shed = 0;
+
+  /** Puts what came since on the account of the sides: before the authority becomes another one, and before it is read. */
+  settleSides(authority: Side): void {
+    const { commandsById, followedById, settledById, settledFollowedById } = this;
+    const own = this.bySide[authority];
+    const other = this.bySide[authority === 'source' ? 'target' : 'source'];
+    for (let id = 0; id < own.length; id++) {
+      const followed = followedById[id]! - settledFollowedById[id]!;
+      own[id]! += commandsById[id]! - settledById[id]! - followed;
+      other[id]! += followed;
+    }
+    settledById.set(commandsById);
+    settledFollowedById.set(followedById);
+  }
 }

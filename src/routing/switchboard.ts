@@ -154,6 +154,7 @@ export class Switchboard implements IntentReasons {
   }
 
   setPhase(phase: Phase, epoch: number): void {
+    this.counters.settleSides(this.rules.authority);
     this.phase = phase;
     this.rules = PHASE_RULES[phase];
     this.epoch = epoch;

@@ -185,6 +185,7 @@ function read(session: Session, command: Command, scanner: RequestScanner): bool
   op.lane = lane;
   session.reads.targetBegins(bucket);
   board.counters.targetReads++;
+  board.counters.followedById[command.id]!++;
   const wire = wireFor(board.follower, command, session.db, scanner);
   if (wire === null) lane!.send(op, op.frame, op.frameStart, op.frameEnd, place);
   else lane!.send(op, wire, 0, wire.length, place);

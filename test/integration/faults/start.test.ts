@@ -65,6 +65,11 @@ async function stranger(answer: string): Promise<string> {
 }
 
 describe('a server that cannot be used is exit code 3', () => {
+  test('the database of the URL does not exist', async () => {
+    const said = /^ferry: The source redis:.+\/99999 cannot be used: it has no database 99999\./;
+    expectRefusal(await serve({ source: `${source.url}/99999` }), 3, said);
+  });
+
   test('nobody listens', async () => {
     const nobody = `redis://user:${PASSWORD}@127.0.0.1:${await freePort()}`;
     const [one, two] = await Promise.all([serve({ source: nobody }), serve({ target: nobody })]);

@@ -51,6 +51,17 @@ test('a good file: all of it is in on both sides, every reply is counted, exit 0
   await expectKeys(COUNT);
 });
 
+test('an offset behind the end of the file, and a journal that cannot be written: told before anything is loaded', async () => {
+  const file = files.write('short.resp', sets(3));
+  const far = await runFerry(['load', file, '--admin', admin, '--offset', '99999', '--json']);
+  expect(far.code).toBe(2);
+  expect(JSON.parse(far.stdout)).toEqual({ error: expect.stringMatching(/ends before byte 99999, at \d+\.$/) });
+  const nowhere = await runFerry(['load', file, '--admin', admin, '--journal', '/no/such/folder/j', '--json']);
+  expect(nowhere.code).toBe(2);
+  expect(JSON.parse(nowhere.stdout)).toEqual({ error: expect.stringMatching(/journal .+ cannot be written: ENOENT/) });
+  expect(await ask('DBSIZE')).toBe('0');
+});
+
 test('without --json it says what redis-cli --pipe says', async () => {
   const ran = await runFerry(['load', files.write('few.resp', sets(3)), '--admin', admin]);
   expect(ran.stdout).toMatch(/^errors: 0, replies: 3 /);

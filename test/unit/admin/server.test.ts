@@ -229,12 +229,26 @@ describe('bad requests change nothing', () => {
     expect(answer.body.error).toEqual(expect.any(String));
   });
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
-    'a web page cannot post %j',
-    async (type) => {
-      const answer = await call('POST', '/api/abort', type === '' ? undefined : '{}', { 'content-type': type });
-      expect(answer).toMatchObject({ code: 415, body: { error: expect.stringContaining('application/json') } });
-      expect(control.asked).toEqual([]);
+  describe.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
+    'a post of %j',
+    (type) => {
+      test.each([
+        ['origin', 'https://evil.example'],
+        ['origin', 'null'],
+        ['sec-fetch-site', 'cross-site'],
+      ])('from a web page is refused: %s %s', async (name, value) => {
+        const answer = await call('POST', '/api/abort', '{}', {
+          'content-type': type,
+          [name]: value,
+        });
+        expect(answer).toMatchObject({ code: 403 });
+        expect(control.asked).toEqual([]);
+      });
+
+      test('from a program is taken for JSON', async () => {
+        const answer = await call('POST', '/api/abort', '{}', { 'content-type': type });
+        expect(answer).toMatchObject({ code: 200 });
+      });
     },
   );
 });

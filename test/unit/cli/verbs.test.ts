@@ -104,6 +104,7 @@ describe('a refusal is exit 1 with the blockers', () => {
     [['backfill', 'start']],
     [['verify']],
   ])('%j', async (args) => {
+    control.current.phase = 'target-first';
     control.answers = [REFUSAL, REFUSAL];
     const text = await ferry(...args);
     expect(text).toMatchObject({ code: 1, stdout: '', stderr: 'Not yet.\n  dirty: 3 keys are dirty.\n' });
@@ -111,6 +112,20 @@ describe('a refusal is exit 1 with the blockers', () => {
     expect(json).toMatchObject({ code: 1, stderr: '' });
     expect(JSON.parse(json.stdout)).toEqual({ error: 'Not yet.', blockers: REFUSAL.blockers });
   });
+});
+
+test.each(['source-only', 'dual-write'] as const)('rollback in %s is refused, and is no step ahead', async (phase) => {
+  control.current.phase = phase;
+  const ran = await ferry('rollback', '--force', '--json');
+  expect(ran).toMatchObject({ code: 1, stderr: '' });
+  expect(JSON.parse(ran.stdout)).toMatchObject({ blockers: [{ code: 'no-cutover' }] });
+  expect(control.asked).toEqual([]);
+});
+
+test('a report that cannot be written is a usage error in one sentence', async () => {
+  const ran = await ferry('report', '--html', '/no/such/folder/x.html');
+  expect(ran).toMatchObject({ code: 2, stdout: '' });
+  expect(ran.stderr).toMatch(/^ferry: --html: \/no\/such\/folder\/x\.html cannot be written \(ENOENT\)\.\n$/);
 });
 
 test('cutover --wait asks until it is allowed', async () => {

@@ -120,6 +120,9 @@ export class Transitions {
     return { ok: true, note: `${note}.` };
   }
 
+  /** How long clients waited in the last step for what comes behind the drain. */
+  private commitMs = 0;
+
   private async take(step: StepName, request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { migration, verify, backfill } = this.jobs;
     const { board, log } = migration;
@@ -170,10 +173,8 @@ export class Transitions {
     }
     await caughtUp();
 
-    const limitMs = Math.min(
-      board.config.cutover.drainTimeoutMs,
-      request.maxPauseMs || board.config.cutover.maxPauseMs || Number.POSITIVE_INFINITY,
-    );
+    const maxPauseMs = request.maxPauseMs || board.config.cutover.maxPauseMs || Number.POSITIVE_INFINITY;
+    const limitMs = Math.min(board.config.cutover.drainTimeoutMs, maxPauseMs);
     const pausedMs = performance.now();
     const { authority } = board;
     let cutover: CutoverRecord | null = null;
@@ -194,6 +195,15 @@ export class Transitions {
         this.swapping.unprepare();
         return { ok: false, error: `${request.to} became impossible while draining`, blockers };
       }
+      // what is left cannot be taken back once it has begun
+      const expectedMs = performance.now() - pausedMs + (request.dryRun === true ? 0 : this.commitMs);
+      if (expectedMs > maxPauseMs && request.force !== true) {
+        this.swapping.unprepare();
+        return refused(
+          'pause-too-long',
+          `Clients would have waited ${round(expectedMs)} ms, and ${maxPauseMs} ms are allowed; nothing was changed.`,
+        );
+      }
       if (request.dryRun === true) {
         this.swapping.unprepare();
         const pauseMs = round(performance.now() - pausedMs);
@@ -209,6 +219,7 @@ export class Transitions {
       if (entersMirroring) await this.enterMirroring();
       const { commit } = prepared ?? (await migration.prepare(change));
       prepared = null;
+      const committedMs = performance.now();
       await commit();
       at('state-saved');
       migration.publish(migration.state);
@@ -221,6 +232,7 @@ export class Transitions {
       if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
       if (leavesMirroring) verify.forget();
       const pauseMs = round(performance.now() - pausedMs);
+      this.commitMs = performance.now() - committedMs;
       if (swaps) cutover = { at: now, from, to: request.to, pauseMs };
       log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
       if (lost !== null) {

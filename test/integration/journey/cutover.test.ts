@@ -119,6 +119,18 @@ describe('the pause', () => {
     expect(await stage.differences()).toEqual([]);
   });
 
+  test('what comes behind the drain counts, too: it is given up before it begins, as a dry run says', async () => {
+    await stage.readyForCutover();
+    const before = stateOnDisk();
+    for (const dryRun of [true, false]) {
+      expect(await blockers('target-first', { maxPauseMs: 0.01, dryRun })).toEqual(['pause-too-long']);
+    }
+    expect(stateOnDisk()).toEqual(before);
+    expect(stage.status).toMatchObject({ phase: 'target-read', lastCutover: null });
+    expect(text(await client.send('SET', 'key', 'goes on'))).toBe('OK');
+    expect(await stage.phase('target-first', { maxPauseMs: 5000 })).toMatchObject({ ok: true });
+  });
+
   test('a longer one than allowed is given up, and everybody goes on', async () => {
     await stage.readyForCutover();
     const before = stateOnDisk();

@@ -2,7 +2,7 @@
 import { findKeys, KeyList } from '../commands/keys.js';
 import type { Command } from '../commands/table.js';
 import { ALL_SLOTS, LANE_SLOTS, NO_SLOT, type Operation } from '../ledger/operation.js';
-import { KEYLESS_SLOT } from '../ledger/slots.js';
+import { KEYLESS_SLOT, SLOTS } from '../ledger/slots.js';
 import type { ScriptBook } from '../mirror/scripts.js';
 import { keySlot } from '../topology/crc16.js';
 
@@ -25,10 +25,18 @@ function isReplayedScript(
   return scripts.isReplayed(name, frame.subarray(starts[1]!, ends[1]!));
 }
 
-/** A reusable list of distinct slots; most commands have one, so the rest is allocated only when there is more. */
+/**
+ * A reusable list of distinct slots; most commands have one, so the rest is allocated only when there is more.
+ *
+ * A command may have very many keys. Which slots came already is told by a stamp for each: those with the list's
+ * present round. A new round begins with each command that has several slots, so that nothing needs to be wiped.
+ */
 export class SlotList {
   first: number = NO_SLOT;
   more: number[] | null = null;
+
+  private stamps: Uint32Array | null = null;
+  private round = 0;
 
   clear(): void {
     this.first = NO_SLOT;
@@ -36,17 +44,22 @@ export class SlotList {
   }
 
   add(slot: number): void {
-    if (this.first === NO_SLOT || slot === ALL_SLOTS || (slot === LANE_SLOTS && this.first !== ALL_SLOTS))
-      this.first = slot;
-    else if (
-      this.first !== ALL_SLOTS &&
-      this.first !== LANE_SLOTS &&
-      slot !== this.first &&
-      !(this.more?.includes(slot) ?? false)
-    ) {
-      this.more ??= [];
-      this.more.push(slot);
+    const { first } = this;
+    if (first === NO_SLOT || slot === ALL_SLOTS || (slot === LANE_SLOTS && first !== ALL_SLOTS)) this.first = slot;
+    else if (first !== ALL_SLOTS && first !== LANE_SLOTS && slot !== first) this.addFurther(slot);
+  }
+
+  private addFurther(slot: number): void {
+    this.stamps ??= new Uint32Array(SLOTS + 1);
+    if (this.more === null) {
+      this.more = [];
+      this.round = (this.round + 1) >>> 0;
+      // rounds begin anew: none of their stamps may be left
+      if (this.round === 0) this.stamps.fill(this.round++);
     }
+    if (this.stamps[slot] === this.round) return;
+    this.stamps[slot] = this.round;
+    this.more.push(slot);
   }
 
   /**

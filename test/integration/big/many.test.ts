@@ -55,6 +55,28 @@ describe('many', () => {
     expect(await stage.differences()).toEqual([]);
   });
 
+  test('100,000 keys in one command, and in one transaction, come to both sides', async () => {
+    const count = 100_000;
+    const bulk = (arg: string): string => `$${arg.length}\r\n${arg}\r\n`;
+    const keys = Array.from({ length: count }, (_, i) => bulk(`wide ${i}`));
+    const client = await Raw.open(stage.ferry.port);
+    await client.send(Buffer.from(`*${2 * count + 1}\r\n${bulk('MSET')}${keys.join('$1\r\n1\r\n')}$1\r\n1\r\n`));
+    expect(await client.expect(5)).toBe('+OK\r\n');
+    const sets = keys.map((key) => `*3\r\n${bulk('SET')}${key}$1\r\n2\r\n`).join('');
+    await client.send(Buffer.from(`MULTI\r\n${sets}EXEC\r\n`));
+    const queued = `+OK\r\n${'+QUEUED\r\n'.repeat(count)}`;
+    expect((await client.expect(queued.length)).startsWith('+OK\r\n+QUEUED\r\n')).toBe(true);
+    const executed = `*${count}\r\n${'+OK\r\n'.repeat(count)}`;
+    await client.expect(executed.length);
+    await client.send(Buffer.from(`*${count + 1}\r\n${bulk('UNLINK')}${keys.slice(1).join('')}${bulk('wide gone')}`));
+    expect(await client.expect(8)).toBe(`:${count - 1}\r\n`);
+    client.close();
+    await stage.settled();
+    expect(await stage.differences()).toEqual([]);
+    const target = await stage.onTarget();
+    expect(text(await target.send('GET', 'wide 0'))).toBe('2');
+  });
+
   test.each([
     ['just under the limit', 64 * 1024 - 10],
     ['of a megabyte', MIB],

@@ -40,7 +40,10 @@ export interface FerryControl {
   abort(by?: Actor): Promise<StepOutcome>;
   /** starting one that runs already is no refusal; once this resolves, the status says so */
   backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepOutcome>;
-  /** starts a verification of both sides (the status says so once this resolves); `repair` copies what differs */
+  /**
+   * starts a verification of both sides (the status says so once this resolves); `repair` copies what differs. While one
+   * runs, whoever asks for as much or less joins it; for `repair`, one that runs without is a refusal
+   */
   verify(request: { repair: boolean }, by?: Actor): Promise<StepOutcome>;
   /**
    * Looks at both sides, as `ferry preflight` does, and changes nothing; one at a time.

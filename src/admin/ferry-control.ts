@@ -223,9 +223,19 @@ export class RunningFerry implements FerryControl, MetricsSource {
       const message = `There is nothing to verify in ${migration.board.phase}: no side follows the other.`;
       return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
     }
-    verify.start(request.repair);
-    void this.note(request.repair ? 'verification asked for, with repair' : 'verification asked for', by);
-    return { ok: true };
+    const asked = request.repair ? 'verification asked for, with repair' : 'verification asked for';
+    if (!verify.isRunning) {
+      verify.start(request.repair);
+      void this.note(asked, by);
+      return { ok: true };
+    }
+    const running = verify.isRepairing ? 'with repair' : 'without repair';
+    if (request.repair && !verify.isRepairing) {
+      const message = `A verification ${running} is under way, and what it found would stay: ask again when it is over.`;
+      return { ok: false, error: message, blockers: [{ code: 'verification-running', message }] };
+    }
+    void this.note(`${asked}: one ${running} was under way`, by);
+    return { ok: true, note: `A verification ${running} was under way already.` };
   }
 
   differences(): Iterable<Difference> {

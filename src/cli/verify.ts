@@ -2,8 +2,9 @@
  * `ferry verify`: compares both sides, key by key, and waits for the result unless `--no-wait` is given. Exit 1 if it
  * found differences, also when `--repair` copied them again: the next verification then says whether they are gone.
  */
+import type { Status } from '../admin/control.js';
 import { ADMIN_FLAGS, adminClient } from './flags.js';
-import { attempt, printStatus } from './output.js';
+import { attempt, printStatus, tell } from './output.js';
 import { verb } from './verb.js';
 import { followVerify } from './waiting.js';
 
@@ -17,8 +18,11 @@ export const verifyCommand = verb({
   },
   run: async ({ repair, wait, json, ...where }) => {
     const client = await adminClient(where);
-    let status = await attempt(json, () => client.verify(repair));
-    if (status === null) return;
+    const started = await attempt(json, () => client.verify(repair));
+    if (started === null) return;
+    const { note, ...begun } = started;
+    if (note !== undefined) tell(note);
+    let status: Status = begun;
     if (wait) {
       status = await followVerify(client);
       if (status.verify.state !== 'done' || status.verify.clean !== true) process.exitCode = 1;

@@ -108,6 +108,8 @@ export class Verify {
   private finishedAt: string | null = null;
   private found: VerifyDifference[] = [];
   private run = 0;
+  /** Of the last one: it copies what differs. */
+  private repairs = false;
   /** How many keys a side evicted until now; the app sets it. */
   evicted: (side: Upstream) => Promise<number> = () => Promise.resolve(0);
   /** Resolves when changes behind Ferry's back are watched for, if they are to be; the app sets it. */
@@ -124,6 +126,11 @@ export class Verify {
   /** A clean verification is over, and nothing that could hide a difference came since it began. */
   get vouches(): boolean {
     return this.cleanAtHazards === this.migration.hazards;
+  }
+
+  /** It is under way, and copies what differs. */
+  get isRepairing(): boolean {
+    return this.isRunning && this.repairs;
   }
 
   get progress(): VerifyProgress {
@@ -146,10 +153,12 @@ export class Verify {
     this.cleanAtHazards = -1;
   }
 
+  /** One at a time. One that runs already goes on as it began, with repair or without. */
   start(repair: boolean): void {
     if (this.state === 'running') return;
     const run = ++this.run;
     this.state = 'running';
+    this.repairs = repair;
     this.compared = 0;
     this.evictedKeys = 0;
     this.counts = zeroCounts();

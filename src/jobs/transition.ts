@@ -114,6 +114,10 @@ export class Transitions {
     if (request.share === undefined && share === board.share) {
       return { ok: true, note: `The phase is ${board.phase} already.` };
     }
+    if (request.dryRun === true) {
+      const would = `${share} % of the slots would be read from the target, ${board.share} % are`;
+      return { ok: true, note: `Dry run: ${would}; nothing was changed, and nobody would wait.` };
+    }
     board.share = share;
     const note = `${share} % of the slots are read from the target`;
     await migration.update({ share, history: migration.note(note, { by }) });

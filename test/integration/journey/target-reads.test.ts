@@ -84,6 +84,21 @@ describe('reads in target-read, after the backfill', () => {
     await stage.settled();
   });
 
+  test('a dry run of another share says what would be, and changes nothing', async () => {
+    await stage.goTo('target-read', { share: 30 });
+    const { history } = stage.ferry.control.report();
+    for (const [request, would] of [
+      [{}, 100],
+      [{ share: 50 }, 50],
+      [{ share: 0, force: true }, 0],
+    ] as const) {
+      const note = expect.stringContaining(`${would} % of the slots would be read from the target, 30 % are`);
+      expect(await stage.phase('target-read', { ...request, dryRun: true })).toEqual({ ok: true, note });
+    }
+    expect(stage.status).toMatchObject({ phase: 'target-read', share: 30 });
+    expect(stage.ferry.control.report().history).toEqual(history);
+  });
+
   test('a share moves a stable set of slots, which grows and shrinks with it', async () => {
     // who serves a read shows in its value: the target's were changed behind Ferry's back
     for (let i = 0; i < KEYS; i++) target.send('SET', `s ${name(i)}`, 'on target');

@@ -209,6 +209,7 @@ export class Lease {
     const upstream = this.options.sides[side];
     if (upstream.state === 'down') throw new Error('the server is not reachable');
     const record = recordOf(this.state!, side, holder, upstream.nowMs(SLOT));
+    upstream.ownKeysDb = this.options.db;
     try {
       const reply = await this.ask(side, 'SET', KEY, JSON.stringify(record), ...(onlyIfFree ? ['NX'] : []));
       if (reply === null) return false;

@@ -138,6 +138,8 @@ export class Upstream implements Routes, DiscoveredSide {
   readonly traffic = new Traffic();
   /** Connections that one client has for itself for a while. */
   readonly pins = new Pins(this);
+  /** Users who may not ask whether Ferry's own key is there (sessions/hidden-keys.ts). */
+  readonly ownKeyRefusals = new Set<string>();
   /** Users of whom it is known that they may run transactions (lanes/multi.ts). */
   readonly multiRights = new Set<string>();
   /** Users of whom it was found, at that time (performance.now()), that they may not, and in which words. */
@@ -266,6 +268,8 @@ export class Upstream implements Routes, DiscoveredSide {
 
   /** The logical database in which Ferry has a key of its own there that lasts (the lease); -1 none, or it was flushed. */
   ownKeysIn = -1;
+  /** The same; also while it is not known whether that key is there. -1: there never was one. */
+  ownKeysDb = -1;
   private isOlderName: ((name: string) => boolean) | null = null;
 
   get runId(): string {

@@ -27,7 +27,7 @@ import { type ElementEffect, NO_FRAME } from '../mirror/effect.js';
 import type { Side } from '../phases/phase.js';
 import { decodeAnyReply } from '../resp/any-reply.js';
 import { errorReply, nullArrayReply } from '../resp/encode.js';
-import { decodeReply, isError, type Reply } from '../resp/values.js';
+import { decodeReply, elementSpans, isError, type Reply } from '../resp/values.js';
 import { ACROSS } from '../routing/placement.js';
 import { signalWritten } from './blocking/signal.js';
 import type { PartsOwner } from './fan-out/parts.js';
@@ -204,7 +204,8 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
   private answered(buf: Buffer, start: number, end: number): void {
     switch (this.route) {
       case PASS:
-        this.readAnswered(buf, start, end);
+        if (this.probes !== null) this.probeAnswered(buf, start, end);
+        else this.readAnswered(buf, start, end);
         break;
       case TARGET:
         this.targetAnswered(buf, start, end);
@@ -234,8 +235,11 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
       this.askMaster();
       return;
     }
-    if (this.command!.kind === 'keyless-write') this.noteFlush(buf, start);
-    const changed = this.transform === null ? null : this.transform(copyOf(buf, start, end));
+    this.noteFlushes(buf, start, end);
+    const changed =
+      this.transform === null
+        ? null
+        : this.transform(copyOf(buf, start, end), this.probes === null ? [] : this.own.probed);
     if (this.transform !== null && changed === null) {
       this.transmit(this.lane!);
       return;
@@ -248,10 +252,18 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
     } else this.release(buf, start, end);
   }
 
-  private noteFlush(buf: Buffer, start: number): void {
-    const { name } = this.command!;
-    const isFlush = name === 'flushall' || name === 'flushdb';
-    if (isFlush && !isError(buf, start)) this.session!.board.flushed(name, this.db);
+  /** A flush takes Ferry's own key away as well; in a transaction, each element has a reply of its own. */
+  private noteFlushes(buf: Buffer, start: number, end: number): void {
+    if (this.command!.kind === 'keyless-write') this.noteFlush(this.command!, buf, start);
+    else if (this.elements?.some(({ command }) => isFlush(command!)) === true) {
+      const spans: number[] = [];
+      if (elementSpans(buf, start, end, spans) !== this.elements.length) return; // nothing of it was executed
+      for (const [i, { command }] of this.elements.entries()) this.noteFlush(command!, buf, spans[2 * i]!);
+    }
+  }
+
+  private noteFlush(command: Command, buf: Buffer, start: number): void {
+    if (isFlush(command) && !isError(buf, start)) this.session!.board.flushed(command.name, this.db);
   }
 
   private readOver(): void {
@@ -308,6 +320,10 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
     if (probed.length < this.probes!.length) return;
     const reply = this.stash;
     this.stash = null;
+    if (this.route === PASS) {
+      this.readAnswered(reply, 0, reply.length);
+      return;
+    }
     try {
       this.writeAnswered(reply, 0, reply.length, probed);
     } catch (error) {
@@ -321,7 +337,7 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
     const { board } = session;
     const { mirror } = board;
     board.hooks.at?.('write-answered');
-    if (this.command!.kind === 'keyless-write') this.noteFlush(buf, start);
+    this.noteFlushes(buf, start, end);
     if (mirror !== null && board.hooks.deriveEarly !== true) {
       this.settledDone = false;
       if (board.config.ack === 'both') this.stash = copyOf(buf, start, end);
@@ -461,8 +477,10 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
         // the write itself was answered: it happened, only its exact effect was not seen
         const reply = this.stash;
         this.stash = null;
-        this.giveUp(reply, true, false);
-        return;
+        if (this.route === WRITE) {
+          this.giveUp(reply, true, false);
+          return;
+        }
       }
     }
     if (session.board.authority.isAbandoned) {
@@ -560,6 +578,10 @@ function isWrite(command: Command): boolean {
     command.name === 'publish' ||
     command.name === 'spublish'
   );
+}
+
+function isFlush({ name }: Command): boolean {
+  return name === 'flushall' || name === 'flushdb';
 }
 
 const EARLY = Buffer.from('+OK\r\n');

@@ -81,10 +81,10 @@ export function sendCursor(op: ClientOp): void {
     const nextNode = nodes !== null && place.node + 1 < Math.min(nodes.length, NODES_MAX) ? place.node + 1 : 0;
     const { place: slot } = op;
     const { transform } = op;
-    op.transform = (reply) => {
+    op.transform = (reply, probed) => {
       const hasMoved = versionOf(authority, isOfKeys, slot) !== version;
       const marked = markCursor(reply, authority.side, version, place.node, nextNode, hasMoved);
-      return transform === null ? marked : transform(marked);
+      return transform === null ? marked : transform(marked, probed);
     };
   }
   if (place.cursor !== cursor) {

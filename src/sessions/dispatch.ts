@@ -32,8 +32,9 @@ import { sessionCommand } from './connection-commands.js';
 import { mayCross, noteCrossing, noteSplit } from './crossing.js';
 import { CROSSSLOT, canSplit, splitBySlot, toEveryNode } from './fan-out/plan.js';
 import { begin, pass, stall } from './forward.js';
-import { hideInInfo, hidingIn } from './hidden-keys.js';
+import { hideInInfo, hidingIn, ownKeyProbe } from './hidden-keys.js';
 import { withSection } from './info-section.js';
+import type { Transform } from './op-extras.js';
 import { checkOtherDatabase } from './other-database.js';
 import { prefixRefusal } from './prefixed/refusals.js';
 import { mayNeedProbes, probesOf } from './probes.js';
@@ -219,15 +220,20 @@ function server(session: Session, command: Command, scanner: RequestScanner): bo
     if (sections.length === 1 && sections[0] === 'ferry') return sessionCommand(session, command, scanner);
     if (sections.length === 0 || sections.some((name) => WITH_FERRY.has(name))) {
       const hide = hideInInfo(session);
-      return pass(session, command, scanner, NO_BUCKET, (reply) =>
-        withSection(isCluster ? withClusterFields(hide(reply)) : hide(reply), session.board.describe()),
-      );
+      const change: Transform = (reply, probed) => {
+        const hidden = hide(reply, probed);
+        return withSection(isCluster ? withClusterFields(hidden) : hidden, session.board.describe());
+      };
+      return pass(session, command, scanner, NO_BUCKET, change, null, ownKeyProbe(session));
     }
     if (isCluster) return pass(session, command, scanner, NO_BUCKET, withClusterFields);
-    if (sections.includes('keyspace')) return pass(session, command, scanner, NO_BUCKET, hideInInfo(session));
+    if (sections.includes('keyspace')) {
+      return pass(session, command, scanner, NO_BUCKET, hideInInfo(session), null, ownKeyProbe(session));
+    }
   }
   if (isSwapWhileMirroring(session, command)) return refuse(session, SWAPDB_WHILE_MIRRORING);
-  return pass(session, command, scanner, NO_BUCKET, hidingIn(session, command, scanner));
+  const probes = command.name === 'dbsize' ? ownKeyProbe(session) : null;
+  return pass(session, command, scanner, NO_BUCKET, hidingIn(session, command, scanner), null, probes);
 }
 
 // ── writes

@@ -19,6 +19,7 @@ export function pass(
   bucket: number,
   transform: ClientOp['transform'] = null,
   slot: number | null = null,
+  probes: ClientOp['probes'] = null,
 ): true {
   const { authority } = session.board;
   const place = slot ?? placeOn(authority, command, session.db, scanner);
@@ -35,6 +36,7 @@ export function pass(
   op.lane = lane;
   op.place = place;
   op.transform = transform;
+  op.probes = probes;
   if (place === ACROSS) {
     noteSplit(session, command);
     op.parts = splitBySlot(op, scanner);

@@ -5,16 +5,17 @@
  */
 import type { Command } from '../commands/table.js';
 import { isOwnKey, OWN_PREFIX } from '../mirror/own-keys.js';
-import { nullReply } from '../resp/encode.js';
+import { LEASE_KEY } from '../phases/lease-record.js';
+import { encodeCommand, nullReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
-import { elementSpans } from '../resp/values.js';
+import { elementSpans, type Reply, ReplyFault } from '../resp/values.js';
 import { editText } from './info-section.js';
+import type { Transform } from './op-extras.js';
 import { mayMatchFrom } from './patterns.js';
 import type { Session } from './session.js';
 import { wordAt } from './subscriptions/link.js';
 
-/** Null: ask again. */
-export type Hiding = (reply: Buffer) => Buffer | null;
+export type Hiding = Transform;
 
 /** A database of which this many draws were Ferry's key has nothing else. */
 const RANDOM_TRIES = 32;
@@ -22,12 +23,10 @@ const COLON = 0x3a;
 
 /** What takes Ferry's key out of the reply; null when it cannot be in there. */
 export function hidingIn(session: Session, command: Command, scanner: RequestScanner): Hiding | null {
-  const { authority } = session.board;
   const { db } = session;
   switch (command.name) {
     case 'dbsize':
-      // looked at when the reply is there: a FLUSHALL in front of it has taken the key away
-      return (reply) => (authority.ownKeysIn === db ? oneLess(reply) : reply);
+      return (reply, probed) => (isThere(session, db, probed) ? oneLess(reply) : reply);
     case 'keys':
       return mayMatchFrom(scanner.text(1), OWN_PREFIX) ? withoutOwnKeys : null;
     case 'scan':
@@ -87,13 +86,36 @@ function anotherKey(none: Buffer): Hiding {
   };
 }
 
+/**
+ * What is asked right behind DBSIZE and INFO, on the same connection: whether Ferry's key was among those counted. A flush
+ * takes it away (in a script too, which nobody sees), and it is written again on another connection a moment later, so
+ * what is remembered may be late. Null: that database has none, this connection is on another one, or a Cluster's node is not
+ * alone in answering; then what is remembered decides.
+ */
+export function ownKeyProbe({ board, db, identity }: Session): Buffer[] | null {
+  const { authority } = board;
+  if (authority.ownKeysDb !== db || authority.hasSlots || authority.ownKeyRefusals.has(identity.name)) return null;
+  return [encodeCommand([authority.wireName('EXISTS'), LEASE_KEY])];
+}
+
+/** Was Ferry's key in the database when it was counted? */
+function isThere({ board, identity }: Session, db: number, [exists]: readonly Reply[]): boolean {
+  const { authority } = board;
+  if (typeof exists === 'number') return exists === 1;
+  // once is enough: the server writes refusals down
+  if (exists instanceof ReplyFault && exists.message.startsWith('NOPERM')) authority.ownKeyRefusals.add(identity.name);
+  return authority.ownKeysIn === db;
+}
+
 /** INFO's `dbN:keys=…` without Ferry's key. */
-export function hideInInfo(session: Session): (reply: Buffer) => Buffer {
+export function hideInInfo(session: Session): (reply: Buffer, probed: readonly Reply[]) => Buffer {
   const { authority } = session.board;
-  if (authority.ownKeysIn < 0) return (reply) => reply;
-  const line = new RegExp(`^db${authority.dbHere(authority.ownKeysIn)}:keys=(\\d+)(.*)\\r\\n`, 'm');
-  return (reply) =>
-    editText(reply, (text) => {
+  const db = authority.ownKeysDb;
+  if (db < 0) return (reply) => reply;
+  const line = new RegExp(`^db${authority.dbHere(db)}:keys=(\\d+)(.*)\\r\\n`, 'm');
+  return (reply, probed) => {
+    if (!isThere(session, db, probed)) return reply;
+    return editText(reply, (text) => {
       const found = line.exec(text.toString('latin1'));
       if (found === null) return text;
       const left = Number(found[1]) - 1;
@@ -101,6 +123,7 @@ export function hideInInfo(session: Session): (reply: Buffer) => Buffer {
       const from = found.index;
       return Buffer.concat([text.subarray(0, from), Buffer.from(changed), text.subarray(from + found[0].length)]);
     });
+  };
 }
 
 /** `message` or `pmessage`: a keyspace event of Ferry's own key. */

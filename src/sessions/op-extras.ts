@@ -12,6 +12,9 @@ import type { Parts } from './fan-out/parts.js';
 import type { NamesBack } from './prefixed/names-back.js';
 import type { Watch } from './watch.js';
 
+/** What the client is to get for a whole reply; null: ask again. `probed`: what was asked right behind it. */
+export type Transform = (reply: Buffer, probed: readonly Reply[]) => Buffer | null;
+
 /** A command that waits, of which the op is the present attempt. */
 export interface Attempting {
   /** The attempt's reply: EXEC's, or an error. Called once per attempt. */
@@ -20,7 +23,7 @@ export interface Attempting {
 
 class Extras {
   namesBack: NamesBack | null = null;
-  transform: ((reply: Buffer) => Buffer | null) | null = null;
+  transform: Transform | null = null;
   blocked: Attempting | null = null;
   watch: Watch | null = null;
   elements: ElementEffect[] | null = null;
@@ -52,11 +55,11 @@ export abstract class EffectWithExtras extends Effect {
     if (value !== null || this.extras !== null) this.own.namesBack = value;
   }
 
-  /** What the client is to get for the whole reply, where that is not the reply itself (cursors, INFO); null: ask again. */
-  get transform(): ((reply: Buffer) => Buffer | null) | null {
+  /** Where what the client is to get is not the reply itself (cursors, INFO). */
+  get transform(): Transform | null {
     return this.extras === null ? null : this.extras.transform;
   }
-  set transform(value: ((reply: Buffer) => Buffer | null) | null) {
+  set transform(value: Transform | null) {
     if (value !== null || this.extras !== null) this.own.transform = value;
   }
 
@@ -92,7 +95,7 @@ export abstract class EffectWithExtras extends Effect {
     this.own.parts = value;
   }
 
-  /** Reads sent right behind the write; derived when the last was answered. */
+  /** Reads sent right behind it; the op goes on when the last was answered: it is derived, or its reply is changed. */
   get probes(): Buffer[] | null {
     return this.extras === null ? null : this.extras.probes;
   }

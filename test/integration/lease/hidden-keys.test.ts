@@ -48,6 +48,55 @@ describe.each(['source-only', 'dual-write', 'target-first'] as const)('in %s', (
     expect(text(await client.send('DBSIZE'))).toBe('0');
   });
 
+  test('DBSIZE and INFO are right at once after a flush, alone, in a transaction and in a script', async () => {
+    stage = await Stage.open();
+    if (phase === 'target-first') await stage.readyForCutover();
+    if (phase !== 'source-only') await stage.goTo(phase);
+    const client = await stage.client();
+    const transaction = (...commands: string[][]): string[][] => [['MULTI'], ...commands, ['EXEC']];
+    const script = (body: string): string[][] => [['EVAL', body, '1', 'a']];
+    const steps: readonly (readonly [keys: string, commands: string[][]])[] = [
+      ['1', [['FLUSHALL'], ['SET', 'a', '1']]],
+      ['1', transaction(['SET', 'b', '2'], ['FLUSHALL'], ['SET', 'a', '1'])],
+      ['2', transaction(['FLUSHDB', 'ASYNC'], ['SET', 'a', '1'], ['SET', 'b', '1'])],
+      ['2', transaction(['FLUSHALL', 'NOW'])], // no such option
+      ['1', script("redis.call('FLUSHALL') redis.call('SET', KEYS[1], 1)")],
+      ['0', script("redis.call('FLUSHDB')")],
+    ];
+    for (let i = 0; i < 8; i++) {
+      for (const [keys, commands] of steps) {
+        for (const command of commands) void client.send(...(command as [string]));
+        // at once, and while the key is written again
+        for (let again = 0; again < 4; again++) {
+          const [size, info] = await Promise.all([client.send('DBSIZE'), client.send('INFO', 'keyspace')]);
+          const found = [text(size), /^db0:keys=(\d+)/m.exec(text(info))?.[1] ?? '0'];
+          expect(found, `${commands.join('; ')}, ${again}`).toEqual([keys, keys]);
+        }
+      }
+      await sleep(7 * i);
+    }
+  });
+
+  test('DBSIZE and INFO of a user who may not ask for the key are right too, and the server is not asked twice', async () => {
+    stage = await Stage.open();
+    if (phase === 'target-first') await stage.readyForCutover();
+    if (phase !== 'source-only') await stage.goTo(phase);
+    const sides = [await stage.onSource(), await stage.onTarget()];
+    for (const side of sides) await side.send('ACL', 'SETUSER', 'narrow', 'on', '>pw', '~app:*', '+@all', '-exists');
+    const client = await stage.client('narrow', 'pw');
+    await client.send('SET', 'app:1', 'x');
+    for (let i = 0; i < 3; i++) {
+      expect(text(await client.send('DBSIZE'))).toBe('1');
+      expect(text(await client.send('INFO', 'keyspace'))).toMatch(/^db0:keys=1,/m);
+    }
+    const authority = sides[phase === 'target-first' ? 1 : 0]!;
+    const refusals = list(await authority.send('ACL', 'LOG')).filter((entry) =>
+      list(entry).map(text).includes('exists'),
+    );
+    expect(refusals).toHaveLength(1);
+    expect(list(refusals[0]!).map(text)).toContain('1');
+  });
+
   test('nor are its events', async () => {
     stage = await Stage.open({
       sourceArgs: ['--notify-keyspace-events', 'KEA'],

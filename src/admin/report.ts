@@ -130,7 +130,7 @@ function standing({
   const risks: string[] = [];
   if (bypass.found > 0) risks.push(`${bypass.found} keys were changed past Ferry, the last at ${bypass.lastFoundAt}.`);
   if (commands.uncertain > 0) risks.push(`${commands.uncertain} writes had an unknown outcome for their clients.`);
-  if (verify.clean === false) risks.push('The last verification found differences.');
+  if (verify.clean === false) risks.push(unclean(verify));
   if (mirror.dirtyKeys + mirror.dirtySlots > 0) {
     risks.push(`${mirror.dirtyKeys} keys and ${mirror.dirtySlots} slots may differ now and are to be copied again.`);
   }
@@ -145,4 +145,10 @@ function standing({
     }
   }
   return risks;
+}
+
+function unclean({ differences, uncompared }: Status['verify']): string {
+  const differ = uncompared === 0 || Object.values(differences).some((count) => count > 0);
+  if (differ) return 'The last verification found differences.';
+  return `The last verification could not compare ${uncompared} keys.`;
 }

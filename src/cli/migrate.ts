@@ -136,8 +136,8 @@ class Journey {
       const status = await followVerify(this.client);
       if (status.verify.state !== 'done') throw new FellShort(verifyText(status));
       if (status.verify.clean === true) return verifyText(status);
-      if (attempt > ATTEMPTS) throw new FellShort(`still ${differencesText(status.verify.differences)} after repair`);
-      tell(`verify: ${differencesText(status.verify.differences)}, repairing`);
+      if (attempt > ATTEMPTS) throw new FellShort(`still ${differencesText(status.verify)} after repair`);
+      tell(`verify: ${differencesText(status.verify)}, repairing`);
     }
   }
 

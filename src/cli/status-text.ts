@@ -75,7 +75,7 @@ export function troubles({ source, target, authority, mirror, backfill, verify, 
   if (backfill.failed > 0) found.push(`The backfill could not copy ${number(backfill.failed)} keys.`);
   if (backfill.state === 'failed') found.push('The backfill failed.');
   if (verify.state === 'failed') found.push('The verification failed.');
-  if (verify.clean === false) found.push(`The verification found differences: ${differencesText(verify.differences)}.`);
+  if (verify.clean === false) found.push(`The verification is not clean: ${differencesText(verify)}.`);
   return found;
 }
 
@@ -90,16 +90,17 @@ export function backfillText({ backfill }: Status): string {
 }
 
 export function verifyText({ verify }: Status): string {
-  const { state, compared, differences, clean, finishedAt } = verify;
+  const { state, compared, clean, finishedAt } = verify;
   if (state === 'idle') return 'not started';
-  const found = `${state}, ${number(compared)} keys compared, ${differencesText(differences)}`;
+  const found = `${state}, ${number(compared)} keys compared, ${differencesText(verify)}`;
   return state === 'done' ? `${found}${clean === true ? ', clean' : ''}, finished ${finishedAt}` : found;
 }
 
-export function differencesText(differences: Status['verify']['differences']): string {
+export function differencesText({ differences, uncompared }: Status['verify']): string {
   const some = Object.entries(differences).filter(([, count]) => count > 0);
-  if (some.length === 0) return 'no differences';
-  return some.map(([kind, count]) => `${number(count)} ${kind}`).join(', ');
+  const found =
+    some.length === 0 ? 'no differences' : some.map(([kind, count]) => `${number(count)} ${kind}`).join(', ');
+  return uncompared === 0 ? found : `${found}, ${number(uncompared)} too big and too busy to be compared`;
 }
 
 export function duration(seconds: number): string {

@@ -115,7 +115,7 @@ export function factsOf(status: Status): Facts {
     ['source', status.source.state],
     ['target', status.target.state],
     ['backfill', backfill.state === 'running' ? `running, ${percentOf(backfill)} %` : backfill.state],
-    ['verify', verify.state === 'done' ? differencesText(verify.differences) : verify.state],
+    ['verify', verify.state === 'done' ? differencesText(verify) : verify.state],
     ['dirty', mirror.dirtyKeys + mirror.dirtySlots === 0 ? 'nothing' : 'something'],
   ]);
   if (lastCutover !== null) facts.set('pause', `${lastCutover.pauseMs.toFixed(1)} ms (at ${lastCutover.at})`);

@@ -105,7 +105,7 @@ function changes({ status: a }: Overview, { status: b }: Overview): string[] {
   if (a.backfill.state === 'running' && b.backfill.state === 'done') news.push('The backfill is done.');
   if (a.backfill.state === 'running' && b.backfill.state === 'failed') news.push('The backfill failed.');
   if (a.verify.state === 'running' && b.verify.state === 'done') {
-    news.push(b.verify.clean ? 'The verification found no difference.' : 'The verification found differences.');
+    news.push(b.verify.clean ? 'The verification found no difference.' : 'The verification is not clean.');
   }
   return news;
 }

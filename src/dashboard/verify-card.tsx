@@ -16,7 +16,7 @@ const KINDS = {
 };
 
 export function VerifyCard({ status, onDone }: { status: Status; onDone: () => void }) {
-  const { state, compared, differences, clean, finishedAt, evicted } = status.verify;
+  const { state, compared, differences, clean, finishedAt, evicted, uncompared } = status.verify;
   const total = Object.values(differences).reduce((sum, n) => sum + n, 0);
   const isMirrored = status.phase !== 'source-only' && status.phase !== 'target-only';
   return (
@@ -32,6 +32,7 @@ export function VerifyCard({ status, onDone }: { status: Status; onDone: () => v
             value: count(differences[kind as keyof typeof KINDS]),
             id: `differences-${kind}`,
           })),
+          ...(uncompared > 0 ? [{ name: 'too big and too busy to be compared', value: count(uncompared) }] : []),
           ...(evicted > 0 ? [{ name: 'evicted on one side', value: count(evicted) }] : []),
           ...(finishedAt === null ? [] : [{ name: 'finished at', value: timeOfDay(finishedAt) }]),
         ]}
@@ -56,7 +57,8 @@ function verdict(state: Status['verify']['state'], clean: boolean | null, total:
   if (state === 'running') return '▶ running';
   if (state === 'failed') return '✗ not finished';
   if (clean === null) return '○ not done';
-  return clean ? '✓ no difference' : `✗ ${count(total)} differ`;
+  if (clean) return '✓ no difference';
+  return total > 0 ? `✗ ${count(total)} differ` : '✗ not all compared';
 }
 
 /** `version`: they are asked for again when it is another one. */

@@ -45,7 +45,16 @@ function dataWarnings({ mirror, commands, verify }: Status): Warning[] {
   if (commands.uncertain > 0) {
     found.push(note(`The outcome of ${count(commands.uncertain)} writes was unknown since the start.`));
   }
-  if (verify.clean === false) found.push(warning('The last verification found differences.'));
+  if (verify.uncompared > 0) {
+    const keys = `${count(verify.uncompared)} ${verify.uncompared === 1 ? 'key' : 'keys'}`;
+    found.push(
+      warning(`The last verification could not compare ${keys}: too big, in slots that are written all the time.`),
+    );
+  }
+  const differ = verify.uncompared === 0 || Object.values(verify.differences).some((n) => n > 0);
+  if (verify.clean === false && differ) {
+    found.push(warning('The last verification found differences.'));
+  }
   if (verify.state === 'failed') found.push(problem('The last verification did not come to its end.'));
   return found;
 }

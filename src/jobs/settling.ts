@@ -69,7 +69,10 @@ export class Settling {
     if (isSame) board.dirty.clear(mark.db, mark.key, generation);
     else {
       this.copiedAt.delete(mark);
-      log.warn({ db: mark.db }, 'a key was changed while it was to settle: it is copied again');
+      log.warn(
+        { db: mark.db },
+        'a key was changed while it was to settle, or is too busy to be compared: it is copied again',
+      );
     }
   }
 

@@ -5,8 +5,13 @@
  *               nobody wrote to the slot meanwhile (`open == 0`, version unchanged).
  *   round 2, 3  what was busy or unequal, again, by type (logical/compare.ts): equal values may dump differently.
  *   held        what is still busy or unequal is admitted as a write: the authority is read on a job lane, the mirror
- *               on its write lane, so both show the same moment. Only this round says that two keys differ.
- * Then the mirror is scanned for keys that the authority does not have. With `repair` a differing key is copied.
+ *               on its write lane, so both show the same moment. Only then are two keys said to differ.
+ *
+ * A slot is held for a bounded time. A key too big to be compared within it, in a slot that is written all the time,
+ * is compared at the end without holding it, and remains `uncompared` if the slot is not quiet then either; then the
+ * verification is not clean.
+ * The mirror is scanned as well, for keys that the authority does not have. With `repair`, what differs and what
+ * remained uncompared is copied.
  *
  * `missing`: the mirror lacks it; `extra`: only the mirror has it. Keys of Ferry's own do not count.
  */
@@ -17,7 +22,7 @@ import type { Upstream } from '../lanes/upstream.js';
 import { Operation } from '../ledger/operation.js';
 import { type Caller, compareKey, type Difference as Found } from '../mirror/logical/compare.js';
 import { mayHoldMoments } from '../mirror/payload.js';
-import { isStale } from '../mirror/staged-copy.js';
+import { HOLD_LIMIT_MS, isStale } from '../mirror/staged-copy.js';
 import { callWriteLane } from '../mirror/write-lane-call.js';
 import { commandHead } from '../resp/encode.js';
 import { integerReply, isNull, ReplyFault } from '../resp/values.js';
@@ -65,7 +70,9 @@ export interface VerifyProgress {
   readonly differences: Record<DifferenceKind, number>;
   /** keys that one side lacks because it evicted them (only with --eviction allow) */
   readonly evicted: number;
-  /** null: no verification is finished */
+  /** keys too big to be compared while their slots are written all the time: whether they differ is not known */
+  readonly uncompared: number;
+  /** nothing differs, and everything was compared; null: no verification is finished */
   readonly clean: boolean | null;
   /** ISO 8601 with milliseconds */
   readonly finishedAt: string | null;
@@ -79,12 +86,29 @@ interface Candidate {
 
 class Stopped extends Error {}
 
-/** An answer that a held slot waits for: one that takes too long counts as lost. */
-function promptly<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new LaneLost()), HELD_PATIENCE_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+/** Its slot was held for as long as it may be, and there was more to compare. */
+class HeldTooLong extends Error {}
+
+/** The time that a slot may be held: whoever holds it waits for no answer beyond its end. */
+class HoldTime {
+  private readonly endMs: number;
+
+  constructor(limitMs: number) {
+    this.endMs = performance.now() + limitMs;
+  }
+
+  /** An answer that takes longer than `patienceMs` counts as lost. */
+  async answer<T>(ask: () => Promise<T>, patienceMs = Number.POSITIVE_INFINITY): Promise<T> {
+    const leftMs = this.endMs - performance.now();
+    if (leftMs <= 0) throw new HeldTooLong();
+    return new Promise<T>((resolve, reject) => {
+      const tooLate = (): void => reject(leftMs < patienceMs ? new HeldTooLong() : new LaneLost());
+      const timer = setTimeout(tooLate, Math.min(leftMs, patienceMs));
+      ask()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
 }
 
 /** Takes a key's slot as a write does, and keeps it until told. */
@@ -103,6 +127,7 @@ export class Verify {
   private state: VerifyProgress['state'] = 'idle';
   private compared = 0;
   private evictedKeys = 0;
+  private uncompared: Candidate[] = [];
   private counts = zeroCounts();
   private clean: boolean | null = null;
   private finishedAt: string | null = null;
@@ -139,6 +164,7 @@ export class Verify {
       compared: this.compared,
       differences: { ...this.counts },
       evicted: this.evictedKeys,
+      uncompared: this.uncompared.length,
       clean: this.clean,
       finishedAt: this.finishedAt,
     };
@@ -161,6 +187,7 @@ export class Verify {
     this.repairs = repair;
     this.compared = 0;
     this.evictedKeys = 0;
+    this.uncompared = [];
     this.counts = zeroCounts();
     this.clean = null;
     this.found = [];
@@ -204,12 +231,19 @@ export class Verify {
     await batches.settled();
     await window.settled();
     this.check(run);
+    await this.compareLater(run, repair, window);
     const total = KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
-    this.clean = total === 0;
+    this.clean = total === 0 && this.uncompared.length === 0;
     this.finishedAt = new Date().toISOString();
     if (hazards === this.migration.hazards && epoch === board.epoch) await this.conclude(hazards, repair);
-    log.info({ compared: this.compared, differences: this.counts, clean: this.clean }, 'verification done');
-    const result = this.clean ? 'nothing differs' : `${total} differ${repair ? ', copied again' : ''}`;
+    const { compared, counts: differences, clean } = this;
+    const uncompared = this.uncompared.length;
+    log.info({ compared, differences, uncompared, clean }, 'verification done');
+    const found = [
+      ...(total > 0 || clean ? [clean ? 'nothing differs' : `${total} differ`] : []),
+      ...(uncompared > 0 ? [`${uncompared} too big and too busy to be compared`] : []),
+    ];
+    const result = `${found.join(', ')}${!clean && repair ? ', copied again' : ''}`;
     await this.migration.update({
       history: this.migration.note(`verification: ${this.compared} keys compared, ${result}`),
     });
@@ -230,6 +264,25 @@ export class Verify {
       board.targetProven = true;
       await this.migration.update({ targetProven: true, verifiedClean: this.clean === true });
     }
+  }
+
+  /** Their slots may be quieter now. They are not held once more. */
+  private async compareLater(run: number, repair: boolean, window: CopyWindow): Promise<void> {
+    for (const c of this.uncompared.slice()) {
+      const difference = await this.quietDifference(c);
+      this.check(run);
+      if (difference !== 'unknown') {
+        this.uncompared.splice(this.uncompared.indexOf(c), 1);
+        this.compared++;
+        if (difference !== null) await this.differs(c, difference, repair, window);
+        continue;
+      }
+      const { db, key } = c;
+      this.migration.log.warn({ db, key: key.toString('latin1') }, 'a key was too big and too busy to be compared');
+      if (repair) await window.copy(this.migration.board.mirror!, db, key);
+    }
+    await window.settled();
+    this.check(run);
   }
 
   private check(run: number): void {
@@ -255,14 +308,24 @@ export class Verify {
     for (const candidate of open) {
       this.check(run);
       const difference = await this.compareAtLast(run, candidate);
+      this.check(run);
       if (difference === null) continue;
-      if (await this.isEviction(difference.kind)) {
-        this.evictedKeys++;
+      if (difference === 'unknown') {
+        this.compared--;
+        this.uncompared.push(candidate);
         continue;
       }
-      this.record(candidate, difference);
-      if (repair) await window.copy(this.migration.board.mirror!, db, candidate.key);
+      await this.differs(candidate, difference, repair, window);
     }
+  }
+
+  private async differs(c: Candidate, difference: Found, repair: boolean, window: CopyWindow): Promise<void> {
+    if (await this.isEviction(difference.kind)) {
+      this.evictedKeys++;
+      return;
+    }
+    this.record(c, difference);
+    if (repair) await window.copy(this.migration.board.mirror!, c.db, c.key);
   }
 
   /** Round 1. Returns what could not be shown to be equal. */
@@ -357,38 +420,42 @@ export class Verify {
     }
   }
 
-  /** Rounds 2 and 3: by type, on job lanes. */
+  /** Rounds 2 and 3. Returns what could not be shown to be equal. */
   private async compareQuiet(candidates: Candidate[]): Promise<Candidate[]> {
+    const found = await Promise.all(candidates.map((c) => this.quietDifference(c)));
+    return candidates.filter((_, i) => found[i] !== null);
+  }
+
+  /** By type, on job lanes, holding nothing; `unknown` if anything was written to the slot meanwhile. */
+  private async quietDifference(c: Candidate): Promise<Found | null | 'unknown'> {
     const { board } = this.migration;
-    const still = await Promise.all(
-      candidates.map(async (c) => {
-        const version = board.ledger.version[c.slot];
-        const places = this.placesOf(c);
-        const isQuiet = (): boolean =>
-          !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version && this.placesOf(c) === places;
-        if (!isQuiet()) return true;
-        const mirror: Caller = (commands) =>
-          callLane(board.follower.jobLane('verify', c.db), commands, slotOn(board.follower, c));
-        try {
-          if ((await this.compare(c, mirror)) !== null) return true;
-          const deadlineMs = await this.deadlineOf(c);
-          if (!isQuiet()) return true;
-          this.noteDeadline(c, deadlineMs);
-          return false;
-        } catch {
-          return true;
-        }
-      }),
-    );
-    return candidates.filter((_, i) => still[i]);
+    const version = board.ledger.version[c.slot];
+    const places = this.placesOf(c);
+    const isQuiet = (): boolean =>
+      !board.ledger.isOpen(c.slot) && board.ledger.version[c.slot] === version && this.placesOf(c) === places;
+    if (!isQuiet()) return 'unknown';
+    const mirror: Caller = (commands) =>
+      callLane(board.follower.jobLane('verify', c.db), commands, slotOn(board.follower, c));
+    try {
+      const found = await this.compare(c, mirror);
+      const deadlineMs = found === null ? await this.deadlineOf(c) : 0;
+      if (!isQuiet()) return 'unknown';
+      if (found === null) this.noteDeadline(c, deadlineMs);
+      // a copy that waits will replace what was seen
+      else if (board.mirror === null || board.mirror.copies.isPending(c.db, c.key)) return 'unknown';
+      return found;
+    } catch {
+      return 'unknown';
+    }
   }
 
   /** What a lost connection, or a slot that moved meanwhile, kept from being answered is asked again. */
-  private async compareAtLast(run: number, c: Candidate): Promise<Found | null> {
+  private async compareAtLast(run: number, c: Candidate): Promise<Found | null | 'unknown'> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.compareHeld(c);
       } catch (error) {
+        if (error instanceof HeldTooLong) return 'unknown';
         if (!(error instanceof LaneLost) || attempt === HELD_ATTEMPTS) throw error;
       }
       await sleep(HELD_RETRY_MS);
@@ -396,9 +463,19 @@ export class Verify {
     }
   }
 
-  /** How the two sides differ in this key now, null: not at all. Rejects when that cannot be told. */
-  async differenceIn(db: number, key: Buffer): Promise<DifferenceKind | null> {
-    return (await this.compareHeld({ db, key, slot: keySlot(key, 0, key.length) }))?.kind ?? null;
+  /**
+   * How the two sides differ in this key now, null: not at all; `unknown`: it is too big and too busy to be compared.
+   * Rejects when they do not answer.
+   */
+  async differenceIn(db: number, key: Buffer): Promise<DifferenceKind | null | 'unknown'> {
+    const candidate = { db, key, slot: keySlot(key, 0, key.length) };
+    try {
+      return (await this.compareHeld(candidate))?.kind ?? null;
+    } catch (error) {
+      if (!(error instanceof HeldTooLong)) throw error;
+      const difference = await this.quietDifference(candidate);
+      return difference === null || difference === 'unknown' ? difference : difference.kind;
+    }
   }
 
   /** The last word: nobody writes to the slot, and the mirror is read behind everything that was written. */
@@ -410,13 +487,14 @@ export class Verify {
     hold.laneId = board.authority.jobLane('verify', c.db).id;
     board.ledger.admit(hold);
     await hold.admitted;
+    const time = new HoldTime(board.hooks.holdLimitMs ?? HOLD_LIMIT_MS);
     try {
       const { mirror } = board;
       if (mirror === null) throw new Error('there is no mirror to compare with');
       const onMirror: Caller = (commands) =>
-        promptly(callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands));
-      const difference = await this.compareSteady(c, onMirror);
-      if (difference === null) this.noteDeadline(c, await this.deadlineOf(c));
+        time.answer(() => callWriteLane(mirror.lane, c.db, slotOn(board.follower, c), commands), HELD_PATIENCE_MS);
+      const difference = await this.compareSteady(c, onMirror, time);
+      if (difference === null) this.noteDeadline(c, await time.answer(() => this.deadlineOf(c)));
       // A copy that waits for the slot will replace what was seen, and makes the key dirty if it cannot.
       return mirror.copies.isPending(c.db, c.key) ? null : difference;
     } finally {
@@ -433,10 +511,10 @@ export class Verify {
   }
 
   /** Cursors of a server are void on another one: again, for a while, when the key may have gone to one meanwhile. */
-  private async compareSteady(c: Candidate, mirror: Caller): Promise<Found | null> {
+  private async compareSteady(c: Candidate, mirror: Caller, time: HoldTime): Promise<Found | null> {
     for (let attempt = 1; ; attempt++) {
       const places = this.placesOf(c);
-      const difference = await this.compare(c, mirror);
+      const difference = await this.compare(c, mirror, time);
       if (attempt === STEADY_ATTEMPTS || this.placesOf(c) === places) return difference;
       await sleep(BETWEEN_ROUNDS_MS);
     }
@@ -448,10 +526,11 @@ export class Verify {
     return authority.versionOf(slotOn(authority, c)) + follower.versionOf(slotOn(follower, c));
   }
 
-  private compare(c: Candidate, mirror: Caller): Promise<Found | null> {
+  private compare(c: Candidate, mirror: Caller, time: HoldTime | null = null): Promise<Found | null> {
     const { board } = this.migration;
     const { authority, follower } = board;
-    const here: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands, slotOn(authority, c));
+    const read: Caller = (commands) => callLane(authority.jobLane('verify', c.db), commands, slotOn(authority, c));
+    const here: Caller = time === null ? read : (commands) => time.answer(() => read(commands));
     return compareKey(here, mirror, keyOn(authority, c), {
       keyOnB: keyOn(follower, c),
       chunkElements: CHUNK_ELEMENTS,

@@ -30,7 +30,8 @@ import type { MirrorAck } from './write-lane.js';
 const CHUNK_ELEMENTS = 1000;
 const CHUNK_BYTES = 256 * 1024;
 const UNHELD_ATTEMPTS = 2;
-const HOLD_LIMIT_MS = 10_000;
+/** A slot's clients wait no longer than this for one big key. */
+export const HOLD_LIMIT_MS = 10_000;
 /** Clients of a held slot do not wait for a mirror that takes its time. */
 const HELD_WAIT_MS = 200;
 

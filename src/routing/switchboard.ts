@@ -58,6 +58,8 @@ export interface TestHooks {
   readonly onMirrored?: (command: string, mirrorClass: MirrorClass) => void;
   /** false: no write-intent bitmap; after an unclean end nothing is dirty. */
   readonly intent?: boolean;
+  /** For so long a comparison may hold a slot. */
+  readonly holdLimitMs?: number;
   /** Told where the process is: the crash tests kill it there. */
   readonly at?: (point: CrashPoint) => void;
 }

@@ -224,6 +224,7 @@ export function freshStatus(): Status {
       compared: 0,
       differences: { missing: 0, extra: 0, type: 0, value: 0, ttl: 0 },
       evicted: 0,
+      uncompared: 0,
       clean: null,
       finishedAt: null,
     },

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Difference, PhaseRequest, Status, StepResult } from '../../../src/admin/control.js';
 import { type Ferry, startFerry } from '../../../src/app.js';
 import { type ConfigOverrides, defaultConfig, type PhaseName } from '../../../src/config/config.js';
+import type { TestHooks } from '../../../src/routing/switchboard.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { differencesBetween } from './judge.js';
 import { Relay } from './relay.js';
@@ -31,6 +32,7 @@ export interface StageOptions {
   readonly relays?: boolean;
   /** `user:password` of Ferry's own login on each side. */
   readonly logins?: Partial<Record<Side, string>>;
+  readonly hooks?: TestHooks;
 }
 
 type Side = 'source' | 'target';
@@ -47,6 +49,7 @@ export class Stage {
     private readonly relays: Readonly<Record<Side, Relay>> | null,
     readonly stateDir: string,
     private readonly overrides: ConfigOverrides,
+    private readonly hooks: TestHooks,
   ) {}
 
   static async open(options: StageOptions = {}): Promise<Stage> {
@@ -63,7 +66,7 @@ export class Stage {
       return `redis://${login === undefined ? '' : `${login}@`}127.0.0.1:${port}`;
     };
     const sides = { source: urlOf('source'), target: urlOf('target') };
-    const stage = new Stage(source, target, relays, stateDir, { ...sides, ...options.config });
+    const stage = new Stage(source, target, relays, stateDir, { ...sides, ...options.config }, options.hooks ?? {});
     if (options.ferry !== false) await stage.start();
     return stage;
   }
@@ -92,7 +95,7 @@ export class Stage {
       ...this.overrides,
       ...more,
     });
-    this.running = await startFerry(config);
+    this.running = await startFerry(config, { hooks: this.hooks });
   }
 
   async stop(): Promise<void> {

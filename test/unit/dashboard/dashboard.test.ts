@@ -31,6 +31,12 @@ describe('warnings', () => {
     expect(warnings(() => {})).toEqual([]);
   });
 
+  test('a verification that is not clean only because keys were not compared says no more', () => {
+    expect(warnings(({ status }) => Object.assign(status.verify, { clean: false, uncompared: 2 }))).toEqual([
+      'warning: The last verification could not compare 2 keys: too big, in slots that are written all the time.',
+    ]);
+  });
+
   test('each with its grade', () => {
     const found = warnings(({ status, breakers }) => {
       status.source.state = 'degraded';

@@ -174,7 +174,7 @@ export class Verify {
     return this.found;
   }
 
-  /** Both sides' roles or contents changed so that an earlier verification says nothing. */
+  /** Both sides' roles or contents changed, or were found to differ: an earlier verification says nothing. */
   forget(): void {
     this.cleanAtHazards = -1;
   }
@@ -234,6 +234,7 @@ export class Verify {
     await this.compareLater(run, repair, window);
     const total = KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
     this.clean = total === 0 && this.uncompared.length === 0;
+    if (total > 0) this.forget(); // whatever made them differ, nobody noticed it
     this.finishedAt = new Date().toISOString();
     if (hazards === this.migration.hazards && epoch === board.epoch) await this.conclude(hazards, repair);
     const { compared, counts: differences, clean } = this;

@@ -85,6 +85,19 @@ describe('guards of the cutover', () => {
     expect(await stage.differences()).toEqual([]);
   });
 
+  test('a verification that found differences blocks it, whatever an earlier one said', async () => {
+    await stage.readyForCutover();
+    expect(await stage.phase('target-first', { dryRun: true })).toMatchObject({ ok: true });
+    await target.send('SET', 'only there', 'x');
+    expect(await stage.verify()).toMatchObject([{ kind: 'extra' }]);
+    expect(await blockers('target-first')).toEqual(['not-verified']);
+    expect(await stage.verify(true)).toMatchObject([{ kind: 'extra' }]);
+    await stage.settled();
+    expect(await blockers('target-first')).toEqual(['not-verified']);
+    expect(await stage.verify()).toEqual([]);
+    expect(await stage.phase('target-first', { dryRun: true })).toMatchObject({ ok: true });
+  });
+
   test('a running verification and a target that evicts block it', async () => {
     await stage.readyForCutover();
     await stage.ferry.control.verify({ repair: false });

@@ -6,10 +6,13 @@
  */
 import { findStreamOption, hasBlockOption } from './keys.js';
 
+/** The type that a key must have to wake it. */
+export type WaitedType = 'list' | 'zset' | 'stream';
+
 /** An argument index, counted from the end when negative; seconds, or ms for a stream. */
 interface Rule {
   readonly timeoutAt: number;
-  readonly kind: 'list' | 'zset' | 'stream';
+  readonly kind: WaitedType;
 }
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -31,7 +34,7 @@ export interface BlockingArguments {
   /** The argument that is the timeout. */
   readonly timeoutAt: number;
   readonly timeoutMs: number;
-  readonly kind: Rule['kind'];
+  readonly kind: WaitedType;
 }
 
 /** Of one command as it was sent; null when these arguments do not make it wait. A timeout that is none gives NaN. */

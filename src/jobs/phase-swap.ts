@@ -12,6 +12,7 @@ import type { Identity } from '../lanes/identity.js';
 import { isRefusal, type Right } from '../lanes/rights-probe.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { isAtLeast } from '../lanes/version.js';
 import type { IntentFile } from '../ledger/intent-file.js';
 import { SLOTS } from '../ledger/slots.js';
 import type { CompareFeatures } from '../mirror/logical/pair.js';
@@ -500,11 +501,6 @@ function isSame(a: Processes, b: Processes | undefined): boolean {
 async function existOnAll(side: Upstream, shas: readonly string[]): Promise<boolean[]> {
   const answers = (await side.callEach('SCRIPT', 'EXISTS', ...shas)) as number[][];
   return shas.map((_, i) => answers.every((found) => Number(found[i]) === 1));
-}
-
-function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [a = 0, b = 0] = version.split('.').map(Number);
-  return a > major || (a === major && b >= minor);
 }
 
 /** FUNCTION LIST WITHCODE: name → text. */

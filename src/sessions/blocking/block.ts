@@ -6,7 +6,7 @@
  *   somebody waits for one of its keys it does not overtake: it is tried when the session has nothing on its way (its own
  *                                      push may have woken them) and nobody in front of its queues is being tried
  */
-import { blockingArguments } from '../../commands/blocking.js';
+import { blockingArguments, type WaitedType } from '../../commands/blocking.js';
 import { findKeys, findStreamOption, KeyList } from '../../commands/keys.js';
 import type { Command } from '../../commands/table.js';
 import { callLane } from '../../lanes/call.js';
@@ -81,6 +81,7 @@ export function block(session: Session, command: Command, scanner: RequestScanne
   new Blocked(session, op, {
     keys: [...new Set(waited)],
     kind,
+    type: found.kind,
     timeoutMs: found.timeoutMs,
     isBare: !right,
     place: () => {
@@ -142,7 +143,7 @@ function withShortestWait(name: string, frame: Buffer): Buffer {
 }
 
 /** Those who compete for the same elements: by type, and in a stream by consumer group. */
-function kindOf(name: string, kind: 'list' | 'zset' | 'stream'): string {
+function kindOf(name: string, kind: WaitedType): string {
   if (name === 'xread') return READERS;
   return name === 'xreadgroup' ? `group ${args.argc > 2 ? args.text(2) : ''}` : kind;
 }

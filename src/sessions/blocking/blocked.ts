@@ -5,12 +5,15 @@
  *     ▲  └──nil───► parked ──timeout, CLIENT UNBLOCK──► its client goes on
  *     └── woken by a write (routing/waiters.ts) ┘
  *
+ * An error of an attempt that a key woke may mean that it goes on waiting (woken.ts).
+ *
  * Each attempt is the client's own bytes inside MULTI … EXEC, where a server never waits: EXEC's one element is the
  * reply, errors and rights included. Users who may not use MULTI have a connection pinned for the attempt, and the
  * shortest timeout that there is. A parked command holds no connection, no slot and does not count as in flight, so a
  * cutover passes it by. A timeout during an attempt waits for its reply: an element that was taken is never dropped
  * (divergence 26).
  */
+import type { WaitedType } from '../../commands/blocking.js';
 import type { Pin } from '../../lanes/pins.js';
 import { errorReply, nullArrayReply } from '../../resp/encode.js';
 import { ArgReader } from '../../resp/request.js';
@@ -22,8 +25,11 @@ import type { Attempting } from '../op-extras.js';
 import type { NamesBack } from '../prefixed/names-back.js';
 import type { Session } from '../session.js';
 import { NO_BUCKET } from '../slot-reads.js';
+import { isAboutType, runsWhole, typeOf } from './woken.js';
 
 const UNBLOCKED = errorReply('UNBLOCKED client unblocked via CLIENT UNBLOCK');
+/** `-WRONGTYPE`, of which each error's code is told. */
+const LONGEST_ERROR_CODE = 10;
 /** EXEC's reply up to its only element. */
 const EXEC_OF_ONE = '*1\r\n';
 /** setTimeout takes no more; whoever waits for 24 days is looked at again then. */
@@ -44,6 +50,8 @@ export interface AttemptForm {
 export interface BlockedCommand {
   readonly keys: readonly string[];
   readonly kind: string;
+  /** A key of another type wakes nobody. */
+  readonly type: WaitedType;
   /** NaN: the server will not accept it. 0: for ever. */
   readonly timeoutMs: number;
   /** Its user may not use MULTI: it is sent as it is, with the shortest timeout. */
@@ -68,6 +76,10 @@ export class Blocked implements Waiter, Attempting {
   private timer: NodeJS.Timeout | null = null;
   private readonly deadlineMs: number;
   private pin: Pin | null = null;
+  /** The key for which it was tried last; null: it has not waited yet. */
+  private wokenBy: string | null = null;
+  /** That key was of the right type after an attempt had failed: the next error is the client's. */
+  private isTypeSeen = false;
 
   constructor(
     private readonly session: Session,
@@ -93,8 +105,13 @@ export class Blocked implements Waiter, Attempting {
     if (board.gateClosed) return; // all of them try when it opens
     board.inFlight++;
     this.isParked = false;
-    // who is woken by one of its keys is served from that one, as the server does it
-    this.try(this.keys.length > 1 ? key : null);
+    this.wokenBy = key;
+    this.isTypeSeen = false;
+    this.tryWoken(key);
+  }
+
+  private tryWoken(key: string): void {
+    this.try(this.keys.length > 1 && !runsWhole(this.session.board.authority.version) ? key : null);
   }
 
   private try(key: string | null): void {
@@ -152,11 +169,16 @@ export class Blocked implements Waiter, Attempting {
       }
       if (buf.toString('latin1', start, start + EXEC_OF_ONE.length) === EXEC_OF_ONE) from += EXEC_OF_ONE.length;
     }
-    if (session.isClosed || (!isNull(buf, from) && !this.isOfAnotherType(buf, from))) {
-      this.finish(buf, from, end);
-      return;
-    }
-    this.hasWaited = true;
+    if (isNull(buf, from) && !session.isClosed) this.stay();
+    else if (this.mayBeNone(buf, from)) {
+      this.isTrying = true;
+      void this.judge(Buffer.from(buf.subarray(from, end)), this.wokenBy!);
+    } else this.finish(buf, from, end);
+  }
+
+  /** There is nothing for it: its client goes on waiting, if it may. */
+  private stay(): void {
+    const { session, op } = this;
     if (this.verdict !== null || Number.isNaN(this.command.timeoutMs)) {
       const reply = this.verdict ?? nullArrayReply(op.resp);
       this.finish(reply, 0, reply.length);
@@ -168,12 +190,27 @@ export class Blocked implements Waiter, Attempting {
     session.board.waiters.stays(this);
   }
 
-  /** Once it waits, a key of another type is as good as none. */
-  private isOfAnotherType(buf: Buffer, start: number): boolean {
-    return this.hasWaited && buf.toString('latin1', start, start + 10) === '-WRONGTYPE';
+  /** May the reply be an error that says nothing to who waits? */
+  private mayBeNone(buf: Buffer, start: number): boolean {
+    if (this.wokenBy === null || this.isTypeSeen || this.session.isClosed || !isError(buf, start)) return false;
+    return isAboutType(buf.toString('latin1', start, start + LONGEST_ERROR_CODE));
   }
 
-  private hasWaited = false;
+  /**
+   * The attempt is not over until it is known what its error is about. A key of the right type may have become so just
+   * now, so it is tried once more.
+   */
+  private async judge(error: Buffer, key: string): Promise<void> {
+    const { session } = this;
+    const type = await typeOf(session.board.authority, this.db, key).catch(() => null);
+    this.isTrying = false;
+    if (session.isClosed) this.finish(error, 0, error.length);
+    else if (type !== this.command.type) this.stay();
+    else {
+      this.isTypeSeen = true;
+      this.tryWoken(key);
+    }
+  }
 
   private arm(): void {
     if (this.timer !== null || this.deadlineMs === Number.POSITIVE_INFINITY) return;

@@ -86,6 +86,17 @@ const SCENARIOS: readonly (readonly [what: string, waits: readonly string[], act
   ],
   ['sorted sets', ['BZPOPMIN z 5', 'BZPOPMAX z 5'], ['ZADD z 1 a 2 b 3 c']],
   ['a key of another type wakes nobody', ['BLPOP k 0.5', 'BZPOPMIN k 5'], ['SET k v', 'DEL k', 'ZADD k 1 m']],
+  [
+    'a destination of another type is an error, also when it became so while waiting',
+    ['BLMOVE src dst LEFT LEFT 5', 'BRPOPLPUSH other dst 5', 'BLMOVE k l LEFT RIGHT 5'],
+    ['SET src x', 'DEL src', 'SET dst v', 'RPUSH src a', 'RPUSH other b', 'SET k v', 'DEL k', 'RPUSH k c'],
+  ],
+  [
+    'another of the keys is of another type',
+    ['BLMPOP 0.8 2 a b LEFT', 'BLPOP c d 0.8'],
+    ['SET a x', 'RPUSH b 1', 'SET d x', 'RPUSH c 1'],
+  ],
+  ['the first of two keys that got something', ['BLPOP a b 5'], ['MULTI', 'RPUSH b 1', 'RPUSH a 2', 'EXEC']],
   ['renamed, copied, restored', ['BLPOP l 5', 'BLPOP m 5'], ['RPUSH o 1 2', 'RENAME o l', 'COPY l m']],
   [
     'streams are read by everybody',

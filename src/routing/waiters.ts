@@ -2,6 +2,7 @@
  * Clients that wait for a key to get something (BLPOP, XREAD BLOCK …), parked in Ferry and woken by writes.
  *
  *   signal(db, key)   a write of that key was answered: who waits longest for it tries that key
+ *   signalGone, signalFlushed   of these a consumer group hears, in which nobody may wait for what is not there
  *
  * A queue holds the waiters of one key and one kind, in the order in which they came. In a queue of takers (lists,
  * sorted sets, one consumer group) only the first one tries, because one element serves one waiter; when it was served
@@ -13,6 +14,15 @@
 
 /** The queue of plain XREADs: everybody in it is served by one entry. */
 export const READERS = 'readers';
+
+/** The queue of those who wait in a stream's consumer group: they hear too that the stream, or the group, is gone. */
+export function groupQueue(group: string): string {
+  return `group ${group}`;
+}
+
+export function isGroup(kind: string): boolean {
+  return kind.startsWith('group ');
+}
 
 export interface Waiter {
   readonly db: number;
@@ -76,10 +86,25 @@ export class Waiters {
     for (const [kind, queue] of kinds) this.wake(kind, queue, key);
   }
 
+  /** That key does not exist any more, or may not. */
+  signalGone(db: number, key: string): void {
+    const kinds = this.byKey.get(nameOf(db, key));
+    if (kinds === undefined) return;
+    for (const [kind, queue] of [...kinds]) if (isGroup(kind)) this.wake(kind, queue, key);
+  }
+
+  /** Nothing is left in that database; null: in any. */
+  signalFlushed(db: number | null): void {
+    for (const name of [...this.byKey.keys()]) {
+      const waited = placeOf(name);
+      if (db === null || waited.db === db) this.signalGone(waited.db, waited.key);
+    }
+  }
+
   /** Another server has the authority, or the gate was closed for a while: every queue tries. */
   signalAll(): void {
     for (const [name, kinds] of [...this.byKey]) {
-      for (const [kind, queue] of [...kinds]) this.wake(kind, queue, name.slice(name.indexOf('|') + 1));
+      for (const [kind, queue] of [...kinds]) this.wake(kind, queue, placeOf(name).key);
     }
   }
 
@@ -107,8 +132,7 @@ export class Waiters {
     for (const name of this.byKey.keys()) {
       if (i++ < from) continue;
       if (i > from + max) return;
-      const bar = name.indexOf('|');
-      yield { db: Number(name.slice(0, bar)), key: name.slice(bar + 1) };
+      yield placeOf(name);
     }
   }
 
@@ -134,4 +158,9 @@ export class Waiters {
 
 function nameOf(db: number, key: string): string {
   return `${db}|${key}`;
+}
+
+function placeOf(name: string): { db: number; key: string } {
+  const bar = name.indexOf('|');
+  return { db: Number(name.slice(0, bar)), key: name.slice(bar + 1) };
 }

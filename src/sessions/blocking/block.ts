@@ -14,7 +14,7 @@ import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand } from '../../resp/encode.js';
 import { ArgReader, type RequestScanner } from '../../resp/request.js';
 import { ACROSS, placeOn } from '../../routing/placement.js';
-import { READERS } from '../../routing/waiters.js';
+import { groupQueue, READERS } from '../../routing/waiters.js';
 import { noteCrossing } from '../crossing.js';
 import { CROSSSLOT } from '../fan-out/plan.js';
 import { stall } from '../forward.js';
@@ -145,7 +145,7 @@ function withShortestWait(name: string, frame: Buffer): Buffer {
 /** Those who compete for the same elements: by type, and in a stream by consumer group. */
 function kindOf(name: string, kind: WaitedType): string {
   if (name === 'xread') return READERS;
-  return name === 'xreadgroup' ? `group ${args.argc > 2 ? args.text(2) : ''}` : kind;
+  return name === 'xreadgroup' ? groupQueue(args.argc > 2 ? args.text(2) : '') : kind;
 }
 
 function readsFromNow({ frame, argc, starts, ends }: RequestScanner): boolean {

@@ -25,7 +25,7 @@ import type { Attempting } from '../op-extras.js';
 import type { NamesBack } from '../prefixed/names-back.js';
 import type { Session } from '../session.js';
 import { NO_BUCKET } from '../slot-reads.js';
-import { isAboutType, runsWhole, typeOf } from './woken.js';
+import { isAboutKey, meaningOf, runsWhole, typeOf } from './woken.js';
 
 const UNBLOCKED = errorReply('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 /** `-WRONGTYPE`, of which each error's code is told. */
@@ -170,7 +170,7 @@ export class Blocked implements Waiter, Attempting {
       if (buf.toString('latin1', start, start + EXEC_OF_ONE.length) === EXEC_OF_ONE) from += EXEC_OF_ONE.length;
     }
     if (isNull(buf, from) && !session.isClosed) this.stay();
-    else if (this.mayBeNone(buf, from)) {
+    else if (this.mustBeJudged(buf, from)) {
       this.isTrying = true;
       void this.judge(Buffer.from(buf.subarray(from, end)), this.wokenBy!);
     } else this.finish(buf, from, end);
@@ -190,26 +190,31 @@ export class Blocked implements Waiter, Attempting {
     session.board.waiters.stays(this);
   }
 
-  /** May the reply be an error that says nothing to who waits? */
-  private mayBeNone(buf: Buffer, start: number): boolean {
-    if (this.wokenBy === null || this.isTypeSeen || this.session.isClosed || !isError(buf, start)) return false;
-    return isAboutType(buf.toString('latin1', start, start + LONGEST_ERROR_CODE));
+  /** Is the reply an error that may mean nothing, or something else, to who has waited? */
+  private mustBeJudged(buf: Buffer, start: number): boolean {
+    const { session } = this;
+    if (this.wokenBy === null || this.isTypeSeen || session.isClosed || !isError(buf, start)) return false;
+    const code = buf.toString('latin1', start, start + LONGEST_ERROR_CODE);
+    return isAboutKey(code, this.kind, session.board.authority.version);
   }
 
-  /**
-   * The attempt is not over until it is known what its error is about. A key of the right type may have become so just
-   * now, so it is tried once more.
-   */
+  /** The attempt is not over until it is known what its error means. */
   private async judge(error: Buffer, key: string): Promise<void> {
     const { session } = this;
-    const type = await typeOf(session.board.authority, this.db, key).catch(() => null);
+    const { authority } = session.board;
+    const type = await typeOf(authority, this.db, key).catch(() => null);
     this.isTrying = false;
-    if (session.isClosed) this.finish(error, 0, error.length);
-    else if (type !== this.command.type) this.stay();
-    else {
+    if (session.isClosed) {
+      this.finish(error, 0, error.length);
+      return;
+    }
+    // while the server is away it waits; the next look at the waited keys (poll.ts) wakes it again
+    const meaning = type === null ? 'wait' : meaningOf(error.toString('latin1'), this.command, type, authority.version);
+    if (meaning === 'wait') this.stay();
+    else if (meaning === 'again') {
       this.isTypeSeen = true;
       this.tryWoken(key);
-    }
+    } else this.finish(meaning, 0, meaning.length);
   }
 
   private arm(): void {

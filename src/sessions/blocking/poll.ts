@@ -1,9 +1,9 @@
 /**
  * A look now and then at the keys that somebody waits for: they may be written by programs that bypass Ferry, or by
- * scripts that do not say which keys they write.
+ * scripts that do not say which keys they write; and a stream may expire or be evicted.
  *
  * Under Ferry's own account, on a lane of its own, so many keys a round and in turns; only a key that exists wakes
- * anybody. So 10,000 clients that wait for 10,000 keys cost the server 4,000 EXISTS a second, and hear within 3 s.
+ * anybody, or one that does not who waits in a group of it. So 10,000 clients that wait for 10,000 keys cost the server 4,000 EXISTS a second, and hear within 3 s.
  */
 import { callLane } from '../../lanes/call.js';
 import type { Switchboard } from '../../routing/switchboard.js';
@@ -45,7 +45,10 @@ export class WaitedKeysPoll {
           bytes.map((key) => [exists, side.keyHere(db, key)]),
           bytes.map((key) => side.slotOf(db, key, 0, key.length)),
         );
-        for (const [i, reply] of replies.entries()) if (reply === 1) waiters.signal(db, keys[i]!);
+        for (const [i, reply] of replies.entries()) {
+          if (reply === 1) waiters.signal(db, keys[i]!);
+          else waiters.signalGone(db, keys[i]!);
+        }
       }
     } catch {
       // the connection went: the next round asks again

@@ -18,18 +18,26 @@ export function signalWritten(op: ClientOp): void {
 
 function signalEffect(waiters: Waiters, e: Effect, isAttempt: boolean): void {
   const command = e.command!;
+  if (command.name === 'flushall' || command.name === 'flushdb') {
+    waiters.signalFlushed(command.name === 'flushall' ? null : e.db);
+    return;
+  }
+  if (command.name === 'swapdb') waiters.signalAll();
   if (command.kind !== 'write') return;
   args.read(e.frame, e.frameStart, e.frameEnd);
   if (!findKeys(command, args.frame, args.argc, args.starts, args.ends, keys)) return;
   // an attempt takes from its keys; only where it moves to another one something came
   const from = isAttempt ? (command.name === 'blmove' || command.name === 'brpoplpush' ? 1 : keys.count) : 0;
-  const db = otherDatabase(command) ?? e.db;
   const written: string[] = [];
   for (let i = from; i < keys.count; i++) if (keys.written[i] === 1) written.push(args.text(keys.index[i]!));
-  for (const key of written) waiters.signal(db, key);
+  const other = otherDatabase(command);
+  for (const key of written) {
+    waiters.signal(e.db, key);
+    if (other !== null) waiters.signal(other, key);
+  }
 }
 
-/** MOVE and COPY … DB write to another database. */
+/** MOVE and COPY … DB write to another database; MOVE takes from its own. */
 function otherDatabase(command: Command): number | null {
   const at =
     command.name === 'move'

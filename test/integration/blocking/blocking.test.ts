@@ -108,6 +108,33 @@ const SCENARIOS: readonly (readonly [what: string, waits: readonly string[], act
     ['XREADGROUP GROUP g c1 BLOCK 5000 STREAMS s >', 'XREADGROUP GROUP g c2 BLOCK 5000 STREAMS s >'],
     ['XADD s 1-1 f v', 'XADD s 2-1 f v'],
   ],
+  ...[
+    ['DEL s'],
+    ['UNLINK r', 'UNLINK s'],
+    ['RENAME s t'],
+    ['SET s v'],
+    ['FLUSHALL'],
+    ['FLUSHDB'],
+    ['PEXPIRE s 20'],
+    ['SORT none STORE s'],
+    ['XGROUP DESTROY s g'],
+    ['XADD t 1-1 f v', 'RENAME t s'],
+    ['EVAL return(redis.call(KEYS[1],KEYS[2])) 2 del s'],
+    ['MULTI', 'FLUSHALL', 'EXEC'],
+    ['MULTI', 'DEL s', 'XGROUP CREATE s g $ MKSTREAM', 'EXEC', 'XADD s 1-1 f v', 'XADD s 2-1 f v', 'XADD s 3-1 f v'],
+  ].map(
+    (act) =>
+      [
+        `a group whose stream or itself is gone: ${act.join(', ')}`,
+        [
+          'XREADGROUP GROUP g c1 BLOCK 5000 STREAMS s >',
+          'XREADGROUP GROUP g c2 BLOCK 5000 STREAMS s >',
+          'XREADGROUP GROUP g c3 BLOCK 5000 STREAMS r s > >',
+          'XREAD BLOCK 250 STREAMS s 9',
+        ],
+        act,
+      ] as const,
+  ),
   ['from a script', ['BLPOP l 5'], ["EVAL return(redis.call('rpush',KEYS[1],'x')) 1 l"]],
   [
     'timeouts',
@@ -148,7 +175,7 @@ describe.each(PHASES)('in %s', (phase) => {
       for (const [what, waits, act] of SCENARIOS) {
         for (const wire of [through, direct]) {
           await wire.send('FLUSHALL');
-          await say(wire, 'XGROUP CREATE s g $ MKSTREAM');
+          for (const stream of ['s', 'r']) await say(wire, `XGROUP CREATE ${stream} g $ MKSTREAM`);
         }
         const [mine, its] = await Promise.all([play(stage.ferry.port, waits, act), play(server.port, waits, act)]);
         expect([...mine].sort(), what).toEqual([...its].sort());

@@ -42,8 +42,8 @@ import { refuse } from './refusal.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
 import { forbiddenWhileSubscribed } from './subscriptions/commands.js';
-import { EXEC_NOAUTH, NOAUTH, SWAPDB_WHILE_MIRRORING, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
-import { isSwapWhileMirroring, queueInTransaction } from './transaction.js';
+import { NOAUTH, SWAPDB_WHILE_MIRRORING, unknownCommand, unknownSubcommand, wrongArity } from './texts.js';
+import { isSwapWhileMirroring, queueInTransaction, reject } from './transaction.js';
 import { wireFor } from './wire.js';
 
 /** Sections of INFO that Ferry's own is added to. */
@@ -63,9 +63,9 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
     }
     return refuse(session, unknownError(scanner, command));
   }
-  if (!arityOk(command, argc)) return refuse(session, wrongArity(command.name));
+  if (!arityOk(command, argc)) return reject(session, command, wrongArity(command.name));
   if (session.identity.password === null && board.requiresLogin && !opensLogin(command)) {
-    return refuse(session, command.name === 'exec' ? EXEC_NOAUTH : NOAUTH);
+    return reject(session, command, NOAUTH);
   }
   board.counters.commands++;
   board.counters.commandsById[command.id]!++;
@@ -75,7 +75,7 @@ export function dispatch(session: Session, scanner: RequestScanner): boolean {
   if (command.namesScript) rememberScript(session, command, scanner);
   if (session.subscriptions !== null) {
     const forbidden = forbiddenWhileSubscribed(session, command);
-    if (forbidden !== null) return refuse(session, forbidden);
+    if (forbidden !== null) return reject(session, command, forbidden);
   }
   if (board.hasPrefixes) {
     const refusal = prefixRefusal(session, command, scanner);

@@ -8,7 +8,6 @@ export const WATCH_INSIDE_MULTI = errorReply('ERR WATCH inside MULTI is not allo
 export const EXECABORT = errorReply('EXECABORT Transaction discarded because of previous errors.');
 export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
 export const NOAUTH = errorReply('NOAUTH Authentication required.');
-export const EXEC_NOAUTH = errorReply('EXECABORT Transaction discarded because of: NOAUTH Authentication required.');
 export const HELLO_NOAUTH = errorReply(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
 );
@@ -49,3 +48,9 @@ export function wrongArity(name: string): Buffer {
 export const SWAPDB_WHILE_MIRRORING = errorReply(
   'FERRY SWAPDB is refused: while a mirror follows, the two databases would be swapped under its keys',
 );
+
+/** EXEC itself was answered with that error. */
+export function execAborted(error: Buffer): Buffer {
+  const reason = error.toString('latin1').replace(/^-(ERR )?/, '');
+  return Buffer.from(`-EXECABORT Transaction discarded because of: ${reason}`, 'latin1');
+}

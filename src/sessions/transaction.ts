@@ -25,7 +25,7 @@ import { refuse } from './refusal.js';
 import { reset } from './reset.js';
 import type { Session } from './session.js';
 import { ANY_BUCKET, NO_BUCKET } from './slot-reads.js';
-import { EXECABORT, NESTED_MULTI, SWAPDB_WHILE_MIRRORING, WATCH_INSIDE_MULTI } from './texts.js';
+import { EXECABORT, execAborted, NESTED_MULTI, SWAPDB_WHILE_MIRRORING, WATCH_INSIDE_MULTI } from './texts.js';
 import { dropWatch, type Watch } from './watch.js';
 import { wireFor } from './wire.js';
 
@@ -65,6 +65,14 @@ export function beginTransaction(session: Session): boolean {
   session.transaction = new Transaction(session.board.authority);
   session.replyNow(OK);
   return true;
+}
+
+/** The command is not even begun. An EXEC that is not says so, and ends the transaction and its WATCH. */
+export function reject(session: Session, command: Command, error: Buffer): true {
+  if (command.name !== 'exec') return refuse(session, error);
+  session.transaction = null;
+  dropWatch(session);
+  return refuse(session, execAborted(error));
 }
 
 /** A command while a transaction is open. */

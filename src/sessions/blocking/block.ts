@@ -54,7 +54,9 @@ export function block(session: Session, command: Command, scanner: RequestScanne
   }
   args.read(frame, 0, frame.length);
   const waited: string[] = [];
+  let firstKey = 0;
   if (findKeys(command, args.frame, args.argc, args.starts, args.ends, keys)) {
+    firstKey = keys.index[0]!;
     for (let i = 0; i < keys.count; i++) waited.push(args.text(keys.index[i]!));
   }
   // what BLMOVE and BRPOPLPUSH write to is not what they wait for
@@ -95,7 +97,7 @@ export function block(session: Session, command: Command, scanner: RequestScanne
       return prefixRefusal(session, command, args);
     },
     form(key) {
-      const own = key === null ? list : narrowed(list, waited, key);
+      const own = key === null ? list : narrowed(list, firstKey, waited, key);
       const bytes = own === list ? frame : encodeCommand(own);
       args.read(bytes, 0, bytes.length);
       const probes =
@@ -119,10 +121,8 @@ function listOf(spans: ArgReader): Buffer[] {
   return Array.from({ length: spans.argc }, (_, i) => Buffer.from(spans.arg(i)));
 }
 
-/** The arguments with `key` as the only one of `keys`; those are followed by as many ids in a stream's command. */
-function narrowed(list: readonly Buffer[], keys: readonly string[], key: string): Buffer[] {
-  const first = list.findIndex((_, i) => i > 0 && keys.every((k, j) => list[i + j]?.toString('latin1') === k));
-  if (first < 0) return [...list];
+/** The arguments with `key` as the only one of `keys`, which begin at `first`; as many ids follow in a stream's command. */
+function narrowed(list: readonly Buffer[], first: number, keys: readonly string[], key: string): Buffer[] {
   const at = keys.lastIndexOf(key);
   const before = list.slice(0, first);
   const behind = list.slice(first + keys.length);

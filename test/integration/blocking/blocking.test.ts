@@ -135,6 +135,15 @@ const SCENARIOS: readonly (readonly [what: string, waits: readonly string[], act
         act,
       ] as const,
   ),
+  [
+    'keys that are called as other arguments are',
+    [
+      'XREADGROUP GROUP g c BLOCK 5000 STREAMS g c > >',
+      'BLMPOP 5 2 2 5 LEFT',
+      'XREAD BLOCK 5000 STREAMS 5000 STREAMS 0 0',
+    ],
+    ['XADD c 1-1 f v', 'RPUSH 5 a', 'XADD STREAMS 1-1 f v'],
+  ],
   ['from a script', ['BLPOP l 5'], ["EVAL return(redis.call('rpush',KEYS[1],'x')) 1 l"]],
   [
     'timeouts',
@@ -175,7 +184,7 @@ describe.each(PHASES)('in %s', (phase) => {
       for (const [what, waits, act] of SCENARIOS) {
         for (const wire of [through, direct]) {
           await wire.send('FLUSHALL');
-          for (const stream of ['s', 'r']) await say(wire, `XGROUP CREATE ${stream} g $ MKSTREAM`);
+          for (const stream of ['s', 'r', 'g', 'c']) await say(wire, `XGROUP CREATE ${stream} g $ MKSTREAM`);
         }
         const [mine, its] = await Promise.all([play(stage.ferry.port, waits, act), play(server.port, waits, act)]);
         expect([...mine].sort(), what).toEqual([...its].sort());

@@ -15,6 +15,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import type { Endpoint } from '../config/url.js';
 import type { Side } from '../phases/phase.js';
+import { credentialBytes } from './credential-text.js';
 import { type Credentials, credentialsOn, type Identity } from './identity.js';
 
 const COMMAND_TIMEOUT_MS = 10_000;
@@ -130,7 +131,7 @@ export class UserFile {
 
   /** The identity of a user who gave this password, null when it is none of hers. */
   login(username: string, password: string): Identity | null {
-    const digest = createHash('sha256').update(password).digest();
+    const digest = createHash('sha256').update(credentialBytes(password)).digest();
     const user = this.users.get(username);
     let matches = false;
     for (const hex of user?.passwords ?? [NOBODYS]) {
@@ -221,5 +222,5 @@ export class Accounts {
 }
 
 function digestOf(password: string): string {
-  return createHash('sha256').update(password).digest('hex');
+  return createHash('sha256').update(credentialBytes(password)).digest('hex');
 }

@@ -8,6 +8,7 @@
  */
 import { encodeCommand } from '../resp/encode.js';
 import { type Reply, ReplyFault, type Resp } from '../resp/values.js';
+import { authCommand, credentialBytes } from './credential-text.js';
 import type { Credentials } from './identity.js';
 import { infoField } from './info.js';
 import { type HandshakeStep, type Lane, LaneRefused } from './lane.js';
@@ -30,7 +31,7 @@ export interface HandshakeOptions {
 
 export function handshakeSteps(lane: Lane, options: HandshakeOptions): HandshakeStep[] {
   const { username, password } = options.credentials;
-  const login = password === null ? [] : ['AUTH', username ?? 'default', password];
+  const login = password === null ? [] : ['AUTH', credentialBytes(username ?? 'default'), credentialBytes(password)];
   const hello: HandshakeStep = {
     command: encodeCommand(['HELLO', options.resp ?? 2, ...login, 'SETNAME', options.connectionName]),
     accept(reply) {
@@ -85,7 +86,7 @@ function olderLogin(lane: Lane, options: HandshakeOptions): HandshakeStep[] {
   const steps: HandshakeStep[] = [];
   if (password !== null) {
     steps.push({
-      command: encodeCommand(username === null ? ['AUTH', password] : ['AUTH', username, password]),
+      command: encodeCommand(authCommand(username, password)),
       accept(reply) {
         if (reply instanceof ReplyFault) throw refusal(reply);
         return undefined;

@@ -24,6 +24,7 @@ import type { OwnAccount } from './accounts.js';
 import { Breaker } from './breaker.js';
 import { clockOffset, steadyMs } from './clock.js';
 import { connectorWith } from './control-connector.js';
+import { authCommand } from './credential-text.js';
 import { Fences } from './fencing.js';
 import { infoField } from './info.js';
 import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
@@ -355,7 +356,7 @@ export class ServerNode {
 
   /** Asks the server whether it takes this login, on a connection of its own. Null when it does, else its error. */
   verifyLogin(username: string | null, password: string): Promise<string | null> {
-    return this.tryLogin(encodeCommand(['AUTH', ...(username === null ? [] : [username]), password]));
+    return this.tryLogin(encodeCommand(authCommand(username, password)));
   }
 
   /** Finds out whether a connection without a login is served. */

@@ -7,6 +7,7 @@
  */
 import type { Command } from '../commands/table.js';
 import { errorOf } from '../lanes/call.js';
+import { credentialText } from '../lanes/credential-text.js';
 import { ANONYMOUS } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, OK, verbatimReply } from '../resp/encode.js';
 import type { RequestScanner } from '../resp/request.js';
@@ -40,6 +41,7 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   const { argc } = scanner;
   const arg = (i: number): Buffer => scanner.frame.subarray(scanner.starts[i]!, scanner.ends[i]!);
   const text = (i: number): string => arg(i).toString('utf8');
+  const credential = (i: number): string => credentialText(arg(i));
   const right = mayCall(session, command);
   if (right === null) return false;
   if (right !== true) return refuse(session, right);
@@ -83,9 +85,9 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return select(session, text(1));
     case 'auth':
       if (argc > 3) return refuse(session, SYNTAX);
-      return login(session, argc === 2 ? null : text(1), text(argc - 1), () => OK);
+      return login(session, argc === 2 ? null : credential(1), credential(argc - 1), () => OK);
     case 'hello':
-      return hello(session, argc, text);
+      return hello(session, argc, text, credential);
     case 'info':
       session.replyNow(verbatimReply(session.resp, session.board.describe()));
       return true;
@@ -144,7 +146,12 @@ function select(session: Session, text: string): boolean {
   });
 }
 
-function hello(session: Session, argc: number, text: (i: number) => string): boolean {
+function hello(
+  session: Session,
+  argc: number,
+  text: (i: number) => string,
+  credential: (i: number) => string,
+): boolean {
   let i = 1;
   let { resp } = session;
   if (argc > 1) {
@@ -161,8 +168,8 @@ function hello(session: Session, argc: number, text: (i: number) => string): boo
   for (; i < argc; i++) {
     const option = text(i).toUpperCase();
     if (option === 'AUTH' && i + 2 < argc) {
-      username = text(++i);
-      password = text(++i);
+      username = credential(++i);
+      password = credential(++i);
     } else if (option === 'SETNAME' && i + 1 < argc) {
       name = text(++i);
       if (!isClientName(name)) return refuse(session, BAD_NAME);

@@ -67,6 +67,42 @@ describe('users whose credentials differ on the target', () => {
   });
 });
 
+describe('bytes that are no UTF-8', () => {
+  const [name, password] = [Buffer.from('us\xe4r', 'latin1'), Buffer.from('p\xe4\0\xff', 'latin1')];
+
+  test('log in with AUTH and HELLO, before and after the cutover, and are told from others', async () => {
+    stage = await Stage.open();
+    for (const server of [await stage.onSource(), await stage.onTarget()]) {
+      await server.send('ACL', 'SETUSER', name, 'on', Buffer.concat([Buffer.from('>'), password]), ...ALL);
+      await server.send('ACL', 'SETUSER', Buffer.from('üser'), 'on', Buffer.from('>pä'), ...ALL);
+    }
+    const logIn = async (): Promise<Wire[]> => {
+      const [auth, hello, proper, wrong] = [
+        await stage.client(),
+        await stage.client(),
+        await stage.client(),
+        await stage.client(),
+      ];
+      expect(text(await auth.send('AUTH', name, password))).toBe('OK');
+      expect(text(await auth.send('SET', 'k', 'v'))).toBe('OK');
+      expect(await auth.send('ACL', 'WHOAMI')).toEqual(name);
+      expect(await hello.send('HELLO', '2', 'AUTH', name, password)).toContainEqual(Buffer.from('proto'));
+      expect(text(await hello.send('GET', 'k'))).toBe('v');
+      expect(text(await proper.send('AUTH', Buffer.from('üser'), Buffer.from('pä')))).toBe('OK');
+      expect(text(await proper.send('GET', 'k'))).toBe('v');
+      for (const other of ['p\ufffd\0\ufffd', 'pä\0ÿ', 'p\udce4\0\udcff']) {
+        expect(text(await wrong.send('AUTH', name, Buffer.from(other)))).toMatch(WRONG);
+      }
+      return [auth, hello];
+    };
+    const early = await logIn();
+    await stage.readyForCutover();
+    await stage.goTo('target-first');
+    for (const wire of early) expect(text(await wire.send('GET', 'k'))).toBe('v');
+    await logIn();
+  });
+});
+
 describe("Ferry's own user file", () => {
   const digest = (password: string): string => `'#${createHash('sha256').update(password).digest('hex')}'`;
   const entry = (name: string, password: string): string =>

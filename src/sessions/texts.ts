@@ -12,6 +12,7 @@ export const HELLO_NOAUTH = errorReply(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
 );
 export const SYNTAX = errorReply('ERR syntax error');
+export const UNBLOCKED = errorReply('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 /** With `on-uncertain error`: it may have been executed or not. */
 export const UNCERTAIN = errorReply('UNCERTAIN the connection to the server was lost before it answered this write');
 /** The same, where nothing was executed, or nothing that matters. */

@@ -15,7 +15,7 @@
  */
 import type { WaitedType } from '../../commands/blocking.js';
 import type { Pin } from '../../lanes/pins.js';
-import { errorReply, nullArrayReply } from '../../resp/encode.js';
+import { nullArrayReply } from '../../resp/encode.js';
 import { ArgReader } from '../../resp/request.js';
 import { isError, isNull } from '../../resp/values.js';
 import { SlotList } from '../../routing/slots.js';
@@ -25,15 +25,14 @@ import type { Attempting } from '../op-extras.js';
 import type { NamesBack } from '../prefixed/names-back.js';
 import type { Session } from '../session.js';
 import { NO_BUCKET } from '../slot-reads.js';
+import { UNBLOCKED } from '../texts.js';
+import { Deadline } from './deadline.js';
 import { isAboutKey, meaningOf, runsWhole, typeOf } from './woken.js';
 
-const UNBLOCKED = errorReply('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 /** `-WRONGTYPE`, of which each error's code is told. */
 const LONGEST_ERROR_CODE = 10;
 /** EXEC's reply up to its only element. */
 const EXEC_OF_ONE = '*1\r\n';
-/** setTimeout takes no more; whoever waits for 24 days is looked at again then. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const slots = new SlotList();
 const args = new ArgReader();
@@ -73,8 +72,7 @@ export class Blocked implements Waiter, Attempting {
   private isParked = false;
   /** What the client gets instead of going on waiting, once no attempt is on its way. */
   private verdict: Buffer | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private readonly deadlineMs: number;
+  private readonly deadline: Deadline;
   private pin: Pin | null = null;
   /** The key for which it was tried last; null: it has not waited yet. */
   private wokenBy: string | null = null;
@@ -89,7 +87,7 @@ export class Blocked implements Waiter, Attempting {
     this.db = session.db;
     this.keys = command.keys;
     this.kind = command.kind;
-    this.deadlineMs = command.timeoutMs > 0 ? performance.now() + command.timeoutMs : Number.POSITIVE_INFINITY;
+    this.deadline = new Deadline(command.timeoutMs);
     op.blocked = this;
   }
 
@@ -218,16 +216,7 @@ export class Blocked implements Waiter, Attempting {
   }
 
   private arm(): void {
-    if (this.timer !== null || this.deadlineMs === Number.POSITIVE_INFINITY) return;
-    const leftMs = Math.max(0, this.deadlineMs - performance.now());
-    this.timer = setTimeout(
-      () => {
-        this.timer = null;
-        if (performance.now() + 1 < this.deadlineMs) this.arm();
-        else this.end(nullArrayReply(this.op.resp));
-      },
-      Math.min(leftMs, LONGEST_TIMER_MS),
-    );
+    this.deadline.arm(() => this.end(nullArrayReply(this.op.resp)));
   }
 
   /** CLIENT UNBLOCK. */
@@ -248,8 +237,7 @@ export class Blocked implements Waiter, Attempting {
 
   private finish(buf: Buffer, start: number, end: number): void {
     const { session, op } = this;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.deadline.disarm();
     if (session.blocked === this) {
       session.blocked = null;
       // delivered first: who is woken by the removal comes behind
@@ -261,8 +249,7 @@ export class Blocked implements Waiter, Attempting {
 
   /** The client is gone. An attempt on its way ends by itself. */
   abandon(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.deadline.disarm();
     this.session.blocked = null;
     this.session.board.waiters.remove(this);
     if (!this.isParked) return;

@@ -21,7 +21,9 @@ import type { Switchboard } from '../../routing/switchboard.js';
 import { type ClientOp, PASS } from '../client-op.js';
 import type { Attempting } from '../op-extras.js';
 import type { Session } from '../session.js';
+import { UNBLOCKED } from '../texts.js';
 import { wireFor } from '../wire.js';
+import { Deadline } from './deadline.js';
 import { multiRight } from './multi-right.js';
 
 const FIRST_LOOK_MS = 2;
@@ -33,19 +35,20 @@ export class ReplicaWait implements Attempting {
   node: ServerNode | null = null;
   acknowledged = 0;
   private isParked = false;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly deadline: Deadline;
 
   constructor(
     private readonly session: Session,
     private readonly op: ClientOp,
     readonly replicas: number,
-    private readonly timeoutMs: number,
+    timeoutMs: number,
     private readonly watch: ReplicaWatch,
     /** For users without MULTI: the connection on which it waits as short as can be. */
     private pin: Pin | null,
     /** Whose replicas: where the session's last write went. */
     readonly place: number,
   ) {
+    this.deadline = new Deadline(timeoutMs);
     op.blocked = this;
     session.blocked = this;
   }
@@ -67,7 +70,7 @@ export class ReplicaWait implements Attempting {
     }
     this.isParked = true;
     session.board.answered();
-    if (this.timeoutMs > 0) this.timer = setTimeout(() => this.end(), this.timeoutMs);
+    this.deadline.arm(() => this.end());
     this.watch.add(this);
   }
 
@@ -76,20 +79,22 @@ export class ReplicaWait implements Attempting {
     this.pin = null;
   }
 
-  /** The count as it is now, whether it is enough or not. */
-  end(): void {
+  /** With the count as it is now, whether it is enough or not; or with that reply. */
+  end(reply: Buffer = integerReplyBytes(this.acknowledged)): void {
     if (!this.isParked) return;
     this.isParked = false;
     this.session.board.inFlight++;
-    this.finish(integerReplyBytes(this.acknowledged));
+    this.finish(reply);
   }
 
-  unblock(): void {
-    this.end();
+  /** CLIENT UNBLOCK. */
+  unblock(withError: boolean): void {
+    if (withError) this.end(UNBLOCKED);
+    else this.end();
   }
 
   abandon(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.deadline.disarm();
     this.session.blocked = null;
     this.watch.remove(this);
     if (!this.isParked) return;
@@ -99,7 +104,7 @@ export class ReplicaWait implements Attempting {
   }
 
   private finish(reply: Buffer): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.deadline.disarm();
     this.watch.remove(this);
     if (this.session.blocked === this) this.session.blocked = null;
     this.session.deliver(this.op, reply, 0, reply.length);

@@ -391,6 +391,28 @@ describe('WAIT', () => {
   });
 });
 
+describe('WAIT that nobody acknowledges', () => {
+  test('longer than a timer takes it waits, until CLIENT UNBLOCK ends it as that says', async () => {
+    const server = await startRedis();
+    const run = async (port: number): Promise<string[]> => {
+      const [waiter, other] = [await connect(port), await connect(port)];
+      const id = await say(waiter, 'CLIENT ID');
+      const log: string[] = [];
+      for (const how of ['', ' TIMEOUT', ' ERROR']) {
+        const reply = say(waiter, 'WAIT 1 3000000000');
+        await sleep(300);
+        log.push(await say(other, `CLIENT UNBLOCK ${id}${how}`), await reply);
+      }
+      return log;
+    };
+    try {
+      expect(await run(stage.ferry.port)).toEqual(await run(server.port));
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 describe('a user who loses the right to MULTI while he waits', () => {
   test('does not block the connection that he shares with others', async () => {
     await stage.goTo('dual-write');

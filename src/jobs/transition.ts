@@ -101,7 +101,7 @@ export class Transitions {
     const { phase } = this.jobs.migration.board;
     if (phase === 'target-only') return 'The migration is finalized: target-only cannot be undone.';
     const at = PHASES.indexOf(phase);
-    const next = [PHASES[at - 1], PHASES[at + 1]].filter((p) => p !== undefined).join(' or ');
+    const next = PHASES[PHASES.indexOf(to) > at ? at + 1 : at - 1];
     return `There is no step from ${phase} to ${to}: go to ${next} first.`;
   }
 
@@ -110,8 +110,8 @@ export class Transitions {
     const { migration } = this.jobs;
     const { board } = migration;
     // asked for without a share, target-read means all reads, as it does on the way in
-    const share = request.share ?? (board.phase === 'target-read' ? 100 : board.share);
-    if (request.share === undefined && share === board.share) {
+    const share = request.share ?? 100;
+    if (board.phase !== 'target-read' || (request.share === undefined && share === board.share)) {
       return { ok: true, note: `The phase is ${board.phase} already.` };
     }
     if (request.dryRun === true) {
@@ -152,6 +152,8 @@ export class Transitions {
 
     const from = board.phase;
     const epoch = board.epoch + 1;
+    // of reads, which only there may be a part
+    const share = request.to === 'target-read' ? (request.share ?? 100) : 100;
     const entersMirroring = !board.rules.mirrored && PHASE_RULES[request.to].mirrored;
     const leavesMirroring = !PHASE_RULES[request.to].mirrored;
     let recorded = 0;
@@ -161,7 +163,7 @@ export class Transitions {
       return {
         phase: request.to,
         epoch,
-        share: request.share ?? 100,
+        share,
         ...(entersMirroring ? { processes: board.processes } : {}),
         ...(leavesMirroring ? { targetProven: false, verifiedClean: false, backfill: NO_BACKFILL } : {}),
         history: migration.note(stepText(from, request), { by, epoch, passed: passedIn(request, passed) }),
@@ -228,7 +230,7 @@ export class Transitions {
       at('state-saved');
       migration.publish(migration.state);
       at('lease-sent');
-      board.share = request.share ?? 100;
+      board.share = share;
       this.swapping.swap(request.to, epoch);
       isTaken = true;
       at('swapped');

@@ -112,6 +112,14 @@ describe('guards of the cutover', () => {
   });
 });
 
+test('a share is of target-read alone: elsewhere it changes nothing', async () => {
+  await stage.goTo('dual-write');
+  expect(await stage.phase('dual-write', { share: 40 })).toMatchObject({ ok: true });
+  expect(stage.status).toMatchObject({ phase: 'dual-write', share: 100 });
+  expect(await stage.phase('source-only', { share: 40 })).toMatchObject({ ok: true });
+  expect(stage.status).toMatchObject({ phase: 'source-only', share: 100 });
+});
+
 describe('the pause', () => {
   test('a dry run measures it and changes nothing', async () => {
     await stage.readyForCutover();

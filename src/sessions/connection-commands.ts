@@ -29,6 +29,7 @@ import {
   DISCARD_WITHOUT_MULTI,
   EXEC_WITHOUT_MULTI,
   HELLO_NOAUTH,
+  helloSyntax,
   NOT_AN_INTEGER,
   SYNTAX,
   wrongArity,
@@ -41,7 +42,6 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   const { argc } = scanner;
   const arg = (i: number): Buffer => scanner.frame.subarray(scanner.starts[i]!, scanner.ends[i]!);
   const text = (i: number): string => arg(i).toString('utf8');
-  const credential = (i: number): string => credentialText(arg(i));
   const right = mayCall(session, command);
   if (right === null) return false;
   if (right !== true) return refuse(session, right);
@@ -85,9 +85,9 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
       return select(session, text(1));
     case 'auth':
       if (argc > 3) return refuse(session, SYNTAX);
-      return login(session, argc === 2 ? null : credential(1), credential(argc - 1), () => OK);
+      return login(session, argc === 2 ? null : credentialText(arg(1)), credentialText(arg(argc - 1)), () => OK);
     case 'hello':
-      return hello(session, argc, text, credential);
+      return hello(session, argc, arg);
     case 'info':
       session.replyNow(verbatimReply(session.resp, session.board.describe()));
       return true;
@@ -96,6 +96,11 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
     default:
       return refuse(session, errorReply(`FERRY ${command.name.toUpperCase()} is not supported yet`));
   }
+}
+
+/** As the server reads integers: no sign but a minus, no leading zeros. */
+function isInt64(text: string): boolean {
+  return /^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }
 
 const NOPROTO = errorReply('NOPROTO unsupported protocol version');
@@ -146,18 +151,13 @@ function select(session: Session, text: string): boolean {
   });
 }
 
-function hello(
-  session: Session,
-  argc: number,
-  text: (i: number) => string,
-  credential: (i: number) => string,
-): boolean {
+function hello(session: Session, argc: number, arg: (i: number) => Buffer): boolean {
+  const text = (i: number): string => arg(i).toString('utf8');
   let i = 1;
   let { resp } = session;
   if (argc > 1) {
     const version = text(1);
-    if (!/^\d+$/.test(version))
-      return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
+    if (!isInt64(version)) return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
     if (version !== '2' && version !== '3') return refuse(session, NOPROTO);
     resp = version === '3' ? 3 : 2;
     i = 2;
@@ -168,12 +168,12 @@ function hello(
   for (; i < argc; i++) {
     const option = text(i).toUpperCase();
     if (option === 'AUTH' && i + 2 < argc) {
-      username = credential(++i);
-      password = credential(++i);
+      username = credentialText(arg(++i));
+      password = credentialText(arg(++i));
     } else if (option === 'SETNAME' && i + 1 < argc) {
       name = text(++i);
       if (!isClientName(name)) return refuse(session, BAD_NAME);
-    } else return refuse(session, errorReply(`ERR Syntax error in HELLO option '${text(i)}'`));
+    } else return refuse(session, helloSyntax(arg(i)));
   }
   const welcome = (): Buffer => {
     if (name !== null) session.name = name;

@@ -134,7 +134,7 @@ function unknownError(scanner: RequestScanner, command: Command | null): Buffer 
   // a container that the server has, and a subcommand that nobody knows, or a newer server only
   const container = command === null ? null : command.name.split('|')[0]!;
   if (container !== null && (command!.exists || command!.name !== container)) {
-    return unknownSubcommand(container, scanner.text(1));
+    return unknownSubcommand(container, scanner.arg(1));
   }
   return unknownCommand(scanner.argc, (i) => scanner.arg(i));
 }

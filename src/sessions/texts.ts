@@ -24,21 +24,30 @@ const SHOWN_BYTES = 128;
 export function unknownCommand(argc: number, arg: (i: number) => Buffer): Buffer {
   let shown = '';
   for (let i = 1; i < argc && shown.length < SHOWN_BYTES; i++) {
-    shown += `'${arg(i)
-      .toString('latin1')
-      .slice(0, SHOWN_BYTES - shown.length)}' `;
+    shown += `'${printed(arg(i)).slice(0, SHOWN_BYTES - shown.length)}' `;
   }
-  const name = arg(0).toString('latin1').slice(0, SHOWN_BYTES);
-  return Buffer.from(
-    `${`-ERR unknown command '${name}', with args beginning with: ${shown}`.replace(/[\r\n]/g, ' ')}\r\n`,
-    'latin1',
-  );
+  return saying(`unknown command '${printed(arg(0)).slice(0, SHOWN_BYTES)}', with args beginning with: ${shown}`);
 }
 
 /** Redis 7, for a container command whose subcommand nobody knows. */
-export function unknownSubcommand(container: string, subcommand: string): Buffer {
-  const shown = subcommand.slice(0, SHOWN_BYTES).replace(/[\r\n]/g, ' ');
-  return Buffer.from(`-ERR unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.\r\n`, 'latin1');
+export function unknownSubcommand(container: string, subcommand: Buffer): Buffer {
+  const shown = printed(subcommand).slice(0, SHOWN_BYTES);
+  return saying(`unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.`);
+}
+
+export function helloSyntax(option: Buffer): Buffer {
+  return saying(`Syntax error in HELLO option '${printed(option)}'`);
+}
+
+/** As C prints it: up to its first NUL. One character per byte. */
+function printed(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString('latin1', 0, end < 0 ? bytes.length : end);
+}
+
+/** One character per byte; an error is one line. */
+function saying(text: string): Buffer {
+  return Buffer.from(`-ERR ${text.replace(/[\r\n]/g, ' ')}\r\n`, 'latin1');
 }
 
 export function wrongArity(name: string): Buffer {

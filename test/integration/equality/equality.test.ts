@@ -192,6 +192,23 @@ describe.each(PHASES)('in %s', (phase) => {
         expect(replies[i], name).toMatch(/^-(FERRY .+: .+|ERR unknown subcommand.*)\r\n$/);
     });
 
+    test('unknown names with any bytes', async () => {
+      await begin();
+      const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+      const lines = [
+        [bytes('fo\0ba')],
+        [bytes('\0')],
+        [bytes('fo\xe4\r\n'), bytes('\xe4\xff')],
+        ['foo', bytes('a\0b'), 'cd', bytes('\0'), '', 'e'],
+        ['foo', bytes(`${'a'.repeat(100)}\0${'a'.repeat(29)}`), 'b'.repeat(40), 'c'],
+        ['foo', 'a'.repeat(200)],
+        ['CLIENT', bytes('fo\0o')],
+        ['HELLO', '3', bytes('a\0b')],
+        ['HELLO', '3', bytes('a\xe4\r\n')],
+      ];
+      expect(await unequal(direct, through, lines)).toEqual({});
+    });
+
     test('differences that are listed with an example do occur, and say why', async () => {
       expect(SHOWN.length).toBeGreaterThan(3);
       for (const { lines, whileMirrored } of SHOWN) {

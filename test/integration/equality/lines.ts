@@ -610,6 +610,9 @@ export const ALONE: readonly (readonly string[])[] = [
     'CLIENT REPLY SKIP',
     'CLIENT REPLY ON',
   ],
+  ...['-1', '02', '+3', '-0', '0', '4', '3.0', '', '99999999999999999999', '-99999999999'].map((version) => [
+    `HELLO ${version}`,
+  ]),
   ['EXEC foo', 'PING'],
   ['MULTI', 'SET str v', 'EXEC foo', 'EXEC', 'GET str'],
   ['WATCH str', 'EXEC foo', 'SET str v', 'MULTI', 'GET str', 'EXEC'],

@@ -172,7 +172,8 @@ const TRANSACTION_CASES: readonly WriteCase[] = [
   writeCase('exec', 'a value larger than is kept', COPY, {
     run: ['MULTI', ['SET', '@k', 'v'.repeat(1_100_000)], 'EXEC'],
   }),
-  writeCase('exec', 'EVALSHA that is not loaded', WHOLE, {
+  // any error may be that of a script which wrote before it: what it names is copied
+  writeCase('exec', 'EVALSHA that is not loaded', COPY, {
     run: ['MULTI', ['EVALSHA', 'f'.repeat(40), 1, '@k'], 'SET @k v', 'EXEC'],
     fails: true,
   }),

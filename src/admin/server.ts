@@ -7,7 +7,8 @@
  *     POST /api/phase /api/backfill /api/verify /api/abort /api/reload /api/preflight     JSON, or nothing, as body
  *
  * Who may call (access.ts): with a token everyone who has it; without one only this machine. A POST that names an origin, as
- * every browser's does, must come from the API's own: so no form or script of some web page can make one. A path that takes another method is a 405.
+ * every browser's does, must come from the API's own: so no form or script of some web page can make one. A path that takes
+ * another method is a 405.
  * A POST is put on the record with its caller (caller.ts).
  * Errors are `{"error": "…"}`; a refused step is a 409 with its `blockers`.
  */

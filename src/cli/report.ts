@@ -16,9 +16,7 @@ export const reportCommand = verb({
   },
   run: async ({ json, html, ...where }) => {
     const report = await (await adminClient(where)).report();
-    if (html !== undefined) {
-      writePage(html, reportHtml(report));
-    }
+    if (html !== undefined) writePage(html, reportHtml(report));
     if (json) printJson(report);
     else if (html === undefined) print(reportText(report));
   },

@@ -65,3 +65,7 @@ export interface Command {
 export function arityOk(command: Command, argc: number): boolean {
   return command.arity >= 0 ? argc === command.arity : argc >= -command.arity;
 }
+
+export function isFlush({ name }: Command): boolean {
+  return name === 'flushall' || name === 'flushdb';
+}

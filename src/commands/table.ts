@@ -19,7 +19,7 @@ import { MIRRORED_BY_COPY, MIRRORING, type Mirroring, NOT_MIRRORED } from './mir
 import { MISS_NEVER_TARGET, type Miss, READS } from './misses.js';
 import { NameIndex } from './names.js';
 
-export { arityOk, type Command, type CommandKind } from './command.js';
+export { arityOk, type Command, type CommandKind, isFlush } from './command.js';
 
 export interface TableOptions {
   /** Names under which the authority offers commands (its rename-command): new name → Redis' own name. */

@@ -32,7 +32,7 @@ export interface FencingNode {
   /** The process that answers; '' when that cannot be told. */
   readonly runId: string;
   /** Over the present control connection, never over a later one. */
-  askOnce(...command: (string | number)[]): Promise<unknown>;
+  askOnce(command: string, ...args: (string | number)[]): Promise<unknown>;
   /** INFO's run id, '' when INFO is refused. */
   askRunId(): Promise<string>;
 }

@@ -187,11 +187,11 @@ export class ServerNode {
 
   /** Sends one command over the control connection. */
   async call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
-    return this.overControl(() => this.ask(command, ...args));
+    return this.overControl(() => this.askOnce(command, ...args));
   }
 
-  /** Once, over the present control connection: what is not answered when that is lost is rejected. */
-  private ask(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
+  /** Over the present control connection: rejects when that is lost, and is not asked again over another one. */
+  askOnce(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
     const deadline = setTimeout(() => this.control.disconnect(true), CONTROL_TIMEOUT_MS);
     return this.control.callBuffer(this.options.wireName(command), ...args).finally(() => clearTimeout(deadline));
   }
@@ -420,7 +420,8 @@ export class ServerNode {
     if (password === null) return;
     this.control.options.username = username ?? undefined;
     this.control.options.password = password;
-    await this.ask('AUTH', ...(username === null ? [password] : [username, password])).catch(() => {});
+    const [, ...words] = authCommand(username, password);
+    await this.askOnce('AUTH', ...words).catch(() => {});
   }
 
   // ── connections
@@ -441,7 +442,7 @@ export class ServerNode {
         // a node may serve before anybody asked it something
         void this.greet();
         // whoever is behind a new connection, the old control connection leads to the process known so far, or to none
-        if (this.runId === '' && this.state === 'up') this.ask('PING').catch(() => {});
+        if (this.runId === '' && this.state === 'up') this.askOnce('PING').catch(() => {});
         options.onUp?.(lane);
       },
       breaker: this.breaker,
@@ -471,11 +472,6 @@ export class ServerNode {
 
   private fence(lane: Lane): void {
     if (!this.closed && !this.retired) this.fences.lost(lane.clientId, lane.connectionName);
-  }
-
-  /** Over the present control connection: rejects when that is lost, and is not asked again over another one. */
-  askOnce(command: string | number, ...args: (string | number)[]): Promise<unknown> {
-    return this.ask(String(command), ...args);
   }
 
   async askRunId(): Promise<string> {

@@ -18,10 +18,11 @@
  */
 import { findKeys, KeyList } from '../commands/keys.js';
 import type { MirrorClass } from '../commands/mirroring.js';
-import type { Command } from '../commands/table.js';
+import { type Command, isFlush } from '../commands/table.js';
 import { ANY_NODE } from '../lanes/command-lane.js';
 import { turn } from '../lanes/turn.js';
 import type { Upstream } from '../lanes/upstream.js';
+import { isAtLeast } from '../lanes/version.js';
 import type { DirtyKeys } from '../ledger/dirty.js';
 import type { KnownKeys } from '../ledger/known.js';
 import type { OwnWrites } from '../ledger/own-writes.js';
@@ -54,7 +55,7 @@ import { narrowToTaken } from './derivers/blocking.js';
 import { deriverOf } from './derivers/index.js';
 import { type Effect, ElementEffect } from './effect.js';
 import type { CompareFeatures } from './logical/pair.js';
-import { isFlush, type MirrorOp, MirrorOpPool } from './operation.js';
+import { type MirrorOp, MirrorOpPool } from './operation.js';
 import { GivenScripts, type ScriptBook } from './scripts.js';
 import { WriteLane } from './write-lane.js';
 
@@ -726,11 +727,6 @@ function answersScores({ name }: Command): boolean {
 
 function writesShortScores(version: string): boolean {
   return isAtLeast(version, 7, 2);
-}
-
-function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [a = 0, b = 0] = version.split('.').map(Number);
-  return a > major || (a === major && b >= minor);
 }
 
 /** RENAMENX, COPY: 0 means that nothing happened. */

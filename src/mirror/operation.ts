@@ -5,7 +5,7 @@
  * bytes); of longer ones the length and two 32-bit hashes. Of a RESP3 client's reply the leaves are compared. A difference makes the effect's keys dirty, and so does
  * an error or the loss of the connection.
  */
-import type { Command } from '../commands/table.js';
+import { isFlush } from '../commands/table.js';
 import { hashHigh, hashKey, hashLow } from '../ledger/known.js';
 import { equalButForNumbers, leavesOf } from '../resp/leaves.js';
 import type { Resp } from '../resp/values.js';
@@ -121,10 +121,6 @@ export class MirrorOp implements MirrorAck {
     this.mayWriteNumbersOtherwise = false;
     if (this.pool.length < 4096) this.pool.push(this);
   }
-}
-
-export function isFlush({ name }: Command): boolean {
-  return name === 'flushall' || name === 'flushdb';
 }
 
 export class MirrorOpPool {

@@ -10,6 +10,7 @@ import type { Config, Endpoint } from '../config/config.js';
 import { StartError } from '../config/errors.js';
 import { OwnAccount } from '../lanes/accounts.js';
 import { callLane } from '../lanes/call.js';
+import { authCommand } from '../lanes/credential-text.js';
 import { lookupBy, type NameResolver, resolverOf } from '../lanes/discovery/resolver.js';
 import { type HandshakeStep, Lane, LaneRefused } from '../lanes/lane.js';
 import { type TlsFiles, tlsOptionsOf } from '../lanes/tls.js';
@@ -74,7 +75,7 @@ export class Looker {
 
   private loginSteps({ username, password }: Login): HandshakeStep[] {
     if (password === null) return [];
-    const words = [...(username === null ? [] : [username]), password];
+    const [, ...words] = authCommand(username, password);
     return [
       {
         command: encodeCommand([this.wireName('AUTH'), ...words]),

@@ -1,6 +1,6 @@
 /** Which slots a write takes: its keys', all of them for a FLUSH, the pseudo-slot for other writes without keys. */
 import { findKeys, KeyList } from '../commands/keys.js';
-import type { Command } from '../commands/table.js';
+import { type Command, isFlush } from '../commands/table.js';
 import { ALL_SLOTS, LANE_SLOTS, NO_SLOT, type Operation } from '../ledger/operation.js';
 import { KEYLESS_SLOT, SLOTS } from '../ledger/slots.js';
 import type { ScriptBook } from '../mirror/scripts.js';
@@ -10,7 +10,7 @@ const keys = new KeyList();
 
 /** FLUSHALL and FLUSHDB are barriers; scripts and functions are ordered among themselves. */
 export function keylessSlot(command: Command): number {
-  return command.name === 'flushall' || command.name === 'flushdb' ? ALL_SLOTS : KEYLESS_SLOT;
+  return isFlush(command) ? ALL_SLOTS : KEYLESS_SLOT;
 }
 
 /** A replayed script may touch any key. */

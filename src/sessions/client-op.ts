@@ -9,7 +9,7 @@
  * It is over when its reply was delivered *and* the mirror settled (`delivered`, `settledDone`); then it is pooled.
  */
 import { isMiss } from '../commands/misses.js';
-import type { Command } from '../commands/table.js';
+import { type Command, isFlush } from '../commands/table.js';
 import { ANY_NODE, type CommandLane } from '../lanes/command-lane.js';
 import type { LaneEntry } from '../lanes/lane.js';
 import {
@@ -578,10 +578,6 @@ function isWrite(command: Command): boolean {
     command.name === 'publish' ||
     command.name === 'spublish'
   );
-}
-
-function isFlush({ name }: Command): boolean {
-  return name === 'flushall' || name === 'flushdb';
 }
 
 const EARLY = Buffer.from('+OK\r\n');

@@ -10,6 +10,7 @@ import { errorOf } from '../lanes/call.js';
 import { credentialText } from '../lanes/credential-text.js';
 import { ANONYMOUS } from '../lanes/identity.js';
 import { arrayReply, bulkReply, errorReply, integerReplyBytes, mapReply, OK, verbatimReply } from '../resp/encode.js';
+import { strictInteger } from '../resp/limits.js';
 import type { RequestScanner } from '../resp/request.js';
 import { afterReplies } from './after-replies.js';
 import { askAlone } from './ask-alone.js';
@@ -98,11 +99,6 @@ export function sessionCommand(session: Session, command: Command, scanner: Requ
   }
 }
 
-/** As the server reads integers: no sign but a minus, no leading zeros. */
-function isInt64(text: string): boolean {
-  return /^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
-}
-
 const NOPROTO = errorReply('NOPROTO unsupported protocol version');
 
 function ferry(session: Session, what: string, option: string | null): boolean {
@@ -157,7 +153,8 @@ function hello(session: Session, argc: number, arg: (i: number) => Buffer): bool
   let { resp } = session;
   if (argc > 1) {
     const version = text(1);
-    if (!isInt64(version)) return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
+    if (Number.isNaN(strictInteger(arg(1), 0, arg(1).length)))
+      return refuse(session, errorReply('ERR Protocol version is not an integer or out of range'));
     if (version !== '2' && version !== '3') return refuse(session, NOPROTO);
     resp = version === '3' ? 3 : 2;
     i = 2;

@@ -3,7 +3,8 @@
  * scripts that do not say which keys they write; and a stream may expire or be evicted.
  *
  * Under Ferry's own account, on a lane of its own, so many keys a round and in turns; only a key that exists wakes
- * anybody, or one that does not who waits in a group of it. So 10,000 clients that wait for 10,000 keys cost the server 4,000 EXISTS a second, and hear within 3 s.
+ * anybody, or one that does not who waits in a group of it. So 10,000 clients that wait for 10,000 keys cost the server 4,000
+ * EXISTS a second, and hear within 3 s.
  */
 import { callLane } from '../../lanes/call.js';
 import type { Switchboard } from '../../routing/switchboard.js';

@@ -1,6 +1,6 @@
 /** Tells those who wait for a key that it was written: every write whose reply Ferry sees passes here. */
 import { copyDbArgument, findKeys, KeyList } from '../../commands/keys.js';
-import type { Command } from '../../commands/table.js';
+import { type Command, isFlush } from '../../commands/table.js';
 import type { Effect } from '../../mirror/effect.js';
 import { ArgReader } from '../../resp/request.js';
 import type { Waiters } from '../../routing/waiters.js';
@@ -18,7 +18,7 @@ export function signalWritten(op: ClientOp): void {
 
 function signalEffect(waiters: Waiters, e: Effect, isAttempt: boolean): void {
   const command = e.command!;
-  if (command.name === 'flushall' || command.name === 'flushdb') {
+  if (isFlush(command)) {
     waiters.signalFlushed(command.name === 'flushall' ? null : e.db);
     return;
   }

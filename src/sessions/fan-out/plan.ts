@@ -8,7 +8,7 @@
  * itself carries it to the others.
  */
 import { findKeys, KeyList } from '../../commands/keys.js';
-import type { Command } from '../../commands/table.js';
+import { type Command, isFlush } from '../../commands/table.js';
 import { ElementEffect } from '../../mirror/effect.js';
 import { encodeCommand, errorReply } from '../../resp/encode.js';
 import type { RequestScanner } from '../../resp/request.js';
@@ -121,6 +121,6 @@ export function toEveryNode(op: ClientOp): Parts {
   const merge = name === 'pubsub|numpat' ? patterns(op.session!.clients.eventPatterns()) : BY_NODE.get(name)!;
   // keys that travel between two nodes meanwhile are on the second one when the first has answered; where the ledger
   // holds nobody back, the second time would take what was written since the first
-  const isAlone = op.route === WRITE && (name === 'flushall' || name === 'flushdb');
+  const isAlone = op.route === WRITE && isFlush(op.command!);
   return new Parts(op, plans, true, merge, isAlone ? 2 : 1);
 }

@@ -3,9 +3,10 @@
  *
  *   one server       SCAN from a cursor on
  *   several, or one  SCAN of each master; then what was on its way meanwhile is enumerated again, until nothing was: a
- *   that may move    slot that changed owner, a slot that is being moved now (divergence 18), and everything when the one
- *                    server is another one. A slot is asked of its owner first and then of the node it goes to: keys only
- *                    travel in that direction
+ *   that may move    slot that changed owner, a slot that is being moved now (divergence 18), a master that has taken
+ *                    something over (a slot may have been away and back), and everything when the one server is another
+ *                    one. A slot is asked of its owner first and then of the node it goes to: keys only travel in that
+ *                    direction
  *
  * A key may be returned more than once, as by SCAN itself; none that is there from the beginning to the end is missed.
  * Keys have their logical names: of a database behind a prefix the prefix is taken off, and other databases' keys are left
@@ -13,12 +14,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callLane } from '../lanes/call.js';
+import { type MovingSlots, NOTHING_MOVES } from '../lanes/discovery/discovery.js';
 import type { Lane } from '../lanes/lane.js';
 import type { ServerNode } from '../lanes/server-node.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { isOwnKey } from '../mirror/own-keys.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
-import { nodesIn } from '../topology/cluster-views.js';
 import { SLOT_COUNT } from '../topology/crc16.js';
 import { HOME } from '../topology/slot-map.js';
 
@@ -33,7 +34,8 @@ export interface ScanBatch {
 }
 
 const RETRY_MS = 50;
-const SLOTS_AT_ONCE = 64;
+/** What is read at once, of slots that may have moved. */
+const BATCH_KEYS = 10_000;
 
 /**
  * Every key of a side. `cursor`: where to begin, if the side is one server. `match`: as of SCAN, to be sent less; what was
@@ -125,114 +127,186 @@ function batchOf(side: Upstream, db: number, here: Buffer[], cursor: string): Sc
   return { keys, own: named.filter(isOwnKey), leftOut: clients.length - keys.length, cursor };
 }
 
+/** Who served what at one moment, and what was on its way then. */
+interface Seen {
+  readonly owner: Int16Array;
+  readonly version: Uint32Array;
+  readonly configEpochs: ReadonlyMap<number, number>;
+  readonly moving: MovingSlots;
+}
+
+function hasTaker({ owner, moving }: Seen, slot: number): boolean {
+  return moving.get(slot)?.some(({ index }) => index !== owner[slot]) === true;
+}
+
 /** What of a side has been on its way since this was made. */
 export class Moves {
-  private versions: Uint32Array;
+  private readonly first: Seen;
 
   constructor(private readonly side: Upstream) {
-    this.versions = side.map.version.slice();
+    this.first = this.seenNow(NOTHING_MOVES);
   }
 
-  /** Enumerates it, until nothing was on its way meanwhile. */
+  /** Enumerates it, until it was enumerated while it stayed where it was. */
   async *scanAgain(purpose: string, db: number, count: number): AsyncGenerator<ScanBatch> {
     const { side } = this;
     if (!side.isRouted) return;
     if (!side.hasSlots) {
-      while (side.map.version[HOME] !== this.versions[HOME]) {
-        this.versions = side.map.version.slice();
+      let version = this.first.version[HOME];
+      while (side.map.version[HOME] !== version) {
+        version = side.map.version[HOME];
         yield* scanNode(side, side.home, purpose, db, '0', count);
       }
       return;
     }
-    let moving = await this.movingNow();
-    // asked for in the order of their way: until they have another owner nothing more of them can be missed, whatever
-    // ASKs are seen (those of whoever reads the keys that are found here, too)
-    const inOrder = new Map<number, number>();
-    for (;;) {
-      await side.look();
-      const versions = side.map.version.slice();
-      const slots: number[] = [];
-      for (let slot = 0; slot < SLOT_COUNT; slot++) {
-        const isOnItsWay = versions[slot] !== this.versions[slot] || moving.has(slot);
-        if (isOnItsWay && inOrder.get(slot) !== side.map.owner[slot]) slots.push(slot);
+    const now = await this.look();
+    const doubted = (slot: number): boolean => !this.stayed(slot, this.first, now);
+    for (let slots = Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter(doubted); slots.length > 0; ) {
+      const again: number[] = [];
+      for await (const batch of this.batches(slots, purpose, db)) {
+        // read at once, so that little moves meanwhile, however long it takes to deal with the keys
+        const before = await this.look();
+        const found: Buffer[][] = [];
+        const isWhole = await this.readKeys(batch, before.moving, purpose, db, found);
+        const after = await this.look();
+        for (const slot of batch) if (!isWhole || !this.stayed(slot, before, after)) again.push(slot);
+        for (const keys of found) yield batchOf(side, db, keys, '0');
       }
-      if (slots.length === 0) return;
-      this.versions = versions;
-      for (const slot of slots) if (moving.has(slot)) inOrder.set(slot, side.map.owner[slot]!);
-      for (let i = 0; i < slots.length; i += SLOTS_AT_ONCE) {
-        yield* this.scanSlots(slots.slice(i, i + SLOTS_AT_ONCE), moving, purpose, db);
-      }
-      // others may have begun to move before they were asked for
-      moving = await this.movingNow();
+      slots = again;
     }
   }
 
-  private async *scanSlots(
+  /**
+   * Was a slot enumerated whole between two moments, its owner first and then the node that it was on its way to?
+   *
+   *   another owner              no
+   *   the owner took over slots  who does so gets the greatest config epoch, if it has not got it: so one that gave a slot
+   *                              away and took it back has another one than before, and who knows which slot that was
+   *   on its way before          yes, if the node that it goes to was known
+   *   begun meanwhile            no
+   *
+   * https://redis.io/docs/reference/cluster-spec https://redis.io/commands/cluster-setslot
+   */
+  private stayed(slot: number, before: Seen, after: Seen): boolean {
+    const owner = after.owner[slot]!;
+    if (before.owner[slot] !== owner) return false;
+    const configEpoch = before.configEpochs.get(owner);
+    if (configEpoch === undefined || configEpoch !== after.configEpochs.get(owner)) return false;
+    if (!before.moving.has(slot)) return before.version[slot] === after.version[slot] && !after.moving.has(slot);
+    // a slot that nobody is ready to take (what is left of a move that was given up) goes nowhere
+    return hasTaker(before, slot) || !hasTaker(after, slot);
+  }
+
+  /** Waits for a master that is away: until it is back, or another one has its slots. */
+  private async look(): Promise<Seen> {
+    for (;;) {
+      const moving = await this.side.look();
+      if (moving !== null) return this.seenNow(moving);
+      await sleep(RETRY_MS);
+    }
+  }
+
+  private seenNow(moving: MovingSlots): Seen {
+    const { map, configEpochs } = this.side;
+    return { owner: map.owner.slice(), version: map.version.slice(), configEpochs, moving };
+  }
+
+  /** The slots in parts that hold not too many keys, those of one owner together. */
+  private async *batches(slots: readonly number[], purpose: string, db: number): AsyncGenerator<number[]> {
+    for (const [node, own] of this.byOwner(slots)) {
+      const counts = await this.ask(node, own, (slot) => ['COUNTKEYSINSLOT', slot], purpose, db);
+      let batch: number[] = [];
+      let keys = 0;
+      for (const [i, slot] of own.entries()) {
+        const count = Number(counts?.[i] ?? 0);
+        if (batch.length > 0 && keys + count > BATCH_KEYS) {
+          yield batch;
+          batch = [];
+          keys = 0;
+        }
+        batch.push(slot);
+        keys += count;
+      }
+      yield batch;
+    }
+  }
+
+  private byOwner(slots: readonly number[]): Map<ServerNode, number[]> {
+    const found = new Map<ServerNode, number[]>();
+    for (const slot of slots) {
+      const owner = this.side.nodeOf(slot);
+      const own = found.get(owner);
+      if (own === undefined) found.set(owner, [slot]);
+      else own.push(slot);
+    }
+    return found;
+  }
+
+  /** False: a node serves nothing any more. */
+  private async readKeys(
     slots: readonly number[],
-    moving: ReadonlyMap<number, readonly ServerNode[]>,
+    moving: MovingSlots,
     purpose: string,
     db: number,
-  ): AsyncGenerator<ScanBatch> {
-    const { side } = this;
-    const byNode = new Map<ServerNode, number[]>();
-    for (const slot of slots) {
-      const owner = side.nodeOf(slot);
-      byNode.set(owner, [...(byNode.get(owner) ?? []), slot]);
+    into: Buffer[][],
+  ): Promise<boolean> {
+    for (const [node, own] of this.byOwner(slots)) {
+      if (!(await this.keysOn(node, own, purpose, db, into))) return false;
     }
-    for (const [node, own] of byNode) yield* this.keysInSlots(node, own, purpose, db);
     for (const slot of slots) {
-      const owner = side.nodeOf(slot);
-      for (const node of moving.get(slot) ?? []) if (node !== owner) yield* this.keysInSlots(node, [slot], purpose, db);
+      const owner = this.side.nodeOf(slot);
+      for (const node of moving.get(slot) ?? []) {
+        if (node !== owner && !(await this.keysOn(node, [slot], purpose, db, into))) return false;
+      }
     }
+    return true;
   }
 
-  private async *keysInSlots(
+  private async keysOn(
     node: ServerNode,
     slots: readonly number[],
     purpose: string,
     db: number,
-  ): AsyncGenerator<ScanBatch> {
+    into: Buffer[][],
+  ): Promise<boolean> {
+    for (let left = slots; left.length > 0; ) {
+      const counts = await this.ask(node, left, (slot) => ['COUNTKEYSINSLOT', slot], purpose, db);
+      if (counts === null) return false;
+      // more than there are: some may come while this is asked
+      const most = new Map(left.map((slot, i) => [slot, 2 * Number(counts[i]) + 1000]));
+      const replies = await this.ask(node, left, (slot) => ['GETKEYSINSLOT', slot, most.get(slot)!], purpose, db);
+      if (replies === null) return false;
+      for (const keys of replies as Buffer[][]) if (keys.length > 0) into.push(keys);
+      left = left.filter((slot, i) => (replies[i] as Buffer[]).length >= most.get(slot)!);
+    }
+    return true;
+  }
+
+  /** One CLUSTER question for each slot. Null when the node serves nothing any more. */
+  private async ask(
+    node: ServerNode,
+    slots: readonly number[],
+    question: (slot: number) => readonly (string | number)[],
+    purpose: string,
+    db: number,
+  ): Promise<Reply[] | null> {
     const { side } = this;
     const name = side.wireName('CLUSTER');
     for (;;) {
       try {
         const lane = side.nodeLane(node, purpose, db);
-        const counts = await callLane(
-          lane,
-          slots.map((slot) => [name, 'COUNTKEYSINSLOT', slot]),
-        );
-        // more than there are: some may come while this is asked
         const replies = await callLane(
           lane,
-          slots.map((slot, i) => [name, 'GETKEYSINSLOT', slot, 2 * Number(counts[i]) + 1000]),
+          slots.map((slot) => [name, ...question(slot)]),
         );
         const fault = replies.find((reply) => reply instanceof ReplyFault);
         if (fault !== undefined) throw fault;
-        for (const keys of replies as Buffer[][]) if (keys.length > 0) yield batchOf(side, db, keys, '0');
-        return;
+        return replies;
       } catch (error) {
-        if (error instanceof ReplyFault) throw new Error(`GETKEYSINSLOT on the ${side.side}: ${error.message}`);
+        if (error instanceof ReplyFault) throw new Error(`CLUSTER on the ${side.side}: ${error.message}`);
         await sleep(RETRY_MS);
-        if (!side.masters.includes(node)) return;
+        if (!side.masters.includes(node)) return null;
       }
     }
-  }
-
-  /** The slots that the masters say are on their way, and the nodes that say so. */
-  private async movingNow(): Promise<Map<number, ServerNode[]>> {
-    const { side } = this;
-    const found = new Map<number, ServerNode[]>();
-    for (const node of side.masters) {
-      let text: string;
-      try {
-        text = String(await node.call('CLUSTER', 'NODES'));
-      } catch {
-        continue; // away: if another one takes its place its slots change their owner
-      }
-      for (const { moving } of nodesIn(text, node.address)) {
-        for (const slot of moving) found.set(slot, [...(found.get(slot) ?? []), node]);
-      }
-    }
-    return found;
   }
 }

@@ -27,7 +27,7 @@ import { callLane, LaneLost } from './call.js';
 import { steadyMs } from './clock.js';
 import { ANY_NODE, type CommandLane } from './command-lane.js';
 import { ClusterDiscovery } from './discovery/cluster.js';
-import type { DiscoveredSide, Discovery } from './discovery/discovery.js';
+import { type DiscoveredSide, type Discovery, type MovingSlots, NOTHING_MOVES } from './discovery/discovery.js';
 import { NamedServer } from './discovery/one-server.js';
 import { isMovingName, lookupBy, type NameResolver, resolverOf } from './discovery/resolver.js';
 import { SentinelDiscovery } from './discovery/sentinel.js';
@@ -158,6 +158,8 @@ export class Upstream implements Routes, DiscoveredSide {
   private replicasOf = new Map<ServerNode, readonly ServerNode[]>();
   /** The masters as of the last look. */
   private mastersSeen: ReadonlySet<ServerNode> = new Set();
+  /** Of the masters of a Cluster, by their numbers, as the last look found them; 0 elsewhere. */
+  configEpochs: ReadonlyMap<number, number> = new Map();
   private readonly seenMasters = new Set<ServerNode>();
   private readonly routedLanes = new Set<RoutedLane>();
   private readonly lanes = new Map<string, CommandLane>();
@@ -517,9 +519,9 @@ export class Upstream implements Routes, DiscoveredSide {
     if (!isHeld) for (const lane of [...this.routedLanes]) lane.release();
   }
 
-  /** Finds out who serves what, now. */
-  async look(): Promise<void> {
-    await this.discovery?.look();
+  /** Finds out who serves what, now, and what moves. Null: somebody who serves something did not answer. */
+  look(): Promise<MovingSlots | null> {
+    return this.discovery?.look() ?? Promise.resolve(NOTHING_MOVES);
   }
 
   sawAsk(slot: number): void {
@@ -597,6 +599,7 @@ export class Upstream implements Routes, DiscoveredSide {
       }
     }
     this.mastersSeen = new Set(masters);
+    this.configEpochs = new Map(shards.map(({ configEpoch = 0 }, i) => [masters[i]!.index, configEpoch]));
     this.replicasOf = new Map(
       shards.map(({ replicas }, i) => [masters[i]!, replicas.map(({ host, port }) => this.node(host, port))]),
     );

@@ -228,7 +228,9 @@ export class Mirror implements DerivationOutput {
     args.read(e.frame, e.frameStart, e.frameEnd);
     const { dirty, known } = this.context;
     if (e.command.kind === 'keyless-write') {
-      if (/^flush/.test(e.command.name)) {
+      if (isFlush(e.command)) {
+        // a copy that is being read in chunks may hold what is gone
+        this.copies.pending.markAllChanged();
         known.forget();
         dirty.markAll();
       } else this.given.clear();
@@ -430,10 +432,7 @@ export class Mirror implements DerivationOutput {
     this.slot = EVERY_NODE;
     if (scope !== null && isFlush(e.command!)) {
       // there it would take what is left out as well; the repair finds what is to go
-      if (e.command!.name === 'flushall' || scope.hasDb(e.db)) {
-        this.copies.pending.markAllChanged();
-        this.markDirty(e);
-      }
+      if (e.command!.name === 'flushall' || scope.hasDb(e.db)) this.markDirty(e);
       return;
     }
     if (authority.hasSlots && e instanceof ElementEffect) {

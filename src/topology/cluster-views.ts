@@ -18,6 +18,8 @@ export interface Shard {
   readonly master: NodeAddress;
   readonly replicas: readonly NodeAddress[];
   readonly ranges: readonly (readonly [from: number, to: number])[];
+  /** Of a Cluster: another one whenever the master has taken over a slot and was not the newest to do so. */
+  readonly configEpoch?: number;
 }
 
 export interface SeenNode extends NodeAddress {
@@ -131,5 +133,6 @@ export function shardsIn(views: readonly View[]): Shard[] {
       .filter((other) => !other.isMaster && other.isUsable && other.masterId === node.id)
       .map((other) => places.get(other.id)!),
     ranges: ranges.get(node.id) ?? [],
+    configEpoch: node.configEpoch,
   }));
 }

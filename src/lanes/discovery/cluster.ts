@@ -1,17 +1,17 @@
 /**
  * A Cluster's slot map, asked of its own nodes: at the start, now and then, and whenever something says that it is old.
  *
- * A look asks some of the masters as known, and if none of them answers the addresses of the connection string, whose
- * names are resolved anew. What they say together is judged in topology/cluster-views.ts.
+ * A look asks the masters as known (now and then: some of them), and if none of them answers the addresses of the
+ * connection string, whose names are resolved anew. What they say together is judged in topology/cluster-views.ts.
  */
 import type { Address } from '../../config/url.js';
 import { addressesIn, nodesIn, type Shard, shardsIn, type View } from '../../topology/cluster-views.js';
 import type { ServerNode } from '../server-node.js';
-import type { DiscoveredSide, Discovery } from './discovery.js';
+import type { DiscoveredSide, Discovery, MovingSlots } from './discovery.js';
 import { Looking } from './look.js';
 import type { NameResolver } from './resolver.js';
 
-/** More views than these would only cost time. */
+/** Of looks that nobody waits for more views than these would only cost time. */
 const VIEWS_MAX = 6;
 
 export class ClusterDiscovery implements Discovery {
@@ -24,15 +24,15 @@ export class ClusterDiscovery implements Discovery {
     private readonly resolver: NameResolver,
     everyMs: number,
   ) {
-    this.looking = new Looking(() => this.look(), everyMs);
+    this.looking = new Looking(async () => void (await this.lookNow(VIEWS_MAX).catch(() => {})), everyMs);
   }
 
   async connect(): Promise<void> {
-    await this.lookNow();
+    await this.lookNow(VIEWS_MAX);
   }
 
-  look(): Promise<void> {
-    return this.lookNow().catch(() => {});
+  look(): Promise<MovingSlots | null> {
+    return this.lookNow(Number.POSITIVE_INFINITY).catch(() => null);
   }
 
   doubt(): void {
@@ -43,25 +43,28 @@ export class ClusterDiscovery implements Discovery {
     this.looking.close();
   }
 
-  private async lookNow(): Promise<void> {
+  /** Asks `viewsMax` masters at most. */
+  private async lookNow(viewsMax: number): Promise<MovingSlots | null> {
     const live = this.side.liveNodes();
-    const from = live.length > VIEWS_MAX ? this.turn++ % live.length : 0;
-    const known = await this.shardsBy([...live.slice(from), ...live.slice(0, from)].slice(0, VIEWS_MAX)).catch(
-      () => null,
-    );
+    const from = live.length > viewsMax ? this.turn++ % live.length : 0;
+    const some = [...live.slice(from), ...live.slice(0, from)].slice(0, viewsMax);
+    const known = await this.seenBy(some).catch(() => null);
     // nobody who is known is there, or part of the Cluster, any more
-    const shards = known ?? (await this.shardsBy(await this.seedNodes()));
+    const { shards, views } = known ?? (await this.seenBy(await this.seedNodes()));
     this.side.apply(shards);
+    const isAway = ({ master, ranges }: Shard): boolean =>
+      ranges.length > 0 && !views.has(this.side.node(master.host, master.port));
+    return shards.some(isAway) ? null : movingIn(views);
   }
 
-  private async shardsBy(nodes: readonly ServerNode[]): Promise<Shard[]> {
+  private async seenBy(nodes: readonly ServerNode[]): Promise<{ shards: Shard[]; views: Views }> {
     const { views, problem } = await viewsOf(nodes);
-    if (views.length === 0) throw problem;
-    const shards = shardsIn(views);
+    if (views.size === 0) throw problem;
+    const shards = shardsIn([...views.values()]);
     if (shards.every(({ ranges }) => ranges.length === 0)) {
       throw new Error('it serves no slots: the Cluster is not set up');
     }
-    return shards;
+    return { shards, views };
   }
 
   private async seedNodes(): Promise<ServerNode[]> {
@@ -75,19 +78,29 @@ export class ClusterDiscovery implements Discovery {
   }
 }
 
-async function viewsOf(nodes: readonly ServerNode[]): Promise<{ views: View[]; problem: unknown }> {
+type Views = ReadonlyMap<ServerNode, View>;
+
+async function viewsOf(nodes: readonly ServerNode[]): Promise<{ views: Views; problem: unknown }> {
   let problem: unknown = new Error('no node answers');
-  const views = await Promise.all(
+  const views = new Map<ServerNode, View>();
+  await Promise.all(
     nodes.map(async (node) => {
       try {
-        return await viewOf(node);
+        views.set(node, await viewOf(node));
       } catch (error) {
         problem = error;
-        return null;
       }
     }),
   );
-  return { views: views.filter((view) => view !== null), problem };
+  return { views, problem };
+}
+
+function movingIn(views: Views): MovingSlots {
+  const found = new Map<number, ServerNode[]>();
+  for (const [teller, { nodes }] of views) {
+    for (const slot of nodes.flatMap(({ moving }) => moving)) found.set(slot, [...(found.get(slot) ?? []), teller]);
+  }
+  return found;
 }
 
 async function viewOf(node: ServerNode): Promise<View> {

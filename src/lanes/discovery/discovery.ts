@@ -7,11 +7,16 @@ import type { Shard } from '../../topology/cluster-views.js';
 import type { ServerNode } from '../server-node.js';
 import type { TlsOptions } from '../tls.js';
 
+/** The slots of a Cluster that are on their way from one master to another, and the masters that say so. */
+export type MovingSlots = ReadonlyMap<number, readonly ServerNode[]>;
+
+export const NOTHING_MOVES: MovingSlots = new Map();
+
 export interface Discovery {
   /** First contact. Throws when nobody answers. */
   connect(): Promise<void>;
-  /** Looks now, whatever it looked like before; never rejects. */
-  look(): Promise<void>;
+  /** Looks now, whatever it looked like before; never rejects. Null: somebody who serves something did not answer. */
+  look(): Promise<MovingSlots | null>;
   /** What is known may be old: find out soon. One look at a time. */
   doubt(reason: string): void;
   close(): void;

@@ -12,7 +12,7 @@
  */
 import type { Address } from '../../config/url.js';
 import type { ServerNode } from '../server-node.js';
-import type { DiscoveredSide, Discovery } from './discovery.js';
+import { type DiscoveredSide, type Discovery, type MovingSlots, NOTHING_MOVES } from './discovery.js';
 import { Looking } from './look.js';
 import type { NameResolver } from './resolver.js';
 
@@ -29,15 +29,18 @@ export class NamedServer implements Discovery {
     private readonly resolver: NameResolver,
     everyMs: number,
   ) {
-    this.looking = new Looking(() => this.look(), everyMs);
+    this.looking = new Looking(async () => void (await this.look()), everyMs);
   }
 
   async connect(): Promise<void> {
     await this.lookNow();
   }
 
-  look(): Promise<void> {
-    return this.lookNow().catch(() => {});
+  look(): Promise<MovingSlots | null> {
+    return this.lookNow().then(
+      () => NOTHING_MOVES,
+      () => null,
+    );
   }
 
   doubt(): void {

@@ -15,7 +15,7 @@ import { addressText } from '../../config/addresses.js';
 import type { Endpoint } from '../../config/url.js';
 import { connectorWith } from '../control-connector.js';
 import type { ServerNode } from '../server-node.js';
-import type { DiscoveredSide, Discovery } from './discovery.js';
+import { type DiscoveredSide, type Discovery, type MovingSlots, NOTHING_MOVES } from './discovery.js';
 import { Looking } from './look.js';
 
 const TIMEOUT_MS = 2000;
@@ -51,7 +51,7 @@ export class SentinelDiscovery implements Discovery {
     everyMs: number,
   ) {
     this.sentinels = endpoint.addresses.map((address) => this.sentinelAt(address));
-    this.looking = new Looking(() => this.look(), everyMs);
+    this.looking = new Looking(async () => void (await this.look()), everyMs);
   }
 
   async connect(): Promise<void> {
@@ -59,10 +59,13 @@ export class SentinelDiscovery implements Discovery {
     await this.lookNow();
   }
 
-  look(): Promise<void> {
-    return this.lookNow()
-      .catch(() => {})
-      .then(() => this.endLateHold());
+  async look(): Promise<MovingSlots | null> {
+    const seen = await this.lookNow().then(
+      () => NOTHING_MOVES,
+      () => null,
+    );
+    this.endLateHold();
+    return seen;
   }
 
   doubt(): void {

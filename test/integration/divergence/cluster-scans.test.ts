@@ -33,8 +33,8 @@ afterEach(async () => {
 afterAll(() => stopClusterServers(servers));
 
 const KEYS = 10;
-/** The keys are written beside Ferry, and only the scan is to find them. */
-const UNWATCHED: ConfigOverrides = { detectBypass: { mode: 'off' } };
+/** The keys are written beside Ferry, only the scan is to find them, and where they are Ferry hears when it asks. */
+const UNWATCHED: ConfigOverrides = { detectBypass: { mode: 'off' }, topology: { refreshMs: 3_600_000 } };
 
 /** The node that is scanned first and the one that is scanned last, and a slot of each with some keys. */
 interface Arrangement {
@@ -66,12 +66,14 @@ function freshSlot({ slots }: ClusterMaster): number {
   throw new Error('every slot of the node was moved');
 }
 
-async function arrange(): Promise<Arrangement> {
+/** `wentUnheard`: the late slot is the first node's as far as Ferry knows. */
+async function arrange(wentUnheard: boolean): Promise<Arrangement> {
   const { masters } = stage.side;
   const all = await stage.cluster.cluster.masters();
   const at = (port: number) => all.find(({ node }) => stage.relayOf(node).port === port)!;
   const [first, last] = [at(masters[0]!.address.port), at(masters.at(-1)!.address.port)];
-  const [early, late] = [freshSlot(first), freshSlot(last)];
+  const [early, late] = [freshSlot(first), freshSlot(wentUnheard ? first : last)];
+  if (wentUnheard) await stage.cluster.move(late, last.node);
   for (const [node, slot] of [
     [first.node, early],
     [last.node, late],
@@ -88,14 +90,11 @@ function withoutScanningAgain(): void {
 /** What happens to the late slot when the early node is scanned and the late one is not. */
 type Movement = (arrangement: Arrangement) => Promise<void>;
 
-const MOVEMENTS: readonly (readonly [name: string, missed: number, move: Movement])[] = [
-  [
-    'the slot moves as a whole',
-    KEYS,
-    async ({ late, first }) => {
-      await stage.cluster.move(late, first);
-    },
-  ],
+const whole: Movement = ({ late, first }) => stage.cluster.move(late, first);
+
+const MOVEMENTS: readonly (readonly [name: string, missed: number, move: Movement, wentUnheard: boolean])[] = [
+  ['the slot moves as a whole', KEYS, whole, false],
+  ['the slot comes back, whose going was not heard of', KEYS, whole, true],
   [
     'the move is still open when the scan ends',
     KEYS / 2,
@@ -104,6 +103,7 @@ const MOVEMENTS: readonly (readonly [name: string, missed: number, move: Movemen
       openMoves.push(move);
       await move.step(KEYS / 2);
     },
+    false,
   ],
 ];
 
@@ -126,11 +126,11 @@ async function moveDuring(
   hold.release();
 }
 
-describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
+describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move, wentUnheard) => {
   /** The keys that did not arrive. */
   async function backfilled(): Promise<string[]> {
     stage = await ClusterStage.start(servers, { cluster: 'source', config: UNWATCHED });
-    const arrangement = await arrange();
+    const arrangement = await arrange(wentUnheard);
     const progress = () => stage.ferry.control.status().backfill;
     const start = () => stage.ferry.control.backfill('start');
     await moveDuring('backfill', arrangement, start, () => progress().scanned >= KEYS, move);
@@ -151,7 +151,7 @@ describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
   /** Does it say that both sides are the same, although the mirror lacks those of the late keys that moved? */
   async function calledClean(): Promise<boolean> {
     stage = await ClusterStage.start(servers, { cluster: 'source', config: UNWATCHED });
-    const arrangement = await arrange();
+    const arrangement = await arrange(wentUnheard);
     const { early, late, first } = arrangement;
     for (const slot of [early, late]) for (const key of keysIn(slot)) await stage.direct.send('SET', key, slot);
     const start = () => stage.ferry.control.verify({ repair: false });
@@ -184,7 +184,7 @@ describe.each(MOVEMENTS)('case 18, %s', (_name, missed, move) => {
       onTarget: [['SET', 'not empty', '1']],
       config: UNWATCHED,
     });
-    const arrangement = await arrange();
+    const arrangement = await arrange(wentUnheard);
     const { early, first } = arrangement;
     const start = () => stage.ferry.control.backfill('start');
     const isFirstSwept = async () => (await keysAt(first, early)).length === 0;

@@ -51,28 +51,39 @@ export async function runCli(args: readonly string[]): Promise<void> {
   // `ferry status | head -1` closes the pipe early, which is no fault
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
-    let run = async (): Promise<void> => {};
-    await parser(args, (chosen) => {
-      run = chosen;
-    }).parseAsync();
-    await run();
+    const verb = await chosenBy(args);
+    await verb?.run();
   } catch (error) {
     process.exitCode = report(error, args.includes('--json'));
   }
 }
 
-/**
- * `choose` is told what to run. If yargs ran it, and waited, it would first write a help text that nobody reads: as long as
- * a short verb takes.
- */
-function parser(args: readonly string[], choose: (run: () => Promise<void>) => void) {
+/** Thrown through yargs: were the verb to run inside it, a help text would be laid out that nobody reads, each time. */
+class Chosen extends Error {
+  constructor(readonly run: () => Promise<void> | void) {
+    super('a verb was chosen');
+  }
+}
+
+/** Null: yargs has said everything (--help, --version). */
+async function chosenBy(args: readonly string[]): Promise<Chosen | null> {
+  try {
+    await parser(args).parseAsync();
+    return null;
+  } catch (error) {
+    if (error instanceof Chosen) return error;
+    throw error;
+  }
+}
+
+function parser(args: readonly string[]) {
   const cli = yargs([...args])
     .scriptName('ferry')
     .usage('$0 <verb>\n\nMoves a live Redis to another server, without downtime and with a way back.')
     .version(VERSION)
     .strict()
     .recommendCommands()
-    .demandCommand(1, 'Which verb? `ferry --help` lists them.')
+    .demandCommand(1, 'Which verb?')
     .exitProcess(false)
     .showHelpOnFail(false)
     .wrap(process.stdout.isTTY ? Math.min(120, process.stdout.columns) : 120)
@@ -80,7 +91,12 @@ function parser(args: readonly string[], choose: (run: () => Promise<void>) => v
       throw error ?? new ConfigError(`${message} (\`ferry --help\` lists what there is)`);
     });
   for (const verb of [...VERBS, demoCommand]) {
-    cli.command({ ...verb, handler: (argv) => choose(async () => verb.handler(argv)) });
+    cli.command({
+      ...verb,
+      handler: (argv) => {
+        throw new Chosen(() => verb.handler(argv));
+      },
+    });
   }
   return cli;
 }

@@ -42,7 +42,7 @@ const FLAGS = {
   'max-seconds': {
     requiresArg: true,
     coerce: wholeNumber('max-seconds', 1, 3600),
-    describe: 'for the sample; default 45',
+    describe: 'for the sample; default 55',
   },
 } as const satisfies Flags;
 

@@ -26,7 +26,7 @@ import { gatherSide } from './gather.js';
 import { sampleKeys } from './sample.js';
 
 export const DEFAULT_SAMPLE = 10_000;
-export const DEFAULT_MAX_SECONDS = 45;
+export const DEFAULT_MAX_SECONDS = 55;
 
 export interface PreflightOptions {
   /** keys to look at; default DEFAULT_SAMPLE */

@@ -32,7 +32,7 @@ const SCAN_WORTH = 4;
 /** Of what an answer took beyond its way; most of that is this process's own work, so little is multiplied. */
 const REST_FACTOR = 4;
 /** So that fewer than a hundredth of an application's commands can meet a question. */
-const REST_MIN_MS = 55;
+const REST_MIN_MS = 72;
 const REST_MIN_UNUSED_MS = 1;
 /** Commands a second. Below that there is monitoring, and nobody who waits. */
 const UNUSED_BELOW = 10;

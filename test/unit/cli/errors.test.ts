@@ -13,7 +13,7 @@ import { freePort } from '../../support/redis.js';
 const SIDES = ['--source', 'redis://127.0.0.1:1', '--target', 'redis://127.0.0.1:2'];
 
 test.concurrent.each([
-  [[], 'Which verb\\? `ferry --help` lists them'],
+  [[], 'Which verb\\? \\(`ferry --help` lists what there is\\)'],
   [['sevre'], 'Did you mean serve\\?'],
   [['status', '--jsno'], 'Unknown argument: jsno'],
   [['status', 'now'], 'Unknown (argument|command): now'],

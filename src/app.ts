@@ -19,6 +19,7 @@ import { BypassDetection } from './jobs/bypass/detection.js';
 import { BypassWatch } from './jobs/bypass/watch.js';
 import { DirectClients } from './jobs/direct-clients.js';
 import { EvictionWatch } from './jobs/eviction.js';
+import { KeyComparison } from './jobs/key-comparison.js';
 import { Lease } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
 import { PhaseSwap } from './jobs/phase-swap.js';
@@ -192,13 +193,14 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   const migration = new Migration(board, log, directory, state);
   board.dirty.onSlotMarked = () => migration.hazard('more keys were dirty than can be remembered one by one');
   const backfill = new Backfill(migration);
-  const verify = new Verify(migration);
+  const comparison = new KeyComparison(migration);
+  const verify = new Verify(migration, comparison);
   const repair = new Repair(migration);
   repair.isBackfilling = () => backfill.isRunning;
   migration.publish = (changed) => lease.publish(changed);
-  repair.agrees = async (db, key) => (await verify.differenceIn(db, key)) === null;
+  repair.agrees = async (db, key) => (await comparison.differenceIn(db, key)) === null;
   const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
-  const bypass = new BypassWatch(migration, new BypassDetection(migration, verify));
+  const bypass = new BypassWatch(migration, new BypassDetection(migration, comparison));
   swap.bypass = bypass;
   const direct = new DirectClients(migration);
   const eviction = new EvictionWatch(

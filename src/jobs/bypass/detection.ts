@@ -20,8 +20,9 @@ import type { Upstream } from '../../lanes/upstream.js';
 import { WINDOW_MS } from '../../ledger/own-writes.js';
 import { isOwnKey } from '../../mirror/own-keys.js';
 import { keySlot } from '../../topology/crc16.js';
+import type { KeyComparison } from '../key-comparison.js';
 import type { Migration } from '../migration.js';
-import type { Verify } from '../verify.js';
+
 import { WatchedSide } from './watched-side.js';
 
 const ROUND_MS = 25;
@@ -70,7 +71,7 @@ export class BypassDetection {
 
   constructor(
     private readonly migration: Migration,
-    private readonly verify: Verify,
+    private readonly comparison: KeyComparison,
   ) {}
 
   /** Is the authority being watched, or meant to be? */
@@ -283,15 +284,15 @@ export class BypassDetection {
     for (const db of [...board.databases.used]) {
       if (!side.holds(db) || !board.follower.holds(db) || !board.databases.isMigrated(db)) continue;
       const isDirty = board.dirty.has(db, key, keySlot(key, 0, key.length));
-      const kind = isDirty ? 'unknown' : await this.verify.differenceIn(db, key).catch(() => 'unknown' as const);
-      if (kind === null || !this.counts(side)) continue;
-      if (kind === 'extra' && attempt < EXPIRY_ATTEMPTS) {
+      const verdict = isDirty ? 'unknown' : await this.comparison.differenceIn(db, key).catch(() => 'unknown' as const);
+      if (verdict === null || !this.counts(side)) continue;
+      if (verdict !== 'unknown' && verdict.kind === 'extra' && attempt < EXPIRY_ATTEMPTS) {
         this.later.push({ key, attempt: attempt + 1, dueMs: performance.now() + EXPIRY_SKEW_MS });
         continue;
       }
       // a mark that was there is made anew: a copy that is on its way may be older than the change
       board.mirror?.markKeyDirty(db, key);
-      if (kind !== 'unknown') this.sawChange();
+      if (verdict !== 'unknown') this.sawChange();
     }
   }
 

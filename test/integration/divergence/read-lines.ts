@@ -89,6 +89,29 @@ export const UNORDERED_LINES: readonly (readonly string[])[] = [
   ...['SUNION @set', 'SINTER @set', 'SDIFF @set'],
 ].map((line) => line.split(' '));
 
+/** Keys and lines of commands that came after Redis 7.0: hashes with fields that expire (7.4), vector sets (8.0). */
+export const NEWER_DATA: readonly string[] = [
+  'HSET @fields f v g w',
+  'HPEXPIREAT @fields 33177117420000 FIELDS 1 f',
+  'VADD @vectors VALUES 3 1 0 0 a',
+  'VADD @vectors VALUES 3 0 1 0 b',
+  'VADD @one-vector VALUES 3 1 0 0 a',
+  'VSETATTR @vectors a {"x":1}',
+];
+
+export const NEWER_LINES: readonly (readonly string[])[] = [
+  ...['HTTL @fields FIELDS 2 g none', 'HPTTL @fields FIELDS 2 g none', 'HEXPIRETIME @fields FIELDS 3 f g none'],
+  ...[
+    'HPEXPIRETIME @fields FIELDS 3 f g none',
+    'HPEXPIRETIME @fields FIELDS 1 none',
+    'VCARD @vectors',
+    'VDIM @vectors',
+  ],
+  ...['VEMB @vectors a', 'VEMB @vectors none', 'VGETATTR @vectors a', 'VGETATTR @vectors b', 'VINFO @one-vector'],
+  ...['VISMEMBER @vectors a', 'VISMEMBER @vectors none', 'VLINKS @vectors a', 'VRANDMEMBER @one-vector'],
+  ...['VSIM @vectors ELE a', 'VSIM @vectors ELE a WITHSCORES'],
+].map((line) => line.split(' '));
+
 export function withPrefix(line: readonly string[], prefix: string): string[] {
   return line.map((word) => (word.startsWith('@') ? prefix + word.slice(1) : word));
 }

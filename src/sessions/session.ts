@@ -414,6 +414,27 @@ export class Session implements Resumable, Flushable, Gated, Holder {
     return op;
   }
 
+  /** Another op in its place in the queue: the mirror has yet to acknowledge what came of this one. */
+  renew(op: ClientOp): ClientOp {
+    const fresh = takeOp(this);
+    fresh.isSilent = op.isSilent;
+    fresh.resp = op.resp;
+    fresh.beganMs = op.beganMs;
+    fresh.db = op.db;
+    fresh.command = op.command;
+    fresh.next = op.next;
+    if (this.back === op) this.back = fresh;
+    if (this.front === op) this.front = fresh;
+    else {
+      let before = this.front!;
+      while (before.next !== op) before = before.next!;
+      before.next = fresh;
+    }
+    op.next = null;
+    op.delivered = true;
+    return fresh;
+  }
+
   isFront(op: ClientOp): boolean {
     return this.front === op;
   }

@@ -15,6 +15,8 @@
  */
 import type { WaitedType } from '../../commands/blocking.js';
 import type { Pin } from '../../lanes/pins.js';
+import { IDLE } from '../../ledger/operation.js';
+import { ElementEffect } from '../../mirror/effect.js';
 import { nullArrayReply } from '../../resp/encode.js';
 import { ArgReader } from '../../resp/request.js';
 import { isError, isNull } from '../../resp/values.js';
@@ -81,7 +83,7 @@ export class Blocked implements Waiter, Attempting {
 
   constructor(
     private readonly session: Session,
-    private readonly op: ClientOp,
+    private op: ClientOp,
     private readonly command: BlockedCommand,
   ) {
     this.db = session.db;
@@ -113,9 +115,11 @@ export class Blocked implements Waiter, Attempting {
   }
 
   private try(key: string | null): void {
-    const { session, op } = this;
+    const { session } = this;
     const { board } = session;
     this.isTrying = true;
+    if (this.op.stage !== IDLE) this.renewOp();
+    const { op } = this;
     const { frame, wire, probes, namesBack } = this.command.form(key);
     op.probes = probes;
     op.namesBack = namesBack;
@@ -150,6 +154,19 @@ export class Blocked implements Waiter, Attempting {
     slots.addWrite(element.command!, args.frame, args.argc, args.starts, args.ends);
     slots.giveTo(op);
     if (!board.ledger.admit(op)) session.parkedOp = op;
+  }
+
+  /** An attempt that got nothing may have left a trace all the same, which the mirror has not acknowledged yet. */
+  private renewOp(): void {
+    const { op } = this;
+    const fresh = this.session.renew(op);
+    const element = op.elements?.[0];
+    if (element !== undefined) {
+      const { db, frame } = element;
+      fresh.elements = [new ElementEffect(fresh, element.command!, db, frame, 0, frame.length, null)];
+    }
+    fresh.blocked = this;
+    this.op = fresh;
   }
 
   answered(buf: Buffer, start: number, end: number): void {

@@ -44,6 +44,7 @@ import { type MigrationState, newState, StateDirectory } from './phases/state.js
 import { Counters } from './routing/counters.js';
 import { Databases } from './routing/databases.js';
 import { Switchboard, type TestHooks } from './routing/switchboard.js';
+import { Certificates } from './sessions/certificates.js';
 import { Listener } from './sessions/listener.js';
 import { LoginWatch } from './sessions/logins.js';
 import { KeyPrefixes } from './topology/key-prefixes.js';
@@ -89,10 +90,26 @@ export interface Ferry {
 }
 
 export async function startFerry(config: Config, options: FerryOptions = {}): Promise<Ferry> {
-  const log = options.log ?? silentLogger();
-  const startedAt = new Date();
   const directory = new StateDirectory(config.stateDir);
   const opened = await openState(directory, config);
+  try {
+    return await startFrom(opened, directory, config, options);
+  } catch (error) {
+    // refused before anybody was served: the next start is the first one again, of whatever pair
+    if (opened.isFirstStart) await directory.remove(opened.state.migrationId);
+    throw error;
+  }
+}
+
+/** A start that fails leaves nothing open: else the process would not end. */
+async function startFrom(
+  opened: OpenedState,
+  directory: StateDirectory,
+  config: Config,
+  options: FerryOptions,
+): Promise<Ferry> {
+  const log = options.log ?? silentLogger();
+  const startedAt = new Date();
   let { state, isFirstStart } = opened;
   // a part of the names of all connections: what an earlier process left shows by it
   const holder = randomBytes(4).toString('hex');
@@ -108,6 +125,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
       'a replayed script that touches keys which it does not name may change keys of the target that are left out',
     );
   }
+  const certificates = openCertificates(config);
   const accounts = await openAccounts(config);
   const openSides = async (): Promise<{ source: Upstream; target: Upstream; lease: Lease }> => {
     const name = `ferry:${state.migrationId}:${state.epoch}:${holder}`;
@@ -160,8 +178,6 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     if (!isFirstStart) await Promise.all([source, target].map((side) => side.fencePredecessors(isOlder)));
   } catch (error) {
     stopSides();
-    // refused before anything was served: the next start is the first one again
-    if (opened.isFirstStart) await directory.remove(opened.state.migrationId);
     throw error;
   }
 
@@ -213,7 +229,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   verify.evicted = (side) => eviction.evicted(side);
   const transitions = new Transitions({ migration, backfill, verify, bypass, direct }, repair, swap);
 
-  const listener = openListener(board, config);
+  const listener = new Listener(board, certificates);
   board.memory.watch(() => listener.clients.byId.values(), {
     unsentBytes: () => source.unsentBytes() + target.unsentBytes(),
     partialBytes: () => source.partialBytes() + target.partialBytes(),
@@ -296,11 +312,8 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
     admin = await startAdminServer(control, control, config.admin, log);
     traffic.begin();
   } catch (error) {
-    // refused before anybody was served: the next start is the first one again
-    const isUndone = isFirstStart && error instanceof StartError;
-    await lease.release(migration.state, isUndone);
+    await lease.release(migration.state, isFirstStart);
     await closeAll();
-    if (isUndone) await directory.remove(state.migrationId);
     throw error;
   }
   log.info(
@@ -407,11 +420,13 @@ function openSide(
   }
 }
 
-function openListener(board: Switchboard, config: Config): Listener {
+/** Null: clients get no TLS. */
+function openCertificates({ tls }: Config): Certificates | null {
+  if (tls === null) return null;
   try {
-    return new Listener(board);
+    return new Certificates(tls);
   } catch (error) {
-    throw new StartError(2, `The TLS files for clients cannot be used: ${reasonOf(error)}. Check ${config.tls?.cert}.`);
+    throw new StartError(2, `The TLS files for clients cannot be used: ${reasonOf(error)}. Check ${tls.cert}.`);
   }
 }
 
@@ -428,10 +443,13 @@ function renewCredentials(sides: readonly Upstream[], config: Config, log: Logge
   }, config.credentials.refreshSeconds * 1000);
 }
 
-async function openState(
-  directory: StateDirectory,
-  config: Config,
-): Promise<{ state: MigrationState; isFirstStart: boolean }> {
+interface OpenedState {
+  readonly state: MigrationState;
+  /** There was none; it is on disk already, so that one who cannot write there learns it first. */
+  readonly isFirstStart: boolean;
+}
+
+async function openState(directory: StateDirectory, config: Config): Promise<OpenedState> {
   const source = placeOf(config.source);
   const target = placeOf(config.target);
   if (source === target) {

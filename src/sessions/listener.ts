@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config/config.js';
 import type { Switchboard } from '../routing/switchboard.js';
-import { Certificates } from './certificates.js';
+import type { Certificates } from './certificates.js';
 import { Clients } from './clients.js';
 import { Door } from './door.js';
 import { Session } from './session.js';
@@ -16,12 +16,12 @@ import { Session } from './session.js';
 export class Listener {
   readonly clients: Clients;
   readonly door: Door;
-  private readonly certificates: Certificates | null;
 
-  constructor(private readonly board: Switchboard) {
+  constructor(
+    private readonly board: Switchboard,
+    private readonly certificates: Certificates | null,
+  ) {
     this.clients = new Clients(board);
-    const { tls } = board.config;
-    this.certificates = tls === null ? null : new Certificates(tls);
     this.door = new Door(
       () => board.config.limits,
       () => this.clients.byId.size,

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ran, runFerry } from '../../support/cli.js';
 import { freePort, type RedisServer, startRedis } from '../../support/redis.js';
@@ -126,6 +127,15 @@ describe('a wrong configuration is exit code 2', () => {
     expectRefusal(key, 2, /unknown key 'state_dir' \(did you mean 'state-dir'\?\)/);
   });
 
+  test('TLS files for clients that cannot be used', async () => {
+    const [missing, keyless] = await Promise.all([
+      serve({ more: ['--tls-cert', join(dir, 'none.crt')] }),
+      serve({ more: ['--tls-cert', fileURLToPath(new URL('../../support/tls/server.crt', import.meta.url))] }),
+    ]);
+    expectRefusal(missing, 2, /TLS files for clients cannot be used: .*none\.crt/);
+    expectRefusal(keyless, 2, /TLS files for clients cannot be used: .*server\.crt/);
+  });
+
   test('a state directory of another migration, a damaged one, and one that is a file', async () => {
     const theirs = join(dir, 'theirs');
     mkdirSync(theirs);
@@ -143,4 +153,17 @@ describe('a wrong configuration is exit code 2', () => {
     expectRefusal(broken!, 2, /damaged cannot be read/);
     expectRefusal(noDirectory!, 2, /a-file cannot be/);
   });
+});
+
+test('what was wrong is put right, and the same state directory will do', async () => {
+  const stateDir = join(dir, `state-${++runs}`);
+  const nobody = `redis://127.0.0.1:${await freePort()}`;
+  expectRefusal(await serve({ source: nobody, stateDir }), 3, /ECONNREFUSED/);
+  const secret = ['--source-credentials-file', join(dir, 'no-such-file')];
+  expectRefusal(await serve({ source: nobody, stateDir, more: secret }), 2, /credentials cannot be read/);
+  const noTls = ['--tls-cert', join(dir, 'none.crt')];
+  expectRefusal(await serve({ target: nobody, stateDir, more: noTls }), 2, /TLS files for clients/);
+  // another pair, and still the first start: the port is all that is wrong
+  const taken = ['--listen', `127.0.0.1:${guarded.port}`];
+  expectRefusal(await serve({ stateDir, more: taken }), 2, /EADDRINUSE/);
 });

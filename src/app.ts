@@ -7,6 +7,7 @@
  * Start-up errors are StartErrors: one sentence and an exit code.
  */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { FerryControl } from './admin/control.js';
 import { RunningFerry } from './admin/ferry-control.js';
 import type { AdminServer } from './admin/server.js';
@@ -14,13 +15,14 @@ import { addressText } from './config/addresses.js';
 import type { Config, Endpoint } from './config/config.js';
 import { StartError } from './config/errors.js';
 import { planReload } from './config/reload.js';
+import { refusalOf } from './jobs/adoption.js';
 import { Backfill } from './jobs/backfill.js';
 import { BypassDetection } from './jobs/bypass/detection.js';
 import { BypassWatch } from './jobs/bypass/watch.js';
 import { DirectClients } from './jobs/direct-clients.js';
 import { EvictionWatch } from './jobs/eviction.js';
 import { KeyComparison } from './jobs/key-comparison.js';
-import { Lease } from './jobs/lease.js';
+import { Lease, placeText } from './jobs/lease.js';
 import { Migration } from './jobs/migration.js';
 import { PhaseSwap } from './jobs/phase-swap.js';
 import { Repair } from './jobs/repair.js';
@@ -38,7 +40,7 @@ import { KnownKeys } from './ledger/known.js';
 import { SlotLedger } from './ledger/slots.js';
 import { ScriptBook } from './mirror/scripts.js';
 import { type Logger, silentLogger } from './observe/log.js';
-import { adopt, LEASE_KEY, type Verdict } from './phases/lease-record.js';
+import { adopt } from './phases/lease-record.js';
 import { PHASE_RULES, type Side } from './phases/phase.js';
 import { type MigrationState, newState, StateDirectory } from './phases/state.js';
 import { Counters } from './routing/counters.js';
@@ -113,6 +115,7 @@ async function startFrom(
   let { state, isFirstStart } = opened;
   // a part of the names of all connections: what an earlier process left shows by it
   const holder = randomBytes(4).toString('hex');
+  const where = `process ${process.pid} on ${hostname()}`;
 
   const prefixes = Object.keys(config.dbPrefix).length === 0 ? null : new KeyPrefixes(config.dbPrefix);
   // a prefix on the Cluster is another place than its own database
@@ -131,7 +134,7 @@ async function startFrom(
     const name = `ferry:${state.migrationId}:${state.epoch}:${holder}`;
     const source = openSide('source', config, accounts, -1, prefixes, scope, name, options.resolver);
     const target = openSide('target', config, accounts, mappedDb, prefixes, scope, name, options.resolver);
-    const lease = new Lease({ sides: { source, target }, db: config.source.db, holder, log });
+    const lease = new Lease({ sides: { source, target }, db: config.source.db, holder, where, log });
     try {
       await connectSides(source, target, state, isFirstStart, log);
     } catch (error) {
@@ -151,7 +154,8 @@ async function startFrom(
   try {
     const verdict = await lease.look(state);
     if (verdict.kind !== 'ours') {
-      if (verdict.kind === 'foreign' || !config.adopt) throw new StartError(1, refusalText(verdict, directory.path));
+      const refusal = await refusalOf(verdict, directory.path, config.adopt, { source, target }, lease);
+      if (refusal !== null) throw new StartError(1, refusal);
       const changed = changedMapping({ ...verdict.record, dbPrefix: verdict.record.dbPrefix ?? state.dbPrefix }, state);
       if (changed !== null) throw new StartError(2, changed);
       log.warn(
@@ -329,10 +333,15 @@ async function startFrom(
   let stopping: Promise<void> | null = null;
   const ended = new Promise<string>((resolve) => {
     lease.onLost = (other) => {
-      log.fatal({ holder: other }, 'another Ferry serves this pair now: this one stops at once');
+      log.fatal(
+        { holder: other.holder, where: other.where },
+        'another Ferry serves this pair now: this one stops at once',
+      );
       board.closeGate();
       stopping ??= closeAll();
-      void stopping.finally(() => resolve(`Another Ferry (${other}) has taken over this pair.`));
+      void stopping.finally(() =>
+        resolve(`Another Ferry (${other.holder}) has taken over this pair${placeText(other)}.`),
+      );
     };
   });
   board.onFlushed = () => lease.renew();
@@ -482,14 +491,6 @@ async function openState(directory: StateDirectory, config: Config): Promise<Ope
   const changed = changedMapping(found, asked);
   if (changed !== null) throw new StartError(2, changed);
   return { state: found, isFirstStart: false };
-}
-
-function refusalText(verdict: Exclude<Verdict, { kind: 'ours' }>, path: string): string {
-  const { migration, epoch, phase, authority } = verdict.record;
-  if (verdict.kind === 'foreign') {
-    return `The ${verdict.on} belongs to the migration ${migration} (${phase}, as its ${verdict.record.side}) and not to that of ${path}: finish that one with its own Ferry. If it is over, delete the key ${LEASE_KEY} on the ${verdict.on}.`;
-  }
-  return `The servers know of the migration ${migration} in ${phase}, epoch ${epoch}, where the ${authority} has the authority, and ${path} does not: it was lost, or is an old copy. Give the right --state-dir. If there is none any more, start with --adopt: Ferry goes on in ${phase} and compares and copies everything again. (For a new migration of these servers, delete the key ${LEASE_KEY} on both.)`;
 }
 
 /**

@@ -38,10 +38,11 @@ const QUIET_MS = 1500;
 const KEY = Buffer.from(LEASE_KEY);
 const SLOT = keySlot(KEY, 0, KEY.length);
 const SIDES = ['source', 'target'] as const;
+const NOBODY = { holder: '' };
 
 interface Records extends Record<Side, LeaseRecord | null> {
-  /** Both sides were asked, and answered: where there is no record there is none, as far as that can be known. */
-  readonly isWhole: boolean;
+  /** Asked, and answered: where there is no record there is none, as far as that can be known. */
+  readonly answered: readonly Side[];
 }
 
 type Claim =
@@ -52,18 +53,22 @@ type Claim =
   /** somebody else's record came between: nothing was written over it */
   | 'late';
 
+export type Holder = Pick<LeaseRecord, 'holder' | 'where'>;
+
 export interface LeaseOptions {
   readonly sides: Readonly<Record<Side, Upstream>>;
   /** The database of both sides that the key lies in. */
   readonly db: number;
   /** This process, as in the names of its connections. */
   readonly holder: string;
+  /** And for people. */
+  readonly where?: string;
   readonly log: Logger;
 }
 
 export class Lease {
   /** Another process holds it now: this one must not serve any more. */
-  onLost: (holder: string) => void = () => {};
+  onLost: (holder: Holder) => void = () => {};
   private timer: NodeJS.Timeout | null = null;
   private readonly busy = new Set<Side>();
   /** Sides whose account may not write the key; told once. */
@@ -77,6 +82,18 @@ export class Lease {
   /** What the sides' records say to a process with this state; those that cannot be asked say nothing. */
   async look(state: MigrationState): Promise<Verdict> {
     return judge(state, await this.readBoth());
+  }
+
+  /** The process that is at work on the pair; null when none can be alive. */
+  async otherAtWork(): Promise<Holder | null> {
+    const found = await this.watchOther();
+    return 'alive' in found ? found.alive : null;
+  }
+
+  /** The sides that were asked just now and know of no migration at all. */
+  async unaware(): Promise<readonly Side[]> {
+    const found = await this.readBoth();
+    return found.answered.filter((side) => found[side] === null);
   }
 
   /** Throws a StartError when another process is at work. To be followed by `confirm`. */
@@ -97,15 +114,15 @@ export class Lease {
    */
   async confirm(): Promise<void> {
     await sleep(Math.max(0, this.claimedAtMs + LOOK_AGAIN_MS - performance.now()));
-    const holder = this.otherIn(await this.readBoth());
-    if (holder === null) return;
+    const other = this.otherIn(await this.readBoth());
+    if (other === null) return;
     this.isLost = true; // the record there is not this one's to remove
-    throw inUse(holder);
+    throw inUse(other);
   }
 
   /** Writes its own records: where `found` says that there are none, only if there are still none. */
   private async claim(found: Records): Promise<Claim> {
-    const areFree = found.isWhole && SIDES.every((side) => found[side] === null);
+    const areFree = SIDES.every((side) => found.answered.includes(side) && found[side] === null);
     let claim: Claim = areFree ? 'first' : 'last';
     // in one order for all: who has the source's goes on to the target, and nobody else does
     for (const side of SIDES) {
@@ -151,7 +168,7 @@ export class Lease {
         // nothing depends on it: before the first phase with a mirror, and on a target that is on its own
         const isOver =
           isUndone || state.phase === 'source-only' || (state.phase === 'target-only' && side === 'target');
-        return (isOver ? this.remove(side) : this.write(side, false, '')).catch(() => {});
+        return (isOver ? this.remove(side) : this.write(side, false, NOBODY)).catch(() => {});
       }),
     );
   }
@@ -189,23 +206,25 @@ export class Lease {
 
   /** A side that cannot be asked has none. */
   private async readBoth(): Promise<Records> {
-    let isWhole = true;
+    const answered: Side[] = [];
     const read = async (side: Side): Promise<LeaseRecord | null> => {
+      if (this.options.sides[side].state === 'down') return null;
       try {
-        if (this.options.sides[side].state !== 'down') return await this.read(side);
+        const record = await this.read(side);
+        answered.push(side);
+        return record;
       } catch (error) {
         if (error instanceof StartError) throw error;
         this.options.log.warn({ side, reason: (error as Error).message }, 'the lease cannot be read');
+        return null;
       }
-      isWhole = false;
-      return null;
     };
     const [source, target] = await Promise.all([read('source'), read('target')]);
-    return { source, target, isWhole };
+    return { source, target, answered };
   }
 
   /** False: it was to be written only where there is none, and there is one. */
-  private async write(side: Side, onlyIfFree = false, holder = this.options.holder): Promise<boolean> {
+  private async write(side: Side, onlyIfFree = false, holder: Holder = this.options): Promise<boolean> {
     const upstream = this.options.sides[side];
     if (upstream.state === 'down') throw new Error('the server is not reachable');
     const record = recordOf(this.state!, side, holder, upstream.nowMs(SLOT));
@@ -236,13 +255,13 @@ export class Lease {
     this.busy.add(side);
     try {
       const record = await this.read(side);
-      const holder = this.holderIn(record);
+      const other = this.otherThan(record);
       if (this.timer === null) return;
-      if (holder === null) await this.write(side, record === null);
+      if (other === null) await this.write(side, record === null);
       else if (!this.isLost) {
         this.isLost = true;
         this.stop();
-        this.onLost(holder);
+        this.onLost(other);
       }
     } catch {
       // away, or not allowed: the next beat tries again
@@ -253,28 +272,35 @@ export class Lease {
 
   // ── the other process
 
-  private otherIn(records: Records): string | null {
-    return this.holderIn(records.source) ?? this.holderIn(records.target);
+  private otherIn(records: Records): LeaseRecord | null {
+    return this.otherThan(records.source) ?? this.otherThan(records.target);
   }
 
-  private holderIn(record: LeaseRecord | null): string | null {
-    const holder = record?.holder ?? '';
-    return holder === '' || holder === this.options.holder ? null : holder;
+  /** The record, if it is another process's. */
+  private otherThan(record: LeaseRecord | null): LeaseRecord | null {
+    return record === null || record.holder === '' || record.holder === this.options.holder ? null : record;
   }
 
   /** Returns the records when none's holder can be alive. */
   private async waitForDeath(): Promise<Records> {
+    const found = await this.watchOther();
+    if ('alive' in found) throw inUse(found.alive);
+    return found;
+  }
+
+  /** Until one is seen at work, or none can be alive: the records then. */
+  private async watchOther(): Promise<Records | { readonly alive: LeaseRecord }> {
     const first = await this.readBoth();
     if (this.otherIn(first) === null) return first;
     const untilMs = performance.now() + HOLD_MS + BEAT_MS;
     for (;;) {
       const now = await this.readBoth();
-      const holder = this.otherIn(now);
-      if (holder === null) return now;
+      const other = this.otherIn(now);
+      if (other === null) return now;
       const hasMoved = SIDES.some((side) => (now[side]?.beatMs ?? 0) > (first[side]?.beatMs ?? 0));
-      if (hasMoved) throw inUse(holder);
+      if (hasMoved) return { alive: other };
       if (SIDES.every((side) => this.isStale(side, now[side]))) return now;
-      const connections = await this.connectionsOf(holder);
+      const connections = await this.connectionsOf(other.holder);
       if (connections !== null && connections.length === 0) return now;
       if (performance.now() > untilMs) return now;
       await sleep(LOOK_EVERY_MS);
@@ -288,9 +314,10 @@ export class Lease {
 
   private async takeOver(state: MigrationState): Promise<Records> {
     const found = await this.readBoth();
-    const holder = this.otherIn(found);
-    if (holder === null) return found;
-    this.options.log.warn({ holder, epoch: state.epoch }, 'the pair is taken over from another Ferry');
+    const other = this.otherIn(found);
+    if (other === null) return found;
+    const { holder, where } = other;
+    this.options.log.warn({ holder, where, epoch: state.epoch }, 'the pair is taken over from another Ferry');
     let quietSinceMs = performance.now();
     while (performance.now() - quietSinceMs < QUIET_MS) {
       for (const side of SIDES) await this.write(side).catch(() => {});
@@ -326,9 +353,14 @@ export class Lease {
   }
 }
 
-function inUse(holder: string): StartError {
+/** For messages: `: process 4711 on db-7`, or nothing where that is not known. */
+export function placeText({ where }: Holder): string {
+  return where === undefined ? '' : `: ${where}`;
+}
+
+function inUse(other: Holder): StartError {
   return new StartError(
     1,
-    `Another Ferry (${holder}) serves this pair: two of them would each order the writes alone. Stop it first, or start this one with --takeover, which cuts the other one off.`,
+    `Another Ferry (${other.holder}) serves this pair${placeText(other)}. Two of them would each order the writes alone: stop it first, or start this one with --takeover, which cuts the other one off.`,
   );
 }

@@ -20,6 +20,8 @@ export interface LeaseRecord {
   readonly authority: Side;
   /** The process, '' when none is at work. */
   readonly holder: string;
+  /** For people: which one that is, as `process 4711 on db-7`; not there in records of before. */
+  readonly where?: string;
   /** ms since 1970, on that server's clock */
   readonly beatMs: number;
   /** Which keys are to be on the target, and under which names, as in the state; not there in records of before. */
@@ -27,10 +29,15 @@ export interface LeaseRecord {
   readonly dbPrefix?: Readonly<Record<string, string>>;
 }
 
-export function recordOf(state: MigrationState, side: Side, holder: string, beatMs: number): LeaseRecord {
-  const { migrationId, epoch, phase, scope, dbPrefix } = state;
+export function recordOf(
+  state: MigrationState,
+  side: Side,
+  { holder, where }: Pick<LeaseRecord, 'holder' | 'where'>,
+  beatMs: number,
+): LeaseRecord {
+  const { migrationId: migration, epoch, phase, scope, dbPrefix } = state;
   const { authority } = PHASE_RULES[phase];
-  return { migration: migrationId, side, epoch, phase, authority, holder, beatMs: Math.round(beatMs), scope, dbPrefix };
+  return { migration, side, epoch, phase, authority, holder, where, beatMs: Math.round(beatMs), scope, dbPrefix };
 }
 
 /** What the key holds; null when there is none, 'unreadable' when it is something else. */
@@ -49,7 +56,8 @@ export function readRecord(value: unknown): LeaseRecord | null | 'unreadable' {
   if (typeof phase !== 'string' || !isPhase(phase) || !Number.isSafeInteger(epoch) || !Number.isFinite(beatMs))
     return 'unreadable';
   const { authority } = PHASE_RULES[phase];
-  return { migration, side, epoch: epoch!, phase, authority, holder, beatMs: beatMs!, scope, dbPrefix };
+  const where = typeof found.where === 'string' ? found.where : undefined;
+  return { migration, side, epoch: epoch!, phase, authority, holder, where, beatMs: beatMs!, scope, dbPrefix };
 }
 
 export type Verdict =

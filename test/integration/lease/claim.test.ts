@@ -45,7 +45,7 @@ class Contender {
   anew(): this {
     this.lostTo = null;
     this.lease = new Lease({ sides: this.sides, db: 0, holder: this.holder, log: silentLogger() });
-    this.lease.onLost = (holder) => {
+    this.lease.onLost = ({ holder }) => {
       this.lostTo = holder;
     };
     return this;
@@ -115,7 +115,7 @@ async function wipe(): Promise<void> {
 /** What a process that is gone left behind. */
 async function leaveRecord(state: MigrationState, holder: string, beatMs = Date.now()): Promise<void> {
   for (const side of SIDES)
-    await (await wireTo(side)).send('SET', KEY, JSON.stringify(recordOf(state, side, holder, beatMs)));
+    await (await wireTo(side)).send('SET', KEY, JSON.stringify(recordOf(state, side, { holder }, beatMs)));
 }
 
 describe('several at the same time', () => {

@@ -2,14 +2,15 @@
  * A state directory that was lost, or is an old copy, must not split the brain: the servers know better. In every phase.
  */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Ferry, startFerry } from '../../../src/app.js';
 import { defaultConfig } from '../../../src/config/config.js';
 import { PHASE_RULES, PHASES, type Phase } from '../../../src/phases/phase.js';
+import { type RedisServer, startRedis } from '../../support/redis.js';
 import { Stage } from '../journey/stage.js';
-import { text } from '../journey/wire.js';
+import { text, Wire } from '../journey/wire.js';
 
 const KEY = '__ferry:lease';
 
@@ -116,6 +117,64 @@ test('an old copy of the state directory is refused, and --adopt goes on with wh
   expect(other.control.status()).toMatchObject({ phase: 'target-first', authority: 'target', epoch });
   await untilDone(other);
   expect(await stage.differences()).toEqual([]);
+});
+
+test('a second one with a state directory of its own is told which one runs, and where', async () => {
+  stage = await Stage.open();
+  await advanceTo('dual-write');
+  const runs = new RegExp(
+    `Another Ferry \\(\\w+\\) is at work: process ${process.pid} on ${hostname()}\\. The servers know`,
+  );
+  await expect(startOther(newDir())).rejects.toThrow(runs);
+  await expect(startOther(newDir(), { takeover: true })).rejects.toThrow(/--adopt --takeover/);
+  const serves = new RegExp(
+    `Another Ferry \\(\\w+\\) serves this pair: process ${process.pid} on ${hostname()}\\. .*--takeover`,
+  );
+  await expect(startOther(newDir(), { adopt: true })).rejects.toThrow(serves);
+  await expect(startOther(newDir(), { target: stage.source.url, source: stage.target.url })).rejects.toThrow(
+    /is at work: .*as its target/,
+  );
+  // nobody was disturbed
+  expect(stage.status).toMatchObject({ phase: 'dual-write' });
+  await stage.crash();
+  await expect(startOther(newDir())).rejects.toThrow(/^The servers know .*--adopt/);
+});
+
+describe('--adopt with a server that never heard of the migration', () => {
+  let stranger: RedisServer;
+  beforeEach(async () => {
+    stranger = await startRedis();
+  });
+  afterEach(() => stranger.stop());
+
+  test.each(['dual-write', 'target-read', 'target-first'] as const)(
+    'in %s it is refused, and nobody loses anything',
+    async (phase) => {
+      stage = await Stage.open();
+      await advanceTo(phase);
+      await stage.crash();
+      const wire = await Wire.open(stranger.port);
+      await wire.send('SET', 'precious', '1');
+      const { authority } = PHASE_RULES[phase];
+      for (const side of ['source', 'target'] as const) {
+        const wrong = { [side]: stranger.url, adopt: true };
+        const says = authority === side ? /has the authority: everything .*--phase/ : /is not empty.*empty it first/;
+        await expect(startOther(newDir(), wrong)).rejects.toThrow(says);
+        await expect(startOther(newDir(), wrong)).rejects.toThrow(`The ${side} ${stranger.url} does not know of`);
+      }
+      expect(text(await wire.send('GET', 'precious'))).toBe('1');
+      wire.close();
+      expect(text(await (await stage.onSource()).send('GET', 'key 7'))).toBe('7');
+    },
+  );
+
+  test('an empty mirror is filled: it may have come back without its data', async () => {
+    stage = await Stage.open();
+    await advanceTo('dual-write');
+    await stage.crash();
+    other = await startOther(newDir(), { target: stranger.url, adopt: true });
+    expect(other.control.status()).toMatchObject({ phase: 'dual-write', authority: 'source' });
+  });
 });
 
 test('the servers of another migration are refused, with or without --adopt', async () => {

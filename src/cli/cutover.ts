@@ -1,8 +1,8 @@
 /**
  * `ferry cutover`: `target-read` → `target-first`, after which the target is the authority.
  *
- * `--dry-run` drains, measures the pause and resumes. `--wait` asks again every second while it is refused, e.g. until
- * the last dirty keys are repaired. `--known` names who may stay connected to the servers past Ferry; anybody else who
+ * `--dry-run` drains, measures the pause and resumes. `--wait` asks again every second while it is refused for what passes by
+ * itself, e.g. until the last dirty keys are repaired, or for a moment in which the pause is as short as `--max-pause` says. `--known` names who may stay connected to the servers past Ferry; anybody else who
  * is there stands in the way. Exit 1 and the blockers if it is refused.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,6 +53,7 @@ const PASSING = new Set([
   'direct-clients-unanswered',
   'drain-timeout',
   'mirror-down',
+  'pause-too-long',
   'unfenced',
   'verification-running',
 ]);

@@ -15,6 +15,8 @@ export interface Blocker {
 
 /** A change of the durable state that is on disk but for its last step. */
 export interface PreparedChange {
+  /** How long `commit` will take, as the disk is now. */
+  readonly commitMs: number;
   /** Resolves when it counts, on disk as well. */
   commit(): Promise<void>;
   discard(): Promise<void>;
@@ -68,6 +70,7 @@ export class Migration {
     const before = this.current;
     const prepared = await this.directory.prepare({ ...before, ...change() });
     return {
+      commitMs: prepared.commitMs,
       commit: async () => {
         if (this.current === before) {
           this.current = prepared.state;

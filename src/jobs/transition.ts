@@ -124,9 +124,6 @@ export class Transitions {
     return { ok: true, note: `${note}.` };
   }
 
-  /** How long clients waited in the last step for what comes behind the drain. */
-  private commitMs = 0;
-
   private async take(step: StepName, request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { migration, verify, backfill } = this.jobs;
     const { board, log } = migration;
@@ -202,12 +199,12 @@ export class Transitions {
         return { ok: false, error: `${request.to} became impossible while draining`, blockers };
       }
       // what is left cannot be taken back once it has begun
-      const expectedMs = performance.now() - pausedMs + (request.dryRun === true ? 0 : this.commitMs);
+      const expectedMs = performance.now() - pausedMs + (prepared?.commitMs ?? 0);
       if (expectedMs > maxPauseMs && request.force !== true) {
         this.swapping.unprepare();
         return refused(
           'pause-too-long',
-          `Clients would have waited ${round(expectedMs)} ms, and ${maxPauseMs} ms are allowed; nothing was changed.`,
+          `Clients would have waited ${round(expectedMs)} ms, and ${maxPauseMs} ms are allowed; nothing was changed. Try again, since it may be quicker then, or allow more.`,
         );
       }
       if (request.dryRun === true) {
@@ -225,7 +222,6 @@ export class Transitions {
       if (entersMirroring) await this.enterMirroring();
       const { commit } = prepared ?? (await migration.prepare(change));
       prepared = null;
-      const committedMs = performance.now();
       await commit();
       at('state-saved');
       migration.publish(migration.state);
@@ -238,7 +234,6 @@ export class Transitions {
       if (leavesMirroring && backfill.progress.state !== 'idle') backfill.cancel();
       if (leavesMirroring) verify.forget();
       const pauseMs = round(performance.now() - pausedMs);
-      this.commitMs = performance.now() - committedMs;
       if (swaps) cutover = { at: now, from, to: request.to, pauseMs };
       log.info({ from, to: request.to, epoch, pauseMs, forced: request.force === true }, 'phase changed');
       if (lost !== null) {

@@ -105,12 +105,15 @@ export function newState(source: string, target: string, phase: Phase): Migratio
 const FILE = 'state.json';
 const NEW = `${FILE}.new`;
 const PREPARED = `${FILE}.next`;
+const DRAFT = `${FILE}.draft`;
 
 /** Everything of a save but its last step. One at a time; `commit` or `discard` ends it. */
 export class PreparedState {
   constructor(
     readonly state: MigrationState,
     readonly directory: FileHandle,
+    /** How long the last step will take, as far as the disk is as it was a moment ago. */
+    readonly commitMs: number,
   ) {}
 }
 
@@ -147,16 +150,18 @@ export class StateDirectory {
     await this.saving.catch(() => {});
     const found = await this.load().catch(() => null);
     if (found?.migrationId !== migrationId) return;
-    await rm(join(this.path, PREPARED), { force: true });
-    await rm(join(this.path, FILE), { force: true });
+    for (const name of [DRAFT, PREPARED, FILE]) await rm(join(this.path, name), { force: true });
   }
 
   /** Counts for nothing until `commit`, which may follow other saves. */
   async prepare(state: MigrationState): Promise<PreparedState> {
-    await this.writeBeside(PREPARED, state);
+    await this.writeBeside(DRAFT, state);
     const directory = await open(this.path, 'r');
-    await directory.sync(); // its name too
-    return new PreparedState(state, directory);
+    // the same as the commit will do
+    const startedMs = performance.now();
+    await rename(join(this.path, DRAFT), join(this.path, PREPARED));
+    await directory.sync();
+    return new PreparedState(state, directory, performance.now() - startedMs);
   }
 
   /**

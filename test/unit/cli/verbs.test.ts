@@ -137,6 +137,17 @@ test('cutover --wait asks until it is allowed', async () => {
   expect(control.asked).toHaveLength(3);
 });
 
+test('cutover --wait waits for a moment in which the pause is short enough, and not for what somebody must do', async () => {
+  const refusal = (code: string) => ({ ...REFUSAL, blockers: [{ code, message: 'No.' }] });
+  control.current.phase = 'target-read';
+  control.answers = [refusal('pause-too-long'), { ok: true, pauseMs: 1 }];
+  expect(await ferry('cutover', '--wait', '--max-pause', '5')).toMatchObject({ code: 0 });
+  expect(control.asked).toHaveLength(2);
+  control.answers = [refusal('verify-first'), { ok: true, pauseMs: 1 }];
+  expect(await ferry('cutover', '--wait')).toMatchObject({ code: 1 });
+  expect(control.asked).toHaveLength(3);
+});
+
 test('backfill --wait follows the job to its end', async () => {
   const ran = await ferry('backfill', 'start', '--rate', '500', '--wait', '--json');
   expect(ran.code).toBe(0);

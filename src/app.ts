@@ -42,7 +42,7 @@ import { ScriptBook } from './mirror/scripts.js';
 import { type Logger, silentLogger } from './observe/log.js';
 import { adopt } from './phases/lease-record.js';
 import { PHASE_RULES, type Side } from './phases/phase.js';
-import { type MigrationState, newState, StateDirectory } from './phases/state.js';
+import { type MigrationState, newState, StateDirectory, StateError } from './phases/state.js';
 import { Counters } from './routing/counters.js';
 import { Databases } from './routing/databases.js';
 import { Switchboard, type TestHooks } from './routing/switchboard.js';
@@ -99,7 +99,7 @@ export async function startFerry(config: Config, options: FerryOptions = {}): Pr
   } catch (error) {
     // refused before anybody was served: the next start is the first one again, of whatever pair
     if (opened.isFirstStart) await directory.remove(opened.state.migrationId);
-    throw error;
+    throw error instanceof StateError ? new StartError(2, error.message) : error;
   }
 }
 
@@ -377,7 +377,7 @@ async function startFrom(
         board.closeGate();
         const drained = await board.drained(STOP_DRAIN_MS);
         await board.keepDirtyMarks();
-        await migration.update({ clean: drained && board.dirty.isClean && !board.isUnfenced });
+        await migration.keep({ clean: drained && board.dirty.isClean && !board.isUnfenced });
         await listener.clients.leave(STOP_LEAVE_MS);
         await lease.release(migration.state);
         await closeAll();
@@ -468,14 +468,14 @@ async function openState(directory: StateDirectory, config: Config): Promise<Ope
   try {
     found = await directory.load();
   } catch (error) {
-    throw new StartError(2, `The state directory ${directory.path} cannot be read: ${(error as Error).message}.`);
+    throw new StartError(2, (error as StateError).message);
   }
   if (found === null) {
     const state = { ...newState(source, target, config.phase), ...mappingIn(config) };
     try {
       await directory.save({ ...state, clean: false });
     } catch (error) {
-      throw new StartError(2, `The state directory ${directory.path} cannot be written: ${(error as Error).message}.`);
+      throw new StartError(2, (error as StateError).message);
     }
     return { state, isFirstStart: true };
   }

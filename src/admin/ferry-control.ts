@@ -380,13 +380,9 @@ export class RunningFerry implements FerryControl, MetricsSource {
   }
 
   /** A line of the record. Nobody waits for the disk: what was asked for is under way all the same. */
-  private async note(event: string, by: Actor | undefined): Promise<void> {
+  private note(event: string, by: Actor | undefined): Promise<void> {
     const { migration } = this.parts;
-    try {
-      await migration.update({ history: migration.note(event, { by }) });
-    } catch (error) {
-      migration.log.warn({ event, reason: (error as Error).message }, 'the record cannot be written');
-    }
+    return migration.keep({ history: migration.note(event, { by }) });
   }
 
   private measureRate(): void {

@@ -143,7 +143,7 @@ export class Backfill {
     this.leftOut = 0;
     this.window = new CopyWindow(WINDOW);
     this.endWarming();
-    void this.migration.update({ backfill: NO_BACKFILL });
+    void this.migration.keep({ backfill: NO_BACKFILL });
   }
 
   /** What was copied is in doubt: begin again if anything had been copied. */

@@ -31,12 +31,16 @@ export async function report(left: LeftBehind, stateDir: string, epoch: number):
   if (left.keys.length + left.slots.length === 0) return 'Every write that was acknowledged is there.';
   const path = join(stateDir, `left-behind-${epoch}.ndjson`);
   const lines = [...left.keys.map(({ db, key }) => ({ db, key: named(key) })), ...left.slots.map((slot) => ({ slot }))];
-  await writeFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const where = await writeFile(path, text, { mode: 0o600 }).then(
+    () => `${path} names all of them`,
+    ({ code }: NodeJS.ErrnoException) => `${path}, which would name all of them, cannot be written (${code})`,
+  );
   const shown = left.keys.slice(0, SHOWN).map(({ key }) => key.toString());
   const more = left.keys.length > SHOWN ? ', …' : '';
   const keys = left.keys.length === 0 ? '' : `${left.keys.length} keys (${shown.join(', ')}${more})`;
   const slots = left.slots.length === 0 ? '' : `the keys of ${left.slots.length} slots`;
-  return `${[keys, slots].filter((text) => text !== '').join(' and ')} may lack their last writes: ${path} names all of them.`;
+  return `${[keys, slots].filter((text) => text !== '').join(' and ')} may lack their last writes: ${where}.`;
 }
 
 function named(key: Buffer): string | { base64: string } {

@@ -35,6 +35,8 @@ export class Migration {
   lastHazard = '';
   /** Failovers of which it is not known yet what they lost (failover.ts). */
   unsettled = 0;
+  /** Told already. */
+  private isUnsaved = false;
 
   /** Tells both servers how far the migration is, ahead of what is sent to them later; the app provides it. */
   publish: (state: MigrationState) => void = () => {};
@@ -63,6 +65,20 @@ export class Migration {
   }
 
   /**
+   * `update` for what can do without the disk: a full one is told, and nothing ends for it. The next save that succeeds has
+   * it all; a restart before that doubts everything anyway.
+   */
+  async keep(change: Partial<MigrationState>): Promise<void> {
+    try {
+      await this.update(change);
+      this.isUnsaved = false;
+    } catch (error) {
+      if (!this.isUnsaved) this.log.error({ reason: (error as Error).message }, 'the state is not saved');
+      this.isUnsaved = true;
+    }
+  }
+
+  /**
    * `update` in two parts, of which the second is short. When the state has become another one in between, the change is
    * made anew, on top of that: `change` is asked again.
    */
@@ -72,13 +88,21 @@ export class Migration {
     return {
       commitMs: prepared.commitMs,
       commit: async () => {
-        if (this.current === before) {
-          this.current = prepared.state;
-          await this.directory.commit(prepared);
-          return;
+        const isSame = this.current === before;
+        try {
+          if (isSame) {
+            this.current = prepared.state;
+            await this.directory.commit(prepared);
+          } else {
+            await this.directory.discard(prepared);
+            await this.update(change());
+          }
+        } catch (error) {
+          // it was not taken, whatever is on disk now: no later save may say that it was
+          const { phase, epoch, share } = before;
+          await this.keep(this.current === prepared.state ? before : { phase, epoch, share });
+          throw error;
         }
-        await this.directory.discard(prepared);
-        await this.update(change());
       },
       discard: () => this.directory.discard(prepared),
     };
@@ -96,6 +120,6 @@ export class Migration {
     this.hazards++;
     this.lastHazard = what;
     this.board.known.allKnown = false;
-    if (this.current.verifiedClean) void this.update({ verifiedClean: false });
+    if (this.current.verifiedClean) void this.keep({ verifiedClean: false });
   }
 }

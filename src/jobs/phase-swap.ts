@@ -415,7 +415,7 @@ export class PhaseSwap implements Swapping {
   private async noteProcesses(): Promise<void> {
     await this.migration.board.keepDirtyMarks();
     if (this.migration.unsettled > 0) return; // what a promoted server lacks is not known yet
-    await this.migration.update({ processes: this.migration.board.processes });
+    await this.migration.keep({ processes: this.migration.board.processes });
   }
 
   /** The two sides may differ anywhere, until a verification says otherwise. */
@@ -424,7 +424,7 @@ export class PhaseSwap implements Swapping {
     this.migration.hazard(why);
     board.known.forget();
     board.targetProven = false;
-    void this.migration.update({ targetProven: false });
+    void this.migration.keep({ targetProven: false });
   }
 
   /** What is dirty now may yet be written by a connection that nobody can kill. */

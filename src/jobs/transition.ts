@@ -189,26 +189,22 @@ export class Transitions {
       if (changesAuthority) this.swapping.draining();
       const isRescue = step === 'rollback' && request.force === true;
       if (!(await (isRescue ? this.rescued(limitMs) : this.settled(limitMs, changesAuthority)))) {
-        this.swapping.unprepare();
         return refused('drain-timeout', `What was in flight did not end within ${limitMs} ms; nothing was changed.`);
       }
       at('drained');
       blockers = blocking();
       if (blockers.length > 0) {
-        this.swapping.unprepare();
         return { ok: false, error: `${request.to} became impossible while draining`, blockers };
       }
       // what is left cannot be taken back once it has begun
       const expectedMs = performance.now() - pausedMs + (prepared?.commitMs ?? 0);
       if (expectedMs > maxPauseMs && request.force !== true) {
-        this.swapping.unprepare();
         return refused(
           'pause-too-long',
           `Clients would have waited ${round(expectedMs)} ms, and ${maxPauseMs} ms are allowed; nothing was changed. Try again, since it may be quicker then, or allow more.`,
         );
       }
       if (request.dryRun === true) {
-        this.swapping.unprepare();
         const pauseMs = round(performance.now() - pausedMs);
         this.dryRuns = [
           ...this.dryRuns.slice(1 - DRY_RUNS_KEPT),
@@ -239,13 +235,14 @@ export class Transitions {
       if (lost !== null) {
         const note = await report(lost, board.config.stateDir, epoch);
         log.warn({ keys: lost.keys.length, slots: lost.slots.length }, note);
-        await migration.update({ history: migration.note(note, { by }) });
+        await migration.keep({ history: migration.note(note, { by }) });
         return { ok: true, pauseMs, note };
       }
       const note =
         step === 'cutover' ? [this.jobs.bypass.note, this.jobs.direct.note].filter((n) => n !== '').join(' ') : '';
       return note === '' ? { ok: true, pauseMs } : { ok: true, pauseMs, note };
     } finally {
+      if (!isTaken) this.swapping.unprepare();
       authority.isAbandoned = false;
       board.openGate();
       at('gate-opened');
@@ -253,16 +250,16 @@ export class Transitions {
       if (cutover !== null) {
         const { from, to, pauseMs } = cutover;
         const note = `swap of the authority: ${from} to ${to}, clients waited ${pauseMs} ms`;
-        await migration.update({ lastCutover: cutover, history: migration.note(note, { by }) });
+        await migration.keep({ lastCutover: cutover, history: migration.note(note, { by }) });
         if (step === 'cutover' && board.scope !== null) {
           const keys = backfill.progress.leftOut.toLocaleString('en');
           const left = `left behind on the source: ${keys} keys, as the backfill counted them (${migration.state.scope})`;
-          await migration.update({ history: migration.note(left, { by }) });
+          await migration.keep({ history: migration.note(left, { by }) });
         }
       }
       if (isTaken && passed.size > recorded) {
         const note = `${from} → ${request.to}: forced past what came up while draining`;
-        await migration.update({ history: migration.note(note, { by, passed: [...passed.values()].slice(recorded) }) });
+        await migration.keep({ history: migration.note(note, { by, passed: [...passed.values()].slice(recorded) }) });
       }
     }
   }

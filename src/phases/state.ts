@@ -102,6 +102,11 @@ export function newState(source: string, target: string, phase: Phase): Migratio
   };
 }
 
+/** For people: what is wrong with the directory, and what to do. */
+export class StateError extends Error {
+  override readonly name = 'StateError';
+}
+
 const FILE = 'state.json';
 const NEW = `${FILE}.new`;
 const PREPARED = `${FILE}.next`;
@@ -122,25 +127,27 @@ export class StateDirectory {
 
   constructor(readonly path: string) {}
 
-  /** The state found, or null in a new directory. Throws when the file is there and makes no sense. */
+  /** The state found, or null in a new directory. @throws StateError when the file is there and makes no sense */
   async load(): Promise<MigrationState | null> {
+    const path = join(this.path, FILE);
     let text: string;
     try {
-      text = await readFile(join(this.path, FILE), 'utf8');
+      text = await readFile(path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return null;
+      throw new StateError(`The state directory ${this.path} cannot be read: ${message}.`);
     }
-    const state = JSON.parse(text) as MigrationState;
-    if (typeof state.migrationId !== 'string' || !isPhase(state.phase)) {
-      throw new Error(`${join(this.path, FILE)} is not the state of a migration`);
-    }
-    return state;
+    const state = stateIn(text);
+    if (state !== null) return state;
+    throw new StateError(
+      `The state directory ${this.path} cannot be read: ${path} is damaged, or is no state of a migration. Put a copy back, or start with --adopt and an empty --state-dir: the servers know how far the migration is.`,
+    );
   }
 
   /** One save at a time, in order of the calls. */
   save(state: MigrationState): Promise<void> {
-    const next = this.saving.catch(() => {}).then(() => this.write(state));
+    const next = this.saving.catch(() => {}).then(() => this.write(state).catch((error) => this.fail(error)));
     this.saving = next;
     return next;
   }
@@ -154,7 +161,11 @@ export class StateDirectory {
   }
 
   /** Counts for nothing until `commit`, which may follow other saves. */
-  async prepare(state: MigrationState): Promise<PreparedState> {
+  prepare(state: MigrationState): Promise<PreparedState> {
+    return this.writeAhead(state).catch((error) => this.fail(error));
+  }
+
+  private async writeAhead(state: MigrationState): Promise<PreparedState> {
     await this.writeBeside(DRAFT, state);
     const directory = await open(this.path, 'r');
     // the same as the commit will do
@@ -175,6 +186,7 @@ export class StateDirectory {
         renameSync(join(this.path, PREPARED), join(this.path, FILE));
         fsyncSync(prepared.directory.fd);
       })
+      .catch((error) => this.fail(error))
       .finally(() => void prepared.directory.close());
     this.saving = next;
     return next;
@@ -183,6 +195,12 @@ export class StateDirectory {
   async discard(prepared: PreparedState): Promise<void> {
     await prepared.directory.close();
     await rm(join(this.path, PREPARED), { force: true });
+  }
+
+  private fail(error: Error): never {
+    throw new StateError(
+      `The state directory ${this.path} cannot be written (${error.message}): make room there, or see that Ferry may write it.`,
+    );
   }
 
   private async write(state: MigrationState): Promise<void> {
@@ -205,5 +223,17 @@ export class StateDirectory {
     } finally {
       await file.close();
     }
+  }
+}
+
+/** Null: it is none, or a part of one. */
+function stateIn(text: string): MigrationState | null {
+  try {
+    const state = JSON.parse(text) as MigrationState;
+    const { migrationId, source, target, phase, epoch } = state;
+    const areTexts = [migrationId, source, target].every((value) => typeof value === 'string');
+    return areTexts && isPhase(phase) && Number.isSafeInteger(epoch) ? state : null;
+  } catch {
+    return null;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -47,3 +47,27 @@ test('what is discarded leaves nothing', async () => {
   await directory.commit(await directory.prepare(after));
   expect(await found()).toEqual(after);
 });
+
+test.each(['', '{"migrationId": "ab", "pha', 'null', '[]', '{"migrationId": "ab", "phase": "dual-write"}'])(
+  'a damaged file says what to do: %s',
+  async (text) => {
+    writeFileSync(join(path, 'state.json'), text);
+    await expect(found()).rejects.toThrow(
+      /state\.json is damaged, .*Put a copy back, or start with --adopt and an empty/,
+    );
+  },
+);
+
+test.each(['new', 'draft'])(
+  'what cannot be written says where, and a later save is not kept from it: %s',
+  async (name) => {
+    const inTheWay = join(path, `state.json.${name}`);
+    mkdirSync(inTheWay);
+    const write = () => (name === 'new' ? directory.save(after) : directory.prepare(after));
+    await expect(write()).rejects.toThrow(`The state directory ${path} cannot be written (EISDIR`);
+    expect(await found()).toEqual(before);
+    rmSync(inTheWay, { recursive: true });
+    await directory.save(after);
+    expect(await found()).toEqual(after);
+  },
+);

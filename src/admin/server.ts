@@ -232,7 +232,10 @@ function answerErrorsAsJson(http: FastifyInstance, log: Logger): void {
 }
 
 function cannotListen(error: unknown, { host, port }: AdminOptions): StartError {
-  const why = (error as NodeJS.ErrnoException).code;
-  if (why === 'EADDRINUSE') return new StartError(2, `The admin address ${host}:${port} is already in use.`);
-  return new StartError(2, `The admin API cannot listen on ${host}:${port} (${why ?? String(error)}).`);
+  const { code } = error as NodeJS.ErrnoException;
+  const why =
+    code === 'EADDRINUSE'
+      ? `The admin address ${host}:${port} is already in use`
+      : `The admin API cannot listen on ${host}:${port} (${code ?? String(error)})`;
+  return new StartError(2, `${why}: choose another --admin.`);
 }

@@ -1,6 +1,7 @@
 /**
  * One question to an HTTP server and its answer, whole. By node:http, since loading what is behind fetch takes longer than
- * most questions; https is loaded only for an address that asks for it.
+ * most questions; https is loaded only for an address that asks for it, and not by `import()`, which the bundle that the
+ * command runs from has no loader for (bin/bundle.js).
  */
 import { type ClientRequest, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 
@@ -20,7 +21,7 @@ export async function exchange(
   limitMs: number,
 ): Promise<Answer> {
   const url = new URL(address);
-  const send = url.protocol === 'https:' ? (await import('node:https')).request : plainRequest;
+  const send = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : plainRequest;
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
     const options: RequestOptions = { method, headers: { ...headers, ...length } };

@@ -98,7 +98,9 @@ describe('ferry serve', () => {
     const ports = ['--listen', `127.0.0.1:${await freePort()}`, '--admin', `127.0.0.1:${target.port}`];
     const { code, stdout, stderr } = await runFerry(['serve', ...sides(), ...ports, '--log-level', 'silent']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toBe(`ferry: The admin address 127.0.0.1:${target.port} is already in use.\n`);
+    expect(stderr).toBe(
+      `ferry: The admin address 127.0.0.1:${target.port} is already in use: choose another --admin.\n`,
+    );
   });
 
   test.each(['source', 'target'] as const)('an unreachable %s is exit code 3', async (side) => {

@@ -386,7 +386,7 @@ describe('who may call', () => {
   test('listening for others without a token, or on a taken port, is refused at start', async () => {
     await expect(start(null, 0, '0.0.0.0')).rejects.toThrow(/would be open to others/);
     await expect(start(null, server.port)).rejects.toThrow(
-      `The admin address 127.0.0.1:${server.port} is already in use.`,
+      `The admin address 127.0.0.1:${server.port} is already in use: choose another --admin.`,
     );
     await expect(start(null, server.port)).rejects.toBeInstanceOf(StartError);
   });

@@ -1,11 +1,13 @@
 /**
  * What a user gets wrong: one clear sentence on stderr, nothing on stdout, and the contract's exit code.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { runFerry } from '../../support/cli.js';
 import { freePort } from '../../support/redis.js';
@@ -70,6 +72,20 @@ test.concurrent('something else at the admin address is told apart', async () =>
   web.close();
   expect(stderr).toContain('is no Ferry');
   expect(code).toBe(3);
+});
+
+test.concurrent('an admin address behind TLS is asked over TLS', async () => {
+  const file = (name: string): string => fileURLToPath(new URL(`../../support/tls/${name}`, import.meta.url));
+  const files = { cert: readFileSync(file('server.crt')), key: readFileSync(file('server.key')) };
+  const web = createTlsServer(files, (_request, response) => response.writeHead(409).end('{"error": "Not yet."}'));
+  await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+  const { port } = web.address() as AddressInfo;
+  const ran = await runFerry(['leave', '--admin', `https://127.0.0.1:${port}`], {
+    NODE_EXTRA_CA_CERTS: file('ca.crt'),
+  });
+  web.close();
+  expect(ran.stderr).toContain('Not yet.');
+  expect(ran.code).toBe(1);
 });
 
 test.concurrent('--help and --version are results', async () => {

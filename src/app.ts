@@ -32,6 +32,7 @@ import { Verify } from './jobs/verify.js';
 import { Accounts, UserFile } from './lanes/accounts.js';
 import type { NameResolver } from './lanes/discovery/resolver.js';
 import { turn } from './lanes/turn.js';
+import { cannotBeUsed, reasonOf } from './lanes/unusable.js';
 import { Upstream } from './lanes/upstream.js';
 import { DirtyKeys } from './ledger/dirty.js';
 import { WriteIntent } from './ledger/intent.js';
@@ -550,18 +551,10 @@ async function connectSides(
     try {
       await connected;
     } catch (error) {
-      const why = `The ${side.side} ${side.endpoint.url} cannot be used: ${reasonOf(error)}.`;
-      if (isFirstStart || side.side === authority) {
-        throw new StartError(3, `${why} Check that the server runs and that the URL is right.`);
-      }
+      if (isFirstStart || side.side === authority) throw cannotBeUsed(side.side, side.endpoint, error);
       log.warn({ side: side.side, reason: reasonOf(error) }, 'not reachable at start');
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { message, code } = error as NodeJS.ErrnoException;
-  return (message || code || String(error)).replace(/\.$/, '');
 }
 
 async function listen(listener: Listener, config: Config): Promise<number> {

@@ -145,6 +145,8 @@ export interface SideStatus {
   /** without its password */
   url: string;
   state: 'up' | 'down' | 'degraded';
+  /** why it is not up, as far as a server or the network said; else empty */
+  reason: string;
   /** of the server; empty while it was never reached */
   version: string;
   /** what Ferry's account may not do there, as far as Ferry would */

@@ -397,6 +397,7 @@ function sideStatus(upstream: Upstream): SideStatus {
     kind,
     url,
     state: upstream.state,
+    reason: upstream.downReason,
     version: upstream.version,
     missingRights: upstream.missingRights,
     nodes: nodesOf(upstream),

@@ -61,8 +61,8 @@ function directText({ directClients, phase }: Status): string[] {
 /** What a person should look at; empty when all is well. */
 export function troubles({ source, target, authority, mirror, backfill, verify, crossSlot }: Status): string[] {
   const found: string[] = [];
-  if (source.state !== 'up') found.push(`The source is ${source.state}${downNodesText(source)}.`);
-  if (target.state !== 'up') found.push(`The target is ${target.state}${downNodesText(target)}.`);
+  if (source.state !== 'up') found.push(`The source is ${source.state}${downNodesText(source)}${whyText(source)}.`);
+  if (target.state !== 'up') found.push(`The target is ${target.state}${downNodesText(target)}${whyText(target)}.`);
   if (crossSlot.total > 0 && authority === 'source') {
     const names = Object.entries(crossSlot.commands).map(([name, count]) => `${name} (${number(count)})`);
     const what = `${number(crossSlot.total)} commands had keys in several slots`;
@@ -113,6 +113,10 @@ export function duration(seconds: number): string {
 function downNodesText({ nodes }: SideStatus): string {
   const down = nodes.filter(({ state }) => state === 'down').map(({ address, slots }) => `${address} (${slots} slots)`);
   return down.length === 0 ? '' : `, these nodes are down: ${down.join(', ')}`;
+}
+
+function whyText({ reason }: SideStatus): string {
+  return reason === '' ? '' : ` (${reason})`;
 }
 
 function sideText({ kind, url, state, version, nodes }: SideStatus, isAuthority: boolean): string {

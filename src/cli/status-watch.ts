@@ -119,7 +119,7 @@ export function factsOf(status: Status): Facts {
     ['dirty', mirror.dirtyKeys + mirror.dirtySlots === 0 ? 'nothing' : 'something'],
   ]);
   if (lastCutover !== null) facts.set('pause', `${lastCutover.pauseMs.toFixed(1)} ms (at ${lastCutover.at})`);
-  for (const trouble of troubles(status)) facts.set(withoutNumbers(trouble), trouble);
+  for (const trouble of troubles(status)) facts.set(essenceOf(trouble), trouble);
   return facts;
 }
 
@@ -129,8 +129,8 @@ export function changes(before: Facts, now: Facts): string[] {
   for (const [name, value] of now) {
     const was = before.get(name);
     if (was === value) continue;
-    if (name === withoutNumbers(value)) {
-      // a trouble; that its numbers move is no news
+    if (name === essenceOf(value)) {
+      // a trouble; that its numbers move, or why it is there, is no news
       if (was === undefined) lines.push(`! ${value}`);
     } else lines.push(was === undefined ? `${name}: ${value}` : `${name}: ${was} → ${value}`);
   }
@@ -143,6 +143,6 @@ function percentOf({ scanned, estimated }: Status['backfill']): string {
   return number(Math.floor(percent / PROGRESS_STEP_PERCENT) * PROGRESS_STEP_PERCENT);
 }
 
-function withoutNumbers(text: string): string {
-  return text.replace(/\d[\d,.]*\d|\d/g, '#');
+function essenceOf(text: string): string {
+  return text.replace(/ \([^()]*\)\.$/, '.').replace(/\d[\d,.]*\d|\d/g, '#');
 }

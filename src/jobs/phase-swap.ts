@@ -80,6 +80,10 @@ export class PhaseSwap implements Swapping {
         onMaster: (upstream, node) => void this.giveScripts(upstream, node),
         onQuarantine: (upstream, node) => this.quarantine(upstream, node),
         onRights: (upstream, node) => this.tellRights(upstream, node),
+        onTrouble: ({ side }, { name: node }, reason) => {
+          if (reason === '') this.log.info({ side, node }, 'the server answers again');
+          else this.log.warn({ side, node, reason }, 'the server cannot be reached');
+        },
         onLaneDown: (upstream, lane, reason) =>
           this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
       };

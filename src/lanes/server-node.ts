@@ -30,6 +30,7 @@ import { infoField } from './info.js';
 import { Lane, type LaneAddress, type LaneOptions, LaneRefused } from './lane.js';
 import { isRefusal, missingRights, type Right } from './rights-probe.js';
 import type { Traffic } from './traffic.js';
+import { reasonOf } from './unusable.js';
 
 const CLOCK_SAMPLES = 3;
 /**
@@ -54,6 +55,8 @@ export interface NodeEvents {
   onNewProcess(node: ServerNode): void;
   /** The control connection is there, or gone. */
   onState(node: ServerNode): void;
+  /** It cannot be reached, for one more reason than were told since it could; '' when it can be again. */
+  onTrouble(node: ServerNode, reason: string): void;
   /** INFO was read again. */
   onInfo(node: ServerNode): void;
   /** A lost connection cannot be fenced: what may still be written over it must be settled (fencing.ts). */
@@ -103,6 +106,8 @@ export class ServerNode {
   readonly control: Redis;
   /** What the control connection met last: `connect` itself only says that it was closed. */
   private controlError: Error | null = null;
+  /** Why it cannot be reached, as told since it could. */
+  private readonly troubles = new Set<string>();
   /** Its account, and what an earlier Ferry left, were looked at. */
   private greeting: Promise<void> | null = null;
   private closed = false;
@@ -143,6 +148,7 @@ export class ServerNode {
     });
     this.control.on('error', (error: NodeJS.ErrnoException) => {
       this.controlError = error;
+      this.tell(reasonOf(error));
       // a system error: there was no connection; what a server says is an answer
       if (error.syscall === 'connect') this.breaker.failed(performance.now(), performance.now());
       this.is('down');
@@ -153,7 +159,10 @@ export class ServerNode {
       this.breaker.succeeded();
       this.is('up');
       this.refresh()
-        .then(() => this.probeAnonymous())
+        .then(() => {
+          this.endTroubles(); // that it is connected says nothing yet: the login may be refused
+          return this.probeAnonymous();
+        })
         .catch(() => {});
     });
   }
@@ -175,6 +184,23 @@ export class ServerNode {
   /** Its control connection is not there, and nobody is making it. */
   private get isAtRest(): boolean {
     return this.control.status === 'wait' || this.control.status === 'end';
+  }
+
+  /** Why it is down; '' while it is not, or where nobody said. */
+  get downReason(): string {
+    return this.state === 'down' && this.controlError !== null ? reasonOf(this.controlError) : '';
+  }
+
+  private tell(reason: string): void {
+    if (this.closed || this.troubles.has(reason)) return;
+    this.troubles.add(reason);
+    this.events.onTrouble(this, reason);
+  }
+
+  private endTroubles(): void {
+    this.controlError = null;
+    if (this.troubles.size > 0) this.events.onTrouble(this, '');
+    this.troubles.clear();
   }
 
   private is(state: NodeState): void {

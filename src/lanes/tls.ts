@@ -20,7 +20,7 @@ export interface TlsFiles {
 
 /**
  * `named`: the hosts of the connection string; `host`: where the connection goes. Null: the connection is plain.
- * @throws when a file cannot be read, with its name
+ * @throws when a file cannot be read, with its name, or is no good
  */
 export function tlsOptionsOf(
   tls: TlsFiles | undefined,
@@ -52,25 +52,24 @@ export class TlsOptions {
 
   /** Reads all files; what it returns makes them count for connections from then on. @throws as `tlsOptionsOf`, and then nothing changes */
   prepare(): () => void {
-    const fresh = this.made.map(({ options, tls }) => {
-      const files = filesOf(tls);
-      // a key that does not belong to its certificate is said here; what is no certificate at all would be passed over
-      createSecureContext(files);
-      if (files.ca !== undefined) new X509Certificate(files.ca);
-      return { options, files };
-    });
+    const fresh = this.made.map(({ options, tls }) => ({ options, files: filesOf(tls) }));
     return () => {
       for (const { options, files } of fresh) Object.assign(options, files);
     };
   }
 }
 
+/** @throws when they are no good: a connection would only say that nobody answers, or that nobody is trusted */
 function filesOf({ ca, cert, key }: TlsFiles): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-  return {
+  const files = {
     ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
     ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
     ...(key === undefined ? {} : { key: readFileSync(key) }),
   };
+  // a key that does not belong to its certificate is said here; what is no certificate at all would be passed over
+  createSecureContext(files);
+  if (files.ca !== undefined) new X509Certificate(files.ca);
+  return files;
 }
 
 /** Undefined: the certificate is for one of the names. */

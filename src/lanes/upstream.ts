@@ -68,6 +68,8 @@ export interface UpstreamEvents {
   onQuarantine(upstream: Upstream, node: ServerNode): void;
   /** What Ferry's account may do there is another thing than before. */
   onRights(upstream: Upstream, node: ServerNode): void;
+  /** It cannot be reached, and why; '': it can be again. */
+  onTrouble(upstream: Upstream, node: ServerNode, reason: string): void;
 }
 
 /** What happens to a connection that listens. */
@@ -256,6 +258,11 @@ export class Upstream implements Routes, DiscoveredSide {
     const up = current.filter((node) => node.state === 'up').length;
     if (up === 0) return 'down';
     return up === current.length ? 'up' : 'degraded';
+  }
+
+  /** Why it is not up, of the first server that can tell; '' when it is. */
+  get downReason(): string {
+    return this.current.map((node) => node.downReason).find((reason) => reason !== '') ?? '';
   }
 
   get version(): string {
@@ -477,6 +484,9 @@ export class Upstream implements Routes, DiscoveredSide {
             if (this.current.includes(which)) this.events?.onQuarantine(this, which);
           },
           onRights: (which) => this.events?.onRights(this, which),
+          onTrouble: (which, reason) => {
+            if (this.current.includes(which)) this.events?.onTrouble(this, which, reason);
+          },
           onNewProcess: (which) => {
             if (this.current.includes(which)) this.events?.onNewProcess(this, which);
           },

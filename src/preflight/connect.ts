@@ -14,6 +14,7 @@ import { authCommand } from '../lanes/credential-text.js';
 import { lookupBy, type NameResolver, resolverOf } from '../lanes/discovery/resolver.js';
 import { type HandshakeStep, Lane, LaneRefused } from '../lanes/lane.js';
 import { type TlsFiles, tlsOptionsOf } from '../lanes/tls.js';
+import { cannotBeUsed, reasonOf } from '../lanes/unusable.js';
 import type { Side } from '../phases/phase.js';
 import { encodeCommand } from '../resp/encode.js';
 import { ReplyFault } from '../resp/values.js';
@@ -157,8 +158,7 @@ export async function openSide(side: Side, config: Config): Promise<OpenSide> {
   } catch (error) {
     opener.close();
     if (error instanceof StartError) throw error;
-    const why = `The ${side} ${config[side].url} cannot be used: ${reasonOf(error)}.`;
-    throw new StartError(3, `${why} Check that the server runs and that the URL is right.`);
+    throw cannotBeUsed(side, config[side], error);
   }
 }
 
@@ -284,9 +284,4 @@ class Opener {
     }
     throw problem;
   }
-}
-
-export function reasonOf(error: unknown): string {
-  const { message, code } = error as NodeJS.ErrnoException;
-  return (message || code || String(error)).replace(/\.$/, '');
 }

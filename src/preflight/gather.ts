@@ -6,9 +6,10 @@ import { describedByServer } from '../commands/descriptions.js';
 import { StartError } from '../config/errors.js';
 import { clockOffset } from '../lanes/clock.js';
 import { infoField } from '../lanes/info.js';
+import { reasonOf } from '../lanes/unusable.js';
 import type { Reply } from '../resp/values.js';
 import { accountOn } from './account.js';
-import { type Argument, type Looker, type OpenServer, type OpenSide, reasonOf } from './connect.js';
+import type { Argument, Looker, OpenServer, OpenSide } from './connect.js';
 import type { CommandFacts, LatencyEvent, ServerFacts, SideFacts, SlowEntry } from './facts.js';
 
 const CLOCK_SAMPLES = 5;

@@ -9,6 +9,7 @@
  */
 import type { Config } from '../config/config.js';
 import { StartError } from '../config/errors.js';
+import { reasonOf } from '../lanes/unusable.js';
 import { Scope } from '../topology/scope.js';
 import { checkClocks } from './checks/clocks.js';
 import { checkContents } from './checks/contents.js';
@@ -19,7 +20,7 @@ import { checkScope, withinScope } from './checks/scope.js';
 import { checkServers } from './checks/servers.js';
 import { checkTraffic } from './checks/traffic.js';
 import { checkVersions } from './checks/versions.js';
-import { type OpenSide, openSide, reasonOf } from './connect.js';
+import { type OpenSide, openSide } from './connect.js';
 import type { Facts, LiveFacts, Sample, SideFacts } from './facts.js';
 import { type PreflightReport, reportOf } from './finding.js';
 import { gatherSide } from './gather.js';

@@ -259,3 +259,18 @@ describe.each([
     }
   });
 });
+
+test('a password that changed on a server is named as what keeps the side away, until it is right again', async () => {
+  const stage = await Stage.open({ sourceArgs: ['--requirepass', PASSWORD], logins: { source: `:${PASSWORD}` } });
+  try {
+    const root = await stage.onSource(PASSWORD);
+    await root.send('CONFIG', 'SET', 'requirepass', 'another');
+    await root.send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await stage.until('the reason', ({ source }) => source.state === 'down' && source.reason.startsWith('WRONGPASS'));
+    expect(stage.status.target).toMatchObject({ state: 'up', reason: '' });
+    await root.send('CONFIG', 'SET', 'requirepass', PASSWORD);
+    await stage.until('the end of it', ({ source }) => source.state === 'up' && source.reason === '');
+  } finally {
+    await stage.close();
+  }
+});

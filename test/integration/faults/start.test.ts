@@ -136,6 +136,17 @@ describe('a wrong configuration is exit code 2', () => {
     expectRefusal(keyless, 2, /TLS files for clients cannot be used: .*server\.crt/);
   });
 
+  test('TLS files for a server that do not belong together, or are no certificates', async () => {
+    const file = (name: string): string => fileURLToPath(new URL(`../../support/tls/${name}`, import.meta.url));
+    const at = (query: string): string => `rediss://127.0.0.1:${source.port}?${query}`;
+    const [key, ca] = await Promise.all([
+      serve({ source: at(`cert=${file('client.crt')}&key=${file('server.key')}`) }),
+      serve({ source: at(`ca=${file('server.key')}`) }),
+    ]);
+    expectRefusal(key, 2, /TLS files of the source cannot be read: .*key values mismatch/);
+    expectRefusal(ca, 2, /TLS files of the source cannot be read/);
+  });
+
   test('a state directory of another migration, a damaged one, and one that is a file', async () => {
     const theirs = join(dir, 'theirs');
     mkdirSync(theirs);

@@ -44,3 +44,16 @@ test('a trouble whose numbers move is told once', () => {
   ]);
   expect(changes(factsOf(some), factsOf(more))).toEqual([]);
 });
+
+test('a side that is down is told once, with the first that was said of it', () => {
+  const down = (reason: string) => {
+    const status = freshStatus();
+    Object.assign(status.target, { state: 'down', reason });
+    return factsOf(status);
+  };
+  expect(changes(factsOf(freshStatus()), down('write EPIPE'))).toEqual([
+    'target: up → down',
+    '! The target is down (write EPIPE).',
+  ]);
+  expect(changes(down('write EPIPE'), down('connect ECONNREFUSED 127.0.0.1:6379'))).toEqual([]);
+});

@@ -94,11 +94,24 @@ function parser(args: readonly string[]) {
     cli.command({
       ...verb,
       handler: (argv) => {
+        checkSwitches(args, argv);
         throw new Chosen(() => verb.handler(argv));
       },
     });
   }
   return cli;
+}
+
+/** yargs takes everything but `true` for false: with --dry-run=yes it would be a cutover. */
+function checkSwitches(args: readonly string[], argv: Readonly<Record<string, unknown>>): void {
+  const end = args.indexOf('--');
+  for (const arg of end < 0 ? args : args.slice(0, end)) {
+    const [, name, value] = /^--(?:no-)?([^=]+)=(.*)$/s.exec(arg) ?? [];
+    if (name === undefined || value === 'true' || value === 'false') continue;
+    if ([argv[name]].flat().some((given) => typeof given === 'boolean')) {
+      throw new ConfigError(`--${name}: expected true or false, not '${value}'.`);
+    }
+  }
 }
 
 /** With --json a program reads stdout: there is a document in any case. */

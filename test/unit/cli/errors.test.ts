@@ -35,6 +35,9 @@ test.concurrent.each([
   [['backfill', 'stop'], 'Choices: "start", "pause"'],
   [['backfill', 'start', '--rate', 'fast'], "--rate: expected a whole number of at least 0, not 'fast'"],
   [['cutover', '--max-pause', '-1'], '--max-pause'],
+  [['cutover', '--dry-run=yes'], "--dry-run: expected true or false, not 'yes'"],
+  [['cutover', '--dryRun='], "--dryRun: expected true or false, not ''"],
+  [['serve', ...SIDES, '--read-repair=on'], "--read-repair: expected true or false, not 'on'"],
   [['migrate', '--until', 'source-only'], 'Choices: "dual-write"'],
   [['status', '--admin', 'http://'], '--admin: expected a URL'],
 ])('usage: ferry %j', async (args, message) => {

@@ -436,7 +436,7 @@ function openCertificates({ tls }: Config): Certificates | null {
   try {
     return new Certificates(tls);
   } catch (error) {
-    throw new StartError(2, `The TLS files for clients cannot be used: ${reasonOf(error)}. Check ${tls.cert}.`);
+    throw new StartError(2, `The TLS files for clients cannot be used: ${reasonOf(error)}.`);
   }
 }
 

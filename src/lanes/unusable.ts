@@ -26,6 +26,7 @@ function adviceOn(reason: string, side: Side, { tls, kind }: Endpoint): string {
       ? 'Sentinels have a login of their own: ?sentinel-username= and ?sentinel-password= in the URL.'
       : `Check user and password: in the URL, or of --${side}-credentials-file and its like.`;
   }
+  if (/^NOPERM/.test(reason)) return `\`ferry preflight\` prints the rights that Ferry's account needs on the ${side}.`;
   if (/self[- ]signed certificate|unable to (verify|get)/.test(reason)) {
     return `Name the file with the authority that signed its certificate: ?${isOfSentinels ? 'sentinel-' : ''}ca=FILE in the URL.`;
   }

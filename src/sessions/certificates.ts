@@ -19,7 +19,7 @@ export class Certificates {
   readonly server: Server;
   private byName: ReadonlyMap<string, SecureContext>;
 
-  /** @throws when a file cannot be read, or a key does not belong to its certificate */
+  /** @throws when a file cannot be read, is none of its kind, or a key does not belong to its certificate */
   constructor(private readonly tls: TlsConfig) {
     this.byName = contextsOf(tls);
     this.server = createServer({
@@ -37,8 +37,6 @@ export class Certificates {
   /** Reads all files anew; what it returns makes them count. @throws as the constructor, and nothing has changed then */
   prepare(tls: TlsConfig): () => void {
     const files = filesOf(tls);
-    createSecureContext({ ...files, minVersion: 'TLSv1.2' });
-    if (files.ca !== undefined) new X509Certificate(files.ca);
     const contexts = contextsOf(tls);
     return () => {
       this.server.setSecureContext({ ...files, minVersion: 'TLSv1.2' });
@@ -53,12 +51,26 @@ export class Certificates {
   }
 }
 
-function filesOf({ cert, key, ca }: Pick<TlsConfig, 'cert' | 'key' | 'ca'>): {
-  cert: Buffer;
-  key: Buffer;
-  ca?: Buffer;
-} {
-  return { cert: readFileSync(cert), key: readFileSync(key), ...(ca === null ? {} : { ca: readFileSync(ca) }) };
+interface Files {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca?: Buffer;
+}
+
+function filesOf({ cert, key, ca }: Pick<TlsConfig, 'cert' | 'key' | 'ca'>): Files {
+  const files = { cert: readFileSync(cert), key: readFileSync(key), ...(ca === null ? {} : { ca: readFileSync(ca) }) };
+  try {
+    createSecureContext({ ...files, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    const names = cert === key ? cert : `${cert} and ${key}`;
+    throw new Error(`${names}: not a certificate and its key in PEM form (${(error as Error).message})`);
+  }
+  try {
+    if (files.ca !== undefined) new X509Certificate(files.ca); // the context passes over what is none
+  } catch (error) {
+    throw new Error(`${ca}: no certificate in PEM form (${(error as Error).message})`);
+  }
+  return files;
 }
 
 function contextsOf({ sni, ca }: TlsConfig): Map<string, SecureContext> {

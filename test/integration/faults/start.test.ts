@@ -127,13 +127,19 @@ describe('a wrong configuration is exit code 2', () => {
     expectRefusal(key, 2, /unknown key 'state_dir' \(did you mean 'state-dir'\?\)/);
   });
 
-  test('TLS files for clients that cannot be used', async () => {
-    const [missing, keyless] = await Promise.all([
+  test('TLS files for clients that cannot be used, by their names', async () => {
+    const file = (name: string): string => fileURLToPath(new URL(`../../support/tls/${name}`, import.meta.url));
+    const good = ['--tls-cert', file('server.crt'), '--tls-key', file('server.key')];
+    const [missing, keyless, strange, ca] = await Promise.all([
       serve({ more: ['--tls-cert', join(dir, 'none.crt')] }),
-      serve({ more: ['--tls-cert', fileURLToPath(new URL('../../support/tls/server.crt', import.meta.url))] }),
+      serve({ more: ['--tls-cert', file('server.crt')] }),
+      serve({ more: [...good, '--tls-sni', `a.example=${file('other.crt')}:${file('server.key')}`] }),
+      serve({ more: [...good, '--tls-ca', file('server.key')] }),
     ]);
     expectRefusal(missing, 2, /TLS files for clients cannot be used: .*none\.crt/);
-    expectRefusal(keyless, 2, /TLS files for clients cannot be used: .*server\.crt/);
+    expectRefusal(keyless, 2, /TLS files for clients cannot be used: \S+server\.crt: not a certificate and its key/);
+    expectRefusal(strange, 2, /\S+other\.crt and \S+server\.key: not a certificate and its key .*key values mismatch/);
+    expectRefusal(ca, 2, /\S+server\.key: no certificate in PEM form/);
   });
 
   test('TLS files for a server that do not belong together, or are no certificates', async () => {

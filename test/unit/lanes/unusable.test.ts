@@ -9,6 +9,7 @@ const SENTINELS = 'redis+sentinel://a:1,b:2/m';
 test.each([
   [PLAIN, 'connect ECONNREFUSED 1.2.3.4:1', /ECONNREFUSED 1\.2\.3\.4:1\. Check that the server runs and that the URL/],
   [PLAIN, 'WRONGPASS invalid username-password pair.', /pair\. Check user and password: .*--source-credentials-file/],
+  [PLAIN, "NOPERM this user has no permissions to run the 'time' command", /`ferry preflight` prints the rights/],
   [PLAIN, 'read ECONNRESET', /if it expects TLS, the URL begins with rediss/],
   [TLS, 'self-signed certificate in certificate chain', /: \?ca=FILE/],
   [TLS, 'unable to verify the first certificate', /: \?ca=FILE/],

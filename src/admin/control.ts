@@ -145,7 +145,7 @@ export interface SideStatus {
   /** without its password */
   url: string;
   state: 'up' | 'down' | 'degraded';
-  /** why it is not up, as far as a server or the network said; else empty */
+  /** why it is not up, as far as a server or the network said, or would not be after a failover; else empty */
   reason: string;
   /** of the server; empty while it was never reached */
   version: string;

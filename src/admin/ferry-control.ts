@@ -397,7 +397,7 @@ function sideStatus(upstream: Upstream): SideStatus {
     kind,
     url,
     state: upstream.state,
-    reason: upstream.downReason,
+    reason: upstream.trouble,
     version: upstream.version,
     missingRights: upstream.missingRights,
     nodes: nodesOf(upstream),

@@ -61,8 +61,10 @@ function directText({ directClients, phase }: Status): string[] {
 /** What a person should look at; empty when all is well. */
 export function troubles({ source, target, authority, mirror, backfill, verify, crossSlot }: Status): string[] {
   const found: string[] = [];
-  if (source.state !== 'up') found.push(`The source is ${source.state}${downNodesText(source)}${whyText(source)}.`);
-  if (target.state !== 'up') found.push(`The target is ${target.state}${downNodesText(target)}${whyText(target)}.`);
+  for (const [name, side] of Object.entries({ source, target })) {
+    if (side.state !== 'up') found.push(`The ${name} is ${side.state}${downNodesText(side)}${whyText(side)}.`);
+    else if (side.reason !== '') found.push(`A failover of the ${name} would not be noticed: ${side.reason}.`);
+  }
   if (crossSlot.total > 0 && authority === 'source') {
     const names = Object.entries(crossSlot.commands).map(([name, count]) => `${name} (${number(count)})`);
     const what = `${number(crossSlot.total)} commands had keys in several slots`;

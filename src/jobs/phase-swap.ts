@@ -84,6 +84,10 @@ export class PhaseSwap implements Swapping {
           if (reason === '') this.log.info({ side, node }, 'the server answers again');
           else this.log.warn({ side, node, reason }, 'the server cannot be reached');
         },
+        onBlind: ({ side }, reason) => {
+          if (reason === '') this.log.info({ side }, 'a sentinel answers again');
+          else this.log.warn({ side, reason }, 'a failover would not be noticed');
+        },
         onLaneDown: (upstream, lane, reason) =>
           this.log.debug({ side: upstream.side, lane: lane.name, reason }, 'lane down'),
       };

@@ -70,6 +70,8 @@ export interface UpstreamEvents {
   onRights(upstream: Upstream, node: ServerNode): void;
   /** It cannot be reached, and why; '': it can be again. */
   onTrouble(upstream: Upstream, node: ServerNode, reason: string): void;
+  /** Nobody would tell of a failover, and why; '': somebody does again. */
+  onBlind(upstream: Upstream, reason: string): void;
 }
 
 /** What happens to a connection that listens. */
@@ -260,10 +262,12 @@ export class Upstream implements Routes, DiscoveredSide {
     return up === current.length ? 'up' : 'degraded';
   }
 
-  /** Why it is not up, of the first server that can tell; '' when it is. */
-  get downReason(): string {
-    return this.current.map((node) => node.downReason).find((reason) => reason !== '') ?? '';
+  /** Why it is not up, of the first server that can tell, or would not be after a failover; else ''. */
+  get trouble(): string {
+    return this.current.map((node) => node.downReason).find((reason) => reason !== '') ?? this.blindness;
   }
+
+  private blindness = '';
 
   get version(): string {
     return this.nodes.length === 0 ? '' : this.home.version;
@@ -527,6 +531,12 @@ export class Upstream implements Routes, DiscoveredSide {
     this.isHeld = isHeld;
     for (const lane of [...this.routedLanes]) if (isHeld) lane.hold();
     if (!isHeld) for (const lane of [...this.routedLanes]) lane.release();
+  }
+
+  blind(reason: string): void {
+    const isNew = (reason === '') !== (this.blindness === '');
+    this.blindness = reason;
+    if (isNew) this.events?.onBlind(this, reason);
   }
 
   /** Finds out who serves what, now, and what moves. Null: somebody who serves something did not answer. */

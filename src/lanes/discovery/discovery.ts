@@ -34,4 +34,6 @@ export interface DiscoveredSide {
   apply(shards: readonly Shard[]): void;
   /** True: another server is about to take over, so nothing more is sent until false. What was sent is answered. */
   hold(isHeld: boolean): void;
+  /** Nobody is there who would tell of a failover, and why; '': somebody is. */
+  blind(reason: string): void;
 }

@@ -65,6 +65,7 @@ export class SentinelDiscovery implements Discovery {
       () => null,
     );
     this.endLateHold();
+    this.side.blind(this.problems.size < this.sentinels.length ? '' : this.why());
     return seen;
   }
 

@@ -4,6 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { troubles } from '../../../src/cli/status-text.js';
+import { eventually } from '../../support/eventually.js';
 import { casesOf } from '../../support/long-run.js';
 import { MASTER_NAME, type SentinelDeployment, type SentinelOptions, startSentinels } from '../../support/sentinel.js';
 import { Load } from '../journey/load.js';
@@ -176,13 +178,21 @@ describe.each(SIDES)('on the %s', (side) => {
     expect(one.status.backfill.state).toBe('done');
   }, 180_000);
 
-  test('nothing is lost when sentinels are gone while nothing happens', async () => {
+  test('nothing is lost when sentinels are gone while nothing happens, and the status says that they are', async () => {
     const sentinels = await sail(side);
     const one = voyage!;
     for (const sentinel of sentinels.sentinels) sentinel.kill();
     const client = await Pipe.open(one.ferry.port);
     for (let i = 0; i < 50; i++) expect(text(await client.ask('SET', `key:${i}`, i))).toBe('OK');
     client.close();
+    await eventually('what is missing', 10_000, async () =>
+      one.status[side].reason.startsWith('no sentinel answers (') ? '' : `a reason in ${one.status[side].reason}`,
+    );
     expect(one.status[side].state).toBe('up');
+    expect(troubles(one.status)).toContainEqual(
+      expect.stringMatching(/^A failover of the \w+ would not be noticed: no s/),
+    );
+    for (const sentinel of sentinels.sentinels) await sentinel.restart();
+    await eventually('the sentinels', 10_000, async () => one.status[side].reason);
   }, 60_000);
 });

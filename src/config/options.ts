@@ -230,7 +230,11 @@ export const OPTIONS = {
   },
   phase: { ...oneOf(PHASES), default: DEFAULTS.phase, describe: 'phase of the first start; later ones go on' },
   takeover: { ...YES_NO, default: 'false', describe: 'start although another Ferry holds this pair' },
-  adopt: { ...YES_NO, default: 'false', describe: 'go on with a state directory of another migration' },
+  adopt: {
+    ...YES_NO,
+    default: 'false',
+    describe: 'without the right state directory: go on with what both servers know of the migration',
+  },
   ack: {
     ...oneOf(['authority', 'both']),
     default: DEFAULTS.ack,

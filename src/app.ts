@@ -19,6 +19,7 @@ import { refusalOf } from './jobs/adoption.js';
 import { Backfill } from './jobs/backfill.js';
 import { BypassDetection } from './jobs/bypass/detection.js';
 import { BypassWatch } from './jobs/bypass/watch.js';
+import { DataLoss } from './jobs/data-loss.js';
 import { DirectClients } from './jobs/direct-clients.js';
 import { EvictionWatch } from './jobs/eviction.js';
 import { KeyComparison } from './jobs/key-comparison.js';
@@ -220,7 +221,8 @@ async function startFrom(
   repair.isBackfilling = () => backfill.isRunning;
   migration.publish = (changed) => lease.publish(changed);
   repair.agrees = async (db, key) => (await comparison.differenceIn(db, key)) === null;
-  const swap = new PhaseSwap(migration, backfill, verify, intentFile, log);
+  const loss = new DataLoss(migration);
+  const swap = new PhaseSwap(migration, backfill, verify, intentFile, loss, log);
   const bypass = new BypassWatch(migration, new BypassDetection(migration, comparison));
   swap.bypass = bypass;
   const direct = new DirectClients(migration);
@@ -254,6 +256,7 @@ async function startFrom(
     migration,
     backfill,
     verify,
+    loss,
     bypass,
     direct,
     transitions,

@@ -29,6 +29,11 @@ export type { PreflightReport } from '../preflight/finding.js';
 export type { Explanation } from '../sessions/explain.js';
 export type { Sample } from './timeline.js';
 
+export interface VerifyRequest {
+  readonly repair: boolean;
+  readonly force?: boolean;
+}
+
 export interface FerryControl {
   status(): Status;
   /** what the dashboard shows; of the samples only those after `since` (ms since 1970) */
@@ -42,9 +47,10 @@ export interface FerryControl {
   backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepOutcome>;
   /**
    * starts a verification of both sides (the status says so once this resolves); `repair` copies what differs. While one
-   * runs, whoever asks for as much or less joins it; for `repair`, one that runs without is a refusal
+   * runs, whoever asks for as much or less joins it; for `repair`, one that runs without is a refusal. `force`, with it,
+   * takes for right what an authority has that lost its data (--lost-data hold)
    */
-  verify(request: { repair: boolean }, by?: Actor): Promise<StepOutcome>;
+  verify(request: VerifyRequest, by?: Actor): Promise<StepOutcome>;
   /**
    * Looks at both sides, as `ferry preflight` does, and changes nothing; one at a time.
    * @throws when a side cannot be reached
@@ -97,6 +103,8 @@ export interface Status {
     recoveredSlots: number;
     /** keys copied again since this process began */
     repairedKeys: number;
+    /** why nothing is sent to it, and what can be done (--lost-data); '' while all is well */
+    held: string;
   };
   /** changes that do not come through Ferry */
   bypass: BypassStatus;

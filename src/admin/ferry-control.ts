@@ -3,6 +3,7 @@ import type { Config } from '../config/config.js';
 import { VERSION } from '../config/version.js';
 import type { Backfill } from '../jobs/backfill.js';
 import type { BypassWatch } from '../jobs/bypass/watch.js';
+import type { DataLoss } from '../jobs/data-loss.js';
 import type { DirectClients } from '../jobs/direct-clients.js';
 import type { Migration } from '../jobs/migration.js';
 import type { TrafficRecord } from '../jobs/traffic-record.js';
@@ -32,6 +33,7 @@ import type {
   SideStatus,
   Status,
   StepResult,
+  VerifyRequest,
 } from './control.js';
 import { leaveAnswer } from './leave.js';
 import type { MetricsSnapshot, MetricsSource } from './metrics.js';
@@ -43,6 +45,7 @@ export interface ControlParts {
   readonly config: Config;
   readonly migration: Migration;
   readonly backfill: Backfill;
+  readonly loss: DataLoss;
   readonly verify: Verify;
   readonly bypass: BypassWatch;
   readonly direct: DirectClients;
@@ -132,6 +135,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
         markedSlots: board.intent.size,
         recoveredSlots: counters.recoveredSlots,
         repairedKeys: counters.repairs,
+        held: this.parts.loss.text,
       },
       bypass: this.parts.bypass.status,
       directClients: this.parts.direct.status,
@@ -217,11 +221,19 @@ export class RunningFerry implements FerryControl, MetricsSource {
     return (await preflight(config, { live })).report;
   }
 
-  async verify(request: { repair: boolean }, by?: Actor): Promise<StepResult> {
-    const { migration, verify } = this.parts;
+  async verify(request: VerifyRequest, by?: Actor): Promise<StepResult> {
+    const { migration, verify, loss } = this.parts;
     if (!migration.board.rules.mirrored) {
       const message = `There is nothing to verify in ${migration.board.phase}: no side follows the other.`;
       return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
+    }
+    if (loss.text !== '') {
+      if (!request.repair || request.force !== true) {
+        const blockers = [{ code: 'data-lost', message: loss.text }];
+        return { ok: false, error: 'Nothing can be compared now.', blockers };
+      }
+      loss.follow();
+      void this.note('what the authority has is taken for right', by);
     }
     const asked = request.repair ? 'verification asked for, with repair' : 'verification asked for';
     if (!verify.isRunning) {

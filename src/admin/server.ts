@@ -61,7 +61,7 @@ const phaseBody = z.strictObject({
   known: z.array(z.string().min(1)).optional(),
 });
 const backfillBody = z.strictObject({ action: z.enum(BACKFILL_ACTIONS), rate: z.number().int().min(0).optional() });
-const verifyBody = z.strictObject({ repair: z.boolean().optional() });
+const verifyBody = z.strictObject({ repair: z.boolean().optional(), force: z.boolean().optional() });
 /** The command's words: text, or {"base64": …} for bytes that are none. */
 const explainBody = z.strictObject({
   args: z.array(z.union([z.string(), z.strictObject({ base64: z.base64() })])).min(1),
@@ -171,10 +171,10 @@ function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): vo
     return answerStep(control, await control.backfill(action, rate, by), reply, 202);
   });
   http.post('/api/verify', async (request, reply) => {
-    const { repair = false } = parseBody(verifyBody, request.body);
+    const { repair = false, force = false } = parseBody(verifyBody, request.body);
     const by = callerOf(request);
-    log.info({ repair, by }, 'asked for a verification');
-    return answerStep(control, await control.verify({ repair }, by), reply, 202);
+    log.info({ repair, force, by }, 'asked for a verification');
+    return answerStep(control, await control.verify({ repair, force }, by), reply, 202);
   });
 }
 

@@ -84,8 +84,8 @@ export class AdminClient {
     return this.call('POST', '/api/backfill', { action, rate }) as Promise<StepAnswer>;
   }
 
-  verify(repair: boolean): Promise<StepAnswer> {
-    return this.call('POST', '/api/verify', { repair }) as Promise<StepAnswer>;
+  verify(repair: boolean, force = false): Promise<StepAnswer> {
+    return this.call('POST', '/api/verify', force ? { repair, force } : { repair }) as Promise<StepAnswer>;
   }
 
   /** Asks for the status until `done`; every status is shown to `seen`. */

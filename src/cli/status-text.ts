@@ -65,6 +65,7 @@ export function troubles({ source, target, authority, mirror, backfill, verify, 
     if (side.state !== 'up') found.push(`The ${name} is ${side.state}${downNodesText(side)}${whyText(side)}.`);
     else if (side.reason !== '') found.push(`A failover of the ${name} would not be noticed: ${side.reason}.`);
   }
+  if (mirror.held !== '') found.push(mirror.held);
   if (crossSlot.total > 0 && authority === 'source') {
     const names = Object.entries(crossSlot.commands).map(([name, count]) => `${name} (${number(count)})`);
     const what = `${number(crossSlot.total)} commands had keys in several slots`;

@@ -14,11 +14,16 @@ export const verifyCommand = verb({
   flags: {
     ...ADMIN_FLAGS,
     repair: { type: 'boolean', default: false, describe: 'copy again what differs' },
+    force: {
+      type: 'boolean',
+      default: false,
+      describe: 'with --repair, after a loss of data (--lost-data hold): what is there now is right',
+    },
     wait: { type: 'boolean', default: true, describe: 'until it is done' },
   },
-  run: async ({ repair, wait, json, ...where }) => {
+  run: async ({ repair, force, wait, json, ...where }) => {
     const client = await adminClient(where);
-    const started = await attempt(json, () => client.verify(repair));
+    const started = await attempt(json, () => client.verify(repair, force));
     if (started === null) return;
     const { note, ...begun } = started;
     if (note !== undefined) tell(note);

@@ -106,6 +106,8 @@ export interface Config {
   };
   /** whether the target may evict keys after the cutover (caches) */
   readonly eviction: 'refuse' | 'allow';
+  /** whether the side that follows is to follow a server that comes back without its data */
+  readonly lostData: 'follow' | 'hold';
   /** how long a key must stay the same that a connection which could not be killed may yet write */
   readonly settleMs: number;
   readonly logLevel: LogLevel;
@@ -216,6 +218,7 @@ export const DEFAULTS: Omit<Config, 'source' | 'target'> = deepFreeze({
   detectBypass: { mode: 'auto', maxWritesPerSecond: 10_000 },
   directClients: { mode: 'ask', known: [] },
   eviction: 'refuse',
+  lostData: 'follow',
   settleMs: 5000,
   logLevel: 'info',
 });

@@ -507,6 +507,12 @@ export const OPTIONS = {
     default: DEFAULTS.eviction,
     describe: 'a target that evicts keys: blocks the cutover, or (for caches) only needs free memory',
   },
+  'lost-data': {
+    ...oneOf(['follow', 'hold']),
+    default: DEFAULTS.lostData,
+    describe:
+      'a server that decides comes back with less than nine tenths of the keys: the other one becomes the same, or is kept as it is until somebody decides (ferry status says how)',
+  },
   'settle-ms': {
     ...count(0, HOUR_MS),
     default: `${DEFAULTS.settleMs}`,
@@ -628,6 +634,7 @@ export function arrange(given: OptionValues & Pick<Required<OptionValues>, 'sour
       maxWritesPerSecond: given['detect-bypass-rate'] ?? DEFAULTS.detectBypass.maxWritesPerSecond,
     },
     eviction: given.eviction ?? DEFAULTS.eviction,
+    lostData: given['lost-data'] ?? DEFAULTS.lostData,
     settleMs: given['settle-ms'] ?? DEFAULTS.settleMs,
     logLevel: given['log-level'] ?? DEFAULTS.logLevel,
   };

@@ -132,6 +132,7 @@ const VALUES: Readonly<Record<OptionName, (config: Config) => unknown>> = {
   'silent-connection-ms': (c) => c.timeouts.silentConnectionMs,
   'settle-ms': (c) => c.settleMs,
   eviction: (c) => c.eviction,
+  'lost-data': (c) => c.lostData,
   'detect-bypass': (c) => c.detectBypass.mode,
   'direct-clients': (c) => c.directClients.mode,
   'known-clients': (c) => c.directClients.known,

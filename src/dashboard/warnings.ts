@@ -36,6 +36,7 @@ function sideWarnings(side: Side, status: Status): Warning[] {
 
 function dataWarnings({ mirror, commands, verify }: Status): Warning[] {
   const found: Warning[] = [];
+  if (mirror.held !== '') found.push(problem(mirror.held));
   if (mirror.dirtySlots > 0) {
     found.push(warning(`${count(mirror.dirtySlots)} whole slots may differ and are copied again.`));
   }

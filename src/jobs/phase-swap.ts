@@ -23,6 +23,7 @@ import type { MigrationState } from '../phases/state.js';
 import type { Reply } from '../resp/values.js';
 import type { Backfill } from './backfill.js';
 import type { BypassWatch } from './bypass/watch.js';
+import type { DataLoss } from './data-loss.js';
 import type { EvictionWatch } from './eviction.js';
 import { Failovers } from './failover.js';
 import type { Blocker, Migration } from './migration.js';
@@ -68,6 +69,7 @@ export class PhaseSwap implements Swapping {
     private readonly backfill: Backfill,
     private readonly verify: Verify,
     private readonly intentFile: IntentFile,
+    private readonly loss: DataLoss,
     private readonly log: Logger,
   ) {
     this.failovers = new Failovers(migration);
@@ -131,6 +133,7 @@ export class PhaseSwap implements Swapping {
     // While no Ferry ran, somebody may have written to one side alone: nothing is taken over unseen.
     this.migration.hazard('Ferry was restarted');
     board.targetProven = false;
+    if (!isSame(board.processes, state.processes)) this.loss.weigh();
     await this.recover(state);
     if (state.backfill.state === 'running') this.backfill.resume();
     else if (state.backfill.state !== 'done') return;
@@ -471,6 +474,7 @@ export class PhaseSwap implements Swapping {
     void this.giveScripts(upstream, node);
     if (!board.rules.mirrored) return;
     this.log.warn({ side: upstream.side, node: node.name }, 'another server process answers now');
+    if (upstream === board.authority) this.loss.weigh();
     // noted when what it means is on disk: a restart must not take the new one for the one that was the same
     queueMicrotask(() => void this.noteProcesses());
     if (upstream.hasSlots) {

@@ -103,6 +103,7 @@ export class WriteLane {
   private lastLagMs = 0;
   private readonly lane: Lane | RoutedLane;
   private readonly routed: RoutedLane | null;
+  private isHeld = false;
   private db = 0;
   /** Acknowledged on the present connection. */
   private readonly usable = new Set<number>();
@@ -163,9 +164,15 @@ export class WriteLane {
     this.routed = this.lane instanceof RoutedLane ? this.lane : null;
   }
 
-  /** Every node is connected. */
+  /** Every node is connected, and may be sent something. */
   get isUp(): boolean {
+    if (this.isHeld) return false;
     return this.routed === null ? this.lane.state === 'up' : this.routed.isWhole;
+  }
+
+  /** Nothing more is sent, as if the mirror were away, until it is held no more. What was sent is answered. */
+  hold(isHeld: boolean): void {
+    this.isHeld = isHeld;
   }
 
   /** How long an operation waits for the mirror's acknowledgement, ms: the last one timed, or the one that waits. */
@@ -184,7 +191,7 @@ export class WriteLane {
 
   /** May an operation of `bytes` on that slot of `db` be appended now? False: its keys become dirty. */
   canTake(db: number, slot: number, bytes: number): boolean {
-    if (!this.lane.isUp(slot) || this.heldBytes + bytes > this.limits.backlogLimitBytes) return false;
+    if (this.isHeld || !this.lane.isUp(slot) || this.heldBytes + bytes > this.limits.backlogLimitBytes) return false;
     if (this.upstream.hasSlots) return this.usedDbs.has(db);
     if (this.usable.has(db)) return true;
     // it came into use while this connection was being made: from the next time on it may be

@@ -204,6 +204,7 @@ export function freshStatus(): Status {
       markedSlots: 0,
       recoveredSlots: 0,
       repairedKeys: 0,
+      held: '',
     },
     bypass: { mode: 'auto', state: 'off', sign: '', refusal: '', found: 0, lastFoundAt: null },
     directClients: { source: null, target: null },

@@ -144,7 +144,7 @@ function persistence({ source, target }: Facts): Finding[] {
         'target-persistence',
         'The source keeps its data on disk, and the target does not: after the cutover a restart loses everything.',
         `neither AOF nor save on ${lossy.map(({ name }) => name).join(', ')}`,
-        'CONFIG SET appendonly yes (or save "3600 1 300 100") there, and in its configuration file.',
+        'CONFIG SET appendonly yes (or save "3600 1 300 100") there, and in its configuration file. Meanwhile ferry serve --lost-data hold keeps the source as it is if that happens.',
       ),
     );
   }

@@ -66,6 +66,7 @@ describe('loadConfig', () => {
       'detect-bypass': 'on',
       'direct-clients': 'block',
       eviction: 'allow',
+      'lost-data': 'hold',
       'dns-servers': '10.0.0.2,[fd00::2]:5353',
       'log-level': 'debug',
     };

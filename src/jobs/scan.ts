@@ -21,7 +21,7 @@ import type { Upstream } from '../lanes/upstream.js';
 import { isOwnKey } from '../mirror/own-keys.js';
 import { type Reply, ReplyFault } from '../resp/values.js';
 import { SLOT_COUNT } from '../topology/crc16.js';
-import { HOME } from '../topology/slot-map.js';
+import { HOME, NOBODY } from '../topology/slot-map.js';
 
 export interface ScanBatch {
   readonly keys: Buffer[];
@@ -180,6 +180,7 @@ export class Moves {
    * Was a slot enumerated whole between two moments, its owner first and then the node that it was on its way to?
    *
    *   another owner              no
+   *   nobody's                   yes: there is no node to have keys of it (a Cluster that need not cover all slots)
    *   the owner took over slots  who does so gets the greatest config epoch, if it has not got it: so one that gave a slot
    *                              away and took it back has another one than before, and who knows which slot that was
    *   on its way before          yes, if the node that it goes to was known
@@ -190,6 +191,7 @@ export class Moves {
   private stayed(slot: number, before: Seen, after: Seen): boolean {
     const owner = after.owner[slot]!;
     if (before.owner[slot] !== owner) return false;
+    if (owner === NOBODY) return true;
     const configEpoch = before.configEpochs.get(owner);
     if (configEpoch === undefined || configEpoch !== after.configEpochs.get(owner)) return false;
     if (!before.moving.has(slot)) return before.version[slot] === after.version[slot] && !after.moving.has(slot);

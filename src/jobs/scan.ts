@@ -305,7 +305,9 @@ export class Moves {
         if (fault !== undefined) throw fault;
         return replies;
       } catch (error) {
-        if (error instanceof ReplyFault) throw new Error(`CLUSTER on the ${side.side}: ${error.message}`);
+        if (error instanceof ReplyFault && !isNotServing(error)) {
+          throw new Error(`CLUSTER on the ${side.side}: ${error.message}`);
+        }
         await sleep(RETRY_MS);
         if (!side.masters.includes(node)) return null;
       }

@@ -139,6 +139,23 @@ function hasTaker({ owner, moving }: Seen, slot: number): boolean {
   return moving.get(slot)?.some(({ index }) => index !== owner[slot]) === true;
 }
 
+/** In their order, so that no more than a batch of keys lies in several slots. */
+function* batchesOf(slots: readonly number[], counts: readonly number[]): Generator<number[]> {
+  let batch: number[] = [];
+  let keys = 0;
+  for (const [i, slot] of slots.entries()) {
+    const count = counts[i]!;
+    if (batch.length > 0 && keys + count > BATCH_KEYS) {
+      yield batch;
+      batch = [];
+      keys = 0;
+    }
+    batch.push(slot);
+    keys += count;
+  }
+  yield batch;
+}
+
 /** What of a side has been on its way since this was made. */
 export class Moves {
   private readonly first: Seen;
@@ -215,21 +232,14 @@ export class Moves {
 
   /** The slots in parts that hold not too many keys, those of one owner together. */
   private async *batches(slots: readonly number[], purpose: string, db: number): AsyncGenerator<number[]> {
-    for (const [node, own] of this.byOwner(slots)) {
-      const counts = await this.ask(node, own, (slot) => ['COUNTKEYSINSLOT', slot], purpose, db);
-      let batch: number[] = [];
-      let keys = 0;
-      for (const [i, slot] of own.entries()) {
-        const count = Number(counts?.[i] ?? 0);
-        if (batch.length > 0 && keys + count > BATCH_KEYS) {
-          yield batch;
-          batch = [];
-          keys = 0;
-        }
-        batch.push(slot);
-        keys += count;
+    for (let left = slots; left.length > 0; ) {
+      const uncounted: number[] = [];
+      for (const [node, own] of this.byOwner(left)) {
+        const counts = await this.ask(node, own, (slot) => ['COUNTKEYSINSLOT', slot], purpose, db);
+        if (counts === null) uncounted.push(...own);
+        else yield* batchesOf(own, counts.map(Number));
       }
-      yield batch;
+      left = uncounted; // another node has them now, or will
     }
   }
 

@@ -33,6 +33,8 @@ export interface LaneEntry {
   readonly canRepeat?: boolean;
   /** The whole reply is buf[start, end). */
   onReply(buf: Buffer, start: number, end: number): void;
+  /** Told right before `onReply`: not the node that serves the slot answers, but the one that the slot is on its way to. */
+  onAsked?(): void;
   /** A piece of the reply; `last` ends it. */
   onPiece(buf: Buffer, start: number, end: number, last: boolean): void;
   /** The connection is gone and no (further) reply will come. `sent`: the node may have executed it. */

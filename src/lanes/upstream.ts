@@ -47,6 +47,8 @@ import { Traffic } from './traffic.js';
 export type UpstreamState = 'up' | 'degraded' | 'down';
 
 const REFUSED_RETRY_MS = 1000;
+/** How long an ASK says that slots are on their way: until the masters have been asked. */
+const ASK_COUNTS_MS = 5000;
 /** How often the servers' replication is looked at, where a replica may take over. */
 const REPLICATION_EVERY_MS = 500;
 
@@ -179,6 +181,8 @@ export class Upstream implements Routes, DiscoveredSide {
   /** It has commands under other names. */
   readonly hasRenames: boolean;
   private readonly replicationTimer: NodeJS.Timeout | null;
+  /** When a node last sent a command on with an ASK (performance.now()). */
+  private askedAtMs = Number.NEGATIVE_INFINITY;
   private namesGiven = 0;
   private closed = false;
 
@@ -546,6 +550,12 @@ export class Upstream implements Routes, DiscoveredSide {
 
   sawAsk(slot: number): void {
     this.map.touch(slot);
+    this.askedAtMs = performance.now();
+  }
+
+  /** Are slots on their way from one node to another, as far as is known? */
+  get hasMovingSlots(): boolean {
+    return performance.now() - this.askedAtMs < ASK_COUNTS_MS || this.discovery?.hasMovingSlots === true;
   }
 
   attach(lane: RoutedLane): void {

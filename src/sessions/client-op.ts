@@ -69,6 +69,8 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
   /** A replica was asked first; counted as a target read, so that the session's writes on the slot wait for it. */
   isReplicaRead = false;
   isAtReplica = false;
+  /** The node that its slot is on its way to answered it. */
+  wasAsked = false;
   /** An earlier target read of the session fell back on the slot, so this one must too. */
   fallsBack = false;
   /** The read's bucket in the session's counters (slot-reads.ts). */
@@ -96,6 +98,10 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
     let held = OPERATION_BYTES + this.frameEnd - this.frameStart;
     if (this.elements !== null) for (const e of this.elements) held += OPERATION_BYTES + e.frameEnd - e.frameStart;
     return held;
+  }
+
+  onAsked(): void {
+    this.wasAsked = true;
   }
 
   get canRepeat(): boolean {
@@ -558,7 +564,7 @@ export class ClientOp extends EffectWithExtras implements LaneEntry, MultiListen
     this.isSilent = false;
     this.settledDone = true;
     this.fallsBack = false;
-    this.isReplicaRead = this.isAtReplica = false;
+    this.isReplicaRead = this.isAtReplica = this.wasAsked = false;
     this.bucket = NO_BUCKET;
     this.keyStart = this.keyEnd = 0;
     this.attempts = 0;

@@ -2,11 +2,14 @@
  * Cursors of SCAN, HSCAN, SSCAN and ZSCAN belong to one server: continued on another one they lose elements.
  *
  *   bits 0–46    a server's own cursor; of a side that is more than one server, or may become another, only bits 0–35
- *   bits 36–46   SCAN of such a side: which of its nodes (in the order of their slots), one after the other
+ *   bits 36–46   SCAN of such a side: which of its nodes (in the order of their slots), one after the other, and once more
+ *                where slots are on their way: whatever goes from one node to another meanwhile does not go back.
+ *                HSCAN, SSCAN, ZSCAN: 1, the node made it that the slot is on its way to, else 0
  *   bit 47       the target made it, else the source
  *   bits 48–52   which nodes there were, or who had the key (a counter)
  *
- * A cursor that comes back while another side has the authority, or other nodes have the keys, begins the scan anew;
+ * A cursor that comes back while another side has the authority, or other nodes have the keys, begins the scan anew (not
+ * at each ASK: a slot may be on its way for hours, or for ever, if nobody ends what was begun);
  * elements may then be returned twice, as SCAN allows, and none is missed. Small enough for clients that keep cursors in
  * doubles, and harmless where it meets a server by mistake: Redis ignores the bits above its table's size.
  *
@@ -24,6 +27,8 @@ const NODES_MAX = 2048;
 const OF_TARGET = 2 ** 47;
 const OF_VERSION = 2 ** 48;
 const VERSIONS = 32;
+const BY_OWNER = 0;
+const BY_TAKER = 1;
 const CR = 13;
 
 const args = new ArgReader();
@@ -76,14 +81,17 @@ export function sendCursor(op: ClientOp): void {
   const place = placeOf(cursor, authority.side, version);
   const nodes = isOfKeys && authority.hasSlots ? authority.map.firstSlots() : null;
   // whatever slot of it: the node is what matters
-  op.place = nodes?.[place.node]?.slot ?? op.place;
+  if (nodes !== null) op.place = nodes[place.node % nodes.length]?.slot ?? op.place;
   if (version !== null || authority.side === 'target') {
-    const nextNode = nodes !== null && place.node + 1 < Math.min(nodes.length, NODES_MAX) ? place.node + 1 : 0;
     const { place: slot } = op;
     const { transform } = op;
     op.transform = (reply, probed) => {
-      const hasMoved = versionOf(authority, isOfKeys, slot) !== version;
-      const marked = markCursor(reply, authority.side, version, place.node, nextNode, hasMoved);
+      const by = op.wasAsked ? BY_TAKER : BY_OWNER;
+      const isAnothers = nodes === null && place.cursor !== '0' && place.node !== by;
+      const hasMoved = isAnothers || versionOf(authority, isOfKeys, slot) !== version;
+      const nextNode = nodes === null ? 0 : nodeAfter(place.node, nodes.length, authority.hasMovingSlots);
+      const node = nodes === null ? by : place.node;
+      const marked = markCursor(reply, authority.side, version, node, nextNode, hasMoved);
       return transform === null ? marked : transform(marked, probed);
     };
   }
@@ -98,14 +106,21 @@ export function sendCursor(op: ClientOp): void {
 /** Changes when a cursor of before is no good any more. Null: it never is. */
 function versionOf(side: Upstream, isOfKeys: boolean, slot: number): number | null {
   if (!side.isRouted) return null;
-  if (isOfKeys && side.hasSlots) return side.map.epoch;
-  return side.map.version[slot < 0 ? HOME : slot]!;
+  if (isOfKeys && side.hasSlots) return side.map.allMoves;
+  return side.map.moves[slot < 0 ? HOME : slot]!;
+}
+
+/** Where a SCAN goes on behind the end of a node; 0: nowhere. */
+export function nodeAfter(node: number, nodes: number, hasMovingSlots: boolean): number {
+  const next = node + 1;
+  const isEnd = next === 2 * nodes || (next === nodes && !hasMovingSlots);
+  return isEnd || next >= NODES_MAX ? 0 : next;
 }
 
 /**
  * A server's reply with the cursor for the client: of the `node` that answered, or of the next one when that has no more.
- * `hasMoved`: keys went elsewhere while it was asked, so that an end may be none. Anything that is not `[cursor, elements]`
- * stays as it was.
+ * `hasMoved`: keys went elsewhere before it answered, so that its cursor is no good, and an end may be none. Anything that is
+ * not `[cursor, elements]` stays as it was.
  */
 export function markCursor(
   reply: Buffer,
@@ -119,10 +134,12 @@ export function markCursor(
   const to = reply.indexOf(CR, from);
   const cursor = reply.toString('latin1', from, to);
   if (reply.toString('latin1', 0, 5) !== '*2\r\n$' || !/^\d+$/.test(cursor)) return reply;
-  let next = cursor === '0' ? { cursor, node: nextNode } : { cursor, node };
-  // a cursor of before, which makes the scan begin anew
-  if (hasMoved && next.cursor === '0' && next.node === 0) next = { cursor: '1', node: 0 };
-  const marked = cursorOf(next, authority, version);
+  const next = cursor === '0' ? { cursor, node: nextNode } : { cursor, node };
+  // a cursor of before makes the scan begin anew
+  const marked =
+    hasMoved && version !== null
+      ? cursorOf({ cursor: '1', node: 0 }, authority, version + VERSIONS - 1)
+      : cursorOf(next, authority, version);
   if (marked === cursor) return reply;
   return Buffer.concat([Buffer.from(`*2\r\n$${marked.length}\r\n${marked}`), reply.subarray(to)]);
 }

@@ -5,6 +5,8 @@
  *   version[s]   counts what may have carried keys of s from one node to another: a new owner, an ASK that was seen.
  *                Whoever enumerates keys compares it before and after ("a slot that changed owner is scanned again")
  *   epoch        counts all of these
+ *   moves[s]     counts new owners only, and `allMoves` those of all slots: of a slot that is on its way its owner goes on
+ *                to serve what it still has, so that a cursor of it stays good, however many ASKs there are
  *
  * Entry HOME stands for "any node": commands without a key go to the node that it names, so that they keep their order.
  * A side that is one server, wherever it moves, has one entry that matters, HOME. Node indices never change their
@@ -26,6 +28,8 @@ export class SlotMap {
   readonly owner = new Int16Array(SLOT_COUNT + 1).fill(NOBODY);
   readonly version = new Uint32Array(SLOT_COUNT + 1);
   epoch = 0;
+  readonly moves = new Uint32Array(SLOT_COUNT + 1);
+  allMoves = 0;
   private counted: readonly FirstSlot[] = [];
   private countedEpoch = -1;
 
@@ -33,6 +37,8 @@ export class SlotMap {
   assign(slot: number, node: number): boolean {
     if (this.owner[slot] === node) return false;
     this.owner[slot] = node;
+    this.moves[slot]!++;
+    this.allMoves++;
     this.touch(slot);
     return true;
   }

@@ -17,6 +17,8 @@ const VIEWS_MAX = 6;
 export class ClusterDiscovery implements Discovery {
   private readonly looking: Looking;
   private turn = 0;
+  /** The masters that said, when they were last asked, that slots of theirs are on their way. */
+  private readonly movers = new Set<ServerNode>();
 
   constructor(
     private readonly side: DiscoveredSide,
@@ -33,6 +35,10 @@ export class ClusterDiscovery implements Discovery {
 
   look(): Promise<MovingSlots | null> {
     return this.lookNow(Number.POSITIVE_INFINITY).catch(() => null);
+  }
+
+  get hasMovingSlots(): boolean {
+    return this.movers.size > 0 && this.side.liveNodes().some((node) => this.movers.has(node));
   }
 
   doubt(): void {
@@ -52,6 +58,10 @@ export class ClusterDiscovery implements Discovery {
     // nobody who is known is there, or part of the Cluster, any more
     const { shards, views } = known ?? (await this.seenBy(await this.seedNodes()));
     this.side.apply(shards);
+    for (const [node, { nodes }] of views) {
+      if (nodes.some(({ moving }) => moving.length > 0)) this.movers.add(node);
+      else this.movers.delete(node);
+    }
     const isAway = ({ master, ranges }: Shard): boolean =>
       ranges.length > 0 && !views.has(this.side.node(master.host, master.port));
     return shards.some(isAway) ? null : movingIn(views);

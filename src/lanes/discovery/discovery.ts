@@ -17,6 +17,8 @@ export interface Discovery {
   connect(): Promise<void>;
   /** Looks now, whatever it looked like before; never rejects. Null: somebody who serves something did not answer. */
   look(): Promise<MovingSlots | null>;
+  /** Were slots on their way when each master was last asked? */
+  readonly hasMovingSlots: boolean;
   /** What is known may be old: find out soon. One look at a time. */
   doubt(reason: string): void;
   close(): void;

@@ -20,6 +20,7 @@ import type { NameResolver } from './resolver.js';
 const UNSETTLED_MS = 50;
 
 export class NamedServer implements Discovery {
+  readonly hasMovingSlots = false;
   private readonly looking: Looking;
   private current: ServerNode | null = null;
 

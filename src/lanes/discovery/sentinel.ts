@@ -36,6 +36,7 @@ interface Word {
 }
 
 export class SentinelDiscovery implements Discovery {
+  readonly hasMovingSlots = false;
   private readonly looking: Looking;
   private readonly sentinels: Redis[];
   private readonly problems = new Map<Redis, string>();

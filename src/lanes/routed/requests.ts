@@ -109,6 +109,7 @@ export class Routed implements Request, LaneEntry {
       if (this.isOvertaking) owner.overtook(this);
       else {
         isAnswered = true;
+        if (this.askNode !== NO_NODE) entry!.onAsked?.();
         giveBack(this);
         entry!.onReply(buf, start, end);
       }
@@ -241,6 +242,7 @@ export class Group implements Request {
 
   private deliver(part: Routed, buf: Buffer, start: number, end: number): void {
     this.from++;
+    if (this.askNode !== NO_NODE) part.entry!.onAsked?.();
     part.entry!.onReply(buf, start, end);
   }
 

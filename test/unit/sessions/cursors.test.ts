@@ -1,6 +1,6 @@
 /** Ways to diverge 19: whose a cursor is. The journey through real servers: integration/divergence. */
 import { describe, expect, it } from 'vitest';
-import { cursorOf, markCursor, placeOf } from '../../../src/sessions/cursors.js';
+import { cursorOf, markCursor, nodeAfter, placeOf } from '../../../src/sessions/cursors.js';
 
 const OF_TARGET = 2 ** 47;
 
@@ -80,5 +80,22 @@ describe('ways to diverge 19: cursors', () => {
     const cursor = markCursor(reply, 'source', 5, 2, 0, true).toString('latin1').split('\r\n')[2]!;
     expect(cursor).not.toBe('0');
     expect(placeOf(cursor, 'source', 6)).toEqual({ cursor: '0', node: 0 });
+  });
+
+  it('19: a cursor that another node gave begins anew, although no slot has another owner', () => {
+    for (const version of [0, 5, 31]) {
+      const reply = Buffer.from('*2\r\n$2\r\n17\r\n*0\r\n');
+      const cursor = markCursor(reply, 'source', version, 1, 0, true).toString('latin1').split('\r\n')[2]!;
+      for (const later of [version, version + 1]) {
+        expect(placeOf(cursor, 'source', later)).toEqual({ cursor: '0', node: 0 });
+      }
+    }
+  });
+
+  it('19: all nodes once, or twice while slots are on their way', () => {
+    const walk = (hasMovingSlots: boolean): number[] => [0, 1, 2, 3, 4, 5].map((n) => nodeAfter(n, 3, hasMovingSlots));
+    expect(walk(true)).toEqual([1, 2, 3, 4, 5, 0]);
+    // what began twice ends so
+    expect(walk(false)).toEqual([1, 2, 0, 4, 5, 0]);
   });
 });

@@ -37,7 +37,7 @@ const SLOTS = HOME + 1;
 const LAST_ANSWERS_MS = 1000;
 /** As a node says it. */
 const TRYAGAIN_ERROR = Buffer.from('-TRYAGAIN Multiple keys request during rehashing of slot\r\n');
-const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
+export const CLUSTERDOWN_ERROR = Buffer.from('-CLUSTERDOWN Hash slot not served\r\n');
 
 /** What a routed lane needs of its side. */
 export interface Routes {
@@ -166,8 +166,9 @@ export class RoutedLane implements CommandLane, RequestOwner {
 
   /** To one node, whatever slots it serves: what is asked of all of them. A node that is away loses it. */
   sendTo(node: number, entry: LaneEntry, frame: Buffer, start: number, end: number): void {
-    if (this.state === 'closed') entry.onLost(false);
-    else this.laneTo(node).send(entry, frame, start, end);
+    const lane = this.state === 'closed' ? null : this.laneTo(node);
+    if (lane === null || lane.state === 'down') entry.onLost(false);
+    else lane.send(entry, frame, start, end);
   }
 
   /** What is sent from here on may not be passed by what was sent before and is redirected now. */

@@ -5,12 +5,12 @@
  *   everywhere DBSIZE, KEYS, FLUSHALL …: the same command for each node
  *
  * Each part of a write is mirrored when its own reply comes, as a command of its own would be; the client's reply is
- * made of all of them (merge.ts). A part that was lost and only reads is asked again; of a write it makes the whole
- * command one whose outcome is not known.
+ * made of all of them (merge.ts). A part that was lost and only reads, or was not sent, is sent again; of a write it makes the
+ * whole command one whose outcome is not known. A node that stays away is waited for as a slot's is, then its part is refused.
  */
 import type { CommandLane } from '../../lanes/command-lane.js';
 import type { LaneEntry } from '../../lanes/lane.js';
-import { RoutedLane } from '../../lanes/routed/routed-lane.js';
+import { CLUSTERDOWN_ERROR, RoutedLane } from '../../lanes/routed/routed-lane.js';
 import type { ElementEffect } from '../../mirror/effect.js';
 import { isError } from '../../resp/values.js';
 import type { Merge } from './merge.js';
@@ -35,6 +35,7 @@ export interface PartPlan {
 }
 
 const ATTEMPTS_MAX = 8;
+const RETRY_MS = 50;
 
 export class Parts {
   private readonly replies: (Buffer | null)[];
@@ -42,6 +43,8 @@ export class Parts {
   private lost = false;
   private lostSent = false;
   private attempts = 0;
+  /** Since when a node has been away (performance.now()), 0: none is. */
+  private awaySinceMs = 0;
   private lane: CommandLane | null = null;
 
   constructor(
@@ -51,6 +54,8 @@ export class Parts {
     private readonly merge: Merge,
     /** How often it is sent, each time when all have answered: what passed one node by is met at the next one. */
     private rounds = 1,
+    /** How long a node may be away. */
+    private readonly patienceMs = 0,
   ) {
     this.replies = plans.map(() => null);
     this.left = plans.length;
@@ -83,6 +88,10 @@ export class Parts {
       isOvertaken: (slot) => this.owner.isOvertaken(slot),
       onLost: (sent) => {
         const again = this.owner.isReadOnly || !sent;
+        if (again && this.toNodes && this.lane!.state !== 'closed') {
+          this.sendLater(i);
+          return;
+        }
         if (again && this.lane!.state !== 'closed' && ++this.attempts < ATTEMPTS_MAX * this.plans.length) {
           this.send(i);
           return;
@@ -92,6 +101,18 @@ export class Parts {
         this.over();
       },
     };
+  }
+
+  /** Never at once: a node that is away is so for a while. */
+  private sendLater(i: number): void {
+    const nowMs = performance.now();
+    if (this.awaySinceMs === 0) this.awaySinceMs = nowMs;
+    if (nowMs - this.awaySinceMs <= this.patienceMs) {
+      setTimeout(() => this.send(i), RETRY_MS);
+      return;
+    }
+    this.replies[i] = CLUSTERDOWN_ERROR;
+    this.over();
   }
 
   private over(): void {

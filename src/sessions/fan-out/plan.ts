@@ -116,11 +116,12 @@ export function splitBySlot(op: ClientOp, scanner: RequestScanner): Parts {
 export function toEveryNode(op: ClientOp): Parts {
   const { frame, frameStart, frameEnd, wire } = op;
   const bytes = wire ?? Buffer.from(frame.subarray(frameStart, frameEnd));
-  const plans = op.session!.board.authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
+  const { authority } = op.session!.board;
+  const plans = authority.masters.map(({ index }) => ({ frame: bytes, place: index, effect: null }));
   const { name } = op.command!;
   const merge = name === 'pubsub|numpat' ? patterns(op.session!.clients.eventPatterns()) : BY_NODE.get(name)!;
   // keys that travel between two nodes meanwhile are on the second one when the first has answered; where the ledger
   // holds nobody back, the second time would take what was written since the first
   const isAlone = op.route === WRITE && isFlush(op.command!);
-  return new Parts(op, plans, true, merge, isAlone ? 2 : 1);
+  return new Parts(op, plans, true, merge, isAlone ? 2 : 1, authority.redirectWaitMs);
 }

@@ -4,29 +4,35 @@
  *   dry run   ACL DRYRUN (since 7.0)
  *   rules     ACL GETUSER and the categories that COMMAND tells (6.x, or where DRYRUN is withheld)
  *   probes    the harmless ones of lanes/rights-probe.ts, as Ferry does it itself; not those that would be writes
+ *
+ * What the server does not have is told apart (COMMAND, and a dry run of it): no right is missing there, and no ACL text helps.
  */
 import { isRefusal, missingRights } from '../lanes/rights-probe.js';
 import type { Looker } from './connect.js';
 import type { AccountFacts, CommandFacts } from './facts.js';
-import { allowedByRules, NEEDS, type Need, OWN_KEY } from './needs.js';
+import { allowedByRules, listsSubcommands, NEEDS, type Need, OWN_KEY } from './needs.js';
 
 export async function accountOn(
   looker: Looker,
   isCluster: boolean,
   commands: ReadonlyMap<string, CommandFacts> | null,
 ): Promise<AccountFacts> {
-  const needs = NEEDS.filter(({ on, call }) => (on !== 'cluster' || isCluster) && exists(call, commands));
+  const all = NEEDS.filter(({ on }) => on !== 'cluster' || isCluster);
+  const needs = all.filter(({ call }) => exists(call, commands));
+  const absent = all.filter((need) => !needs.includes(need) && isExpected(need, commands)).map(({ name }) => name);
   const user = await looker.ask('ACL', 'WHOAMI').then(String, () => '');
   const rules = user === '' ? null : await rulesOf(looker, user);
   const keyPatterns = rules?.keys ?? null;
   if (user !== '') {
-    const missing = await byDryRun(looker, user, needs);
-    if (missing !== null) return { user, askedBy: 'dry run', missing, keyPatterns };
+    const asked = await byDryRun(looker, user, needs);
+    if (asked !== null) {
+      return { user, askedBy: 'dry run', missing: asked.missing, absent: [...absent, ...asked.absent], keyPatterns };
+    }
   }
   if (rules !== null && commands !== null) {
-    return { user, askedBy: 'rules', missing: byRules(rules, needs, commands), keyPatterns };
+    return { user, askedBy: 'rules', missing: byRules(rules, needs, commands), absent, keyPatterns };
   }
-  return { user, askedBy: 'probes', missing: await byProbes(looker, needs), keyPatterns };
+  return { user, askedBy: 'probes', missing: await byProbes(looker, needs), absent, keyPatterns };
 }
 
 /** A command that the server does not have is none that an account could be given. */
@@ -34,23 +40,38 @@ function exists([name, sub]: Need['call'], commands: ReadonlyMap<string, Command
   if (commands === null) return true;
   const lower = name.toLowerCase();
   if (!commands.has(lower)) return false;
-  const withSub = `${lower}|${(sub ?? '').toLowerCase()}`;
+  if (sub === undefined) return true;
+  const withSub = `${lower}|${sub.toLowerCase()}`;
   const hasSubs = [...commands.keys()].some((other) => other.startsWith(`${lower}|`));
   return !hasSubs || commands.has(withSub);
 }
 
-async function byDryRun(looker: Looker, user: string, needs: readonly Need[]): Promise<string[] | null> {
+/** Functions came with 7.0, as did subcommands in COMMAND; all else is in every version that Ferry is for. */
+function isExpected({ call: [name] }: Need, commands: ReadonlyMap<string, CommandFacts> | null): boolean {
+  return name !== 'FUNCTION' || (commands !== null && listsSubcommands(commands));
+}
+
+async function byDryRun(
+  looker: Looker,
+  user: string,
+  needs: readonly Need[],
+): Promise<{ missing: string[]; absent: string[] } | null> {
   const missing: string[] = [];
+  const absent: string[] = [];
   for (const { name, call } of needs) {
+    const [command, ...args] = call;
     try {
-      if (String(await looker.ask('ACL', 'DRYRUN', user, ...call)) !== 'OK') missing.push(name);
+      const answer = await looker.ask('ACL', 'DRYRUN', user, looker.wireName(command), ...args);
+      if (String(answer) !== 'OK') missing.push(name);
     } catch (error) {
       if (looker.wasLost) throw error;
+      // COMMAND lists what was renamed by its old name
+      if (/^ERR Command '.*' not found/i.test((error as Error).message)) absent.push(name);
       // 6.x has no DRYRUN, some accounts may not ask
-      if (isRefusal(error) || /unknown subcommand/i.test(String(error))) return null;
+      else if (isRefusal(error) || /unknown subcommand/i.test(String(error))) return null;
     }
   }
-  return missing;
+  return { missing, absent };
 }
 
 interface Rules {

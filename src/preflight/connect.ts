@@ -131,7 +131,8 @@ export class Looker {
     this.lane.close();
   }
 
-  private wireName(command: string): string {
+  /** The name under which this server has it, as far as Ferry was told. */
+  wireName(command: string): string {
     return this.rename[command.toLowerCase()] ?? command;
   }
 }

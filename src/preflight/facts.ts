@@ -61,6 +61,10 @@ export interface ServerFacts {
   readonly libraries: readonly string[] | null;
   /** of the DUMP payloads that it makes; null when that could not be found out */
   readonly rdbVersion: number | null;
+  /** It has no such database as the connection string names. */
+  readonly lacksDatabase: boolean;
+  /** The lease of a Ferry is in that database: a key that is none of the data. */
+  readonly holdsLease: boolean;
 }
 
 export interface SlowEntry {
@@ -80,8 +84,10 @@ export interface AccountFacts {
   readonly user: string;
   /** how it was found out; 'probes': only harmless commands could be tried */
   readonly askedBy: 'dry run' | 'rules' | 'probes';
-  /** as in acl.ts NEEDS, by their names */
+  /** as in needs.ts NEEDS, by their names */
   readonly missing: readonly string[];
+  /** of the same, what the server does not have at all, at least not under the name that Ferry was told */
+  readonly absent: readonly string[];
   /** patterns of keys, as ACL GETUSER says them; null when it does not */
   readonly keyPatterns: string | null;
 }

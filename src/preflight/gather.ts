@@ -7,6 +7,7 @@ import { StartError } from '../config/errors.js';
 import { clockOffset } from '../lanes/clock.js';
 import { infoField } from '../lanes/info.js';
 import { reasonOf } from '../lanes/unusable.js';
+import { LEASE_KEY } from '../phases/lease-record.js';
 import type { Reply } from '../resp/values.js';
 import { accountOn } from './account.js';
 import type { Argument, Looker, OpenServer, OpenSide } from './connect.js';
@@ -58,7 +59,25 @@ class Questions {
       latency: latencyIn(await this.ask('LATENCY LATEST', 'LATENCY', 'LATEST')),
       modules: modulesIn(await this.ask('MODULE LIST', 'MODULE', 'LIST')),
       ...(await this.functions(info)),
+      ...(await this.database(endpoint.db)),
     };
+  }
+
+  /** The one of the connection string. The connection is in database 0 again afterwards, where it began. */
+  private async database(db: number): Promise<Pick<ServerFacts, 'lacksDatabase' | 'holdsLease'>> {
+    // of a Cluster the master that has its slot says so, and the others refuse
+    if (db === 0) {
+      const [found] = await this.looker.askTogether([['EXISTS', LEASE_KEY]]);
+      return { lacksDatabase: false, holdsLease: found === 1 };
+    }
+    const [selected, found] = await this.looker.askTogether([
+      ['SELECT', db],
+      ['EXISTS', LEASE_KEY],
+      ['SELECT', 0],
+    ]);
+    // only an answer about the number counts: who may not SELECT lacks a right
+    const lacksDatabase = selected instanceof Error && /out of range|invalid DB index/i.test(selected.message);
+    return { lacksDatabase, holdsLease: !(selected instanceof Error) && found === 1 };
   }
 
   /** The reply, or null when there is none to be had. */

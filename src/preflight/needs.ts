@@ -111,7 +111,8 @@ export function aclText(commands: ReadonlyMap<string, CommandFacts> | null, user
   return `ACL SETUSER ${user} on >PASSWORD ~* -@all +@write -@dangerous -@blocking ${rules}`;
 }
 
-function listsSubcommands(commands: ReadonlyMap<string, CommandFacts>): boolean {
+/** Since 7.0. */
+export function listsSubcommands(commands: ReadonlyMap<string, CommandFacts>): boolean {
   for (const name of commands.keys()) if (name.includes('|')) return true;
   return false;
 }

@@ -11,6 +11,7 @@ export function checkContents(facts: Facts): Finding[] {
     ...modules(facts),
     ...functions(facts),
     ...commands(facts),
+    ...[facts.source, facts.target].flatMap(urlDatabase),
     ...databases(facts),
     ...notEmpty(facts),
     ...reservedNames(facts),
@@ -118,6 +119,21 @@ function commands({ source, target, config }: Facts): Finding[] {
   return findings;
 }
 
+/** Ferry does not even start then. */
+function urlDatabase(side: SideFacts): Finding[] {
+  const lacking = side.servers.filter(({ lacksDatabase }) => lacksDatabase);
+  if (lacking.length === 0) return [];
+  const { db, url } = side.endpoint;
+  return [
+    blocker(
+      `${side.side}-database`,
+      `The ${side.side} does not have the database that its URL names.`,
+      `no database ${db} on ${lacking.map(({ name }) => name).join(', ')}: ${url}`,
+      `Correct the URL, or set databases ${db + 1} in the configuration of that server and restart it.`,
+    ),
+  ];
+}
+
 function databases({ source, target, config }: Facts): Finding[] {
   const scope = Scope.of(config.scope);
   const isMigrated = (db: number): boolean => scope === null || scope.hasDb(db);
@@ -140,29 +156,46 @@ function databases({ source, target, config }: Facts): Finding[] {
       ),
     ];
   }
+  const findings: Finding[] = [];
+  // the database of the source's URL becomes the target's, which another one would have become by its number
+  if (config.source.db !== config.target.db && used.includes(config.target.db)) {
+    findings.push(
+      blocker(
+        'databases-collide',
+        `The database of the source's URL goes to database ${config.target.db} of the target, and so would the source's own database ${config.target.db}.`,
+        `${shown([config.target.db])} on the source beside db${config.source.db}`,
+        `Leave it out (--exclude-dbs ${config.target.db}), or give a URL of the target with a database that the source does not use.`,
+      ),
+    );
+  }
   const offered = Math.min(...target.servers.map(({ settings }) => Number(settings?.get('databases') ?? Infinity)));
-  const beyond = used.filter((db) => db >= offered && db !== config.source.db);
-  if (beyond.length === 0) return [];
-  return [
-    blocker(
-      'databases-missing',
-      'The source has keys in databases that the target does not have.',
-      `${shown(beyond)}; the target has ${offered} databases`,
-      `Set databases ${Math.max(...beyond) + 1} in the target's configuration and restart it.`,
-    ),
-  ];
+  // of the two that the URLs name the one has its place, and the other has just been spoken of
+  const beyond = used.filter((db) => db >= offered && db !== config.source.db && db !== config.target.db);
+  if (beyond.length > 0) {
+    findings.push(
+      blocker(
+        'databases-missing',
+        'The source has keys in databases that the target does not have.',
+        `${shown(beyond)}; the target has ${offered} databases`,
+        `Set databases ${Math.max(...beyond) + 1} in the target's configuration and restart it.`,
+      ),
+    );
+  }
+  return findings;
 }
 
 function notEmpty({ target, live }: Facts): Finding[] {
-  const there = [...databasesOf(target)].filter(([, { keys }]) => keys > 0);
-  const keys = there.reduce((sum, [, found]) => sum + found.keys, 0);
-  // the lease of a running Ferry is one
-  if (keys <= (live === null ? 0 : 1)) return [];
+  // the lease, also of a Ferry that has gone, is none of the data; where its key may not be looked at, one runs
+  const own = live !== null || target.servers.some(({ holdsLease }) => holdsLease) ? 1 : 0;
+  const there = [...databasesOf(target)]
+    .map(([db, { keys }]) => ({ db, keys: db === target.endpoint.db ? keys - own : keys }))
+    .filter(({ keys }) => keys > 0);
+  if (there.length === 0) return [];
   return [
     note(
       'target-not-empty',
       'The target has keys already. Those that the source does not have are deleted by a verification with --repair.',
-      there.map(([db, found]) => `db${db}: ${number(found.keys)} keys`).join(', '),
+      there.map(({ db, keys }) => `db${db}: ${number(keys)} keys`).join(', '),
       'If they are left over from a trial, FLUSHALL there first, which also lets reads move sooner. If they are needed, choose another target.',
     ),
   ];

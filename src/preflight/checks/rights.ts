@@ -1,10 +1,18 @@
-/** What Ferry's account may not do, and the text of an account with just enough. */
-import { type AccountFacts, type Facts, isCluster, type SideFacts } from '../facts.js';
+/** What Ferry's account may not do, what the server does not have, and the text of an account with just enough. */
+import { type AccountFacts, callsOf, type Facts, isCluster, type SideFacts } from '../facts.js';
 import { blocker, type Finding, note, warning } from '../finding.js';
-import { aclText, NEEDS } from '../needs.js';
+import { aclText, NEEDS, type Need } from '../needs.js';
 
 export function checkRights({ source, target }: Facts): Finding[] {
-  return [source, target].flatMap((side) => [...missing(side), ...patterns(side), ...text(side)]);
+  // whoever has no FLUSHALL because nobody is to have it misses nothing
+  const calls = callsOf(source);
+  const isFlushed = ['flushall', 'flushdb'].some((name) => (calls.get(name) ?? 0) > 0);
+  return [source, target].flatMap((side) => [
+    ...missing(side),
+    ...absent(side, isFlushed),
+    ...patterns(side),
+    ...text(side),
+  ]);
 }
 
 function missing(side: SideFacts): Finding[] {
@@ -28,8 +36,41 @@ function missing(side: SideFacts): Finding[] {
       warning(
         `${side.side}-rights`,
         `Ferry's account on the ${side.side} lacks rights; the migration works without them, less well.`,
-        `${who(account)} lacks ${others.map(({ name, without }) => `${name} (${without})`).join('; ')}`,
+        `${who(account)} lacks ${withConsequences(others)}`,
         aclOf(side),
+      ),
+    );
+  }
+  return findings;
+}
+
+function withConsequences(needs: readonly Need[]): string {
+  return needs.map(({ name, without }) => `${name} (${without})`).join('; ');
+}
+
+function absent({ side, account }: SideFacts, isFlushed: boolean): Finding[] {
+  const lacked = NEEDS.filter(({ name }) => account.absent.includes(name) && (name !== 'FLUSHALL' || isFlushed));
+  const vital = lacked.filter(({ isVital }) => isVital);
+  const others = lacked.filter(({ isVital }) => !isVital);
+  const fix = `If it has them under other names, tell Ferry: --rename-${side} NAME=OTHER. Else allow them in its configuration (rename-command).`;
+  const findings: Finding[] = [];
+  if (vital.length > 0) {
+    findings.push(
+      blocker(
+        `${side}-commands-vital`,
+        `The ${side} does not have commands that the migration cannot go without, or not under their names.`,
+        `not there: ${vital.map(({ name }) => name).join(', ')}`,
+        fix,
+      ),
+    );
+  }
+  if (others.length > 0) {
+    findings.push(
+      warning(
+        `${side}-commands`,
+        `The ${side} does not have commands that Ferry would use, or not under their names; the migration works without them, less well.`,
+        `not there: ${withConsequences(others)}`,
+        fix,
       ),
     );
   }

@@ -326,3 +326,16 @@ test('explain: the words of the command, in order', async () => {
   expect(told.stdout).toContain('GET in dual-write: sent to the authority, the source');
   expect(control.asked).toEqual([{ call: 'explain', args: ['ZADD', 'board', '-1', '007'], db: 2 }]);
 });
+
+test('explain: what is no flag of Ferry’s is a word of the command, and so is all behind --', async () => {
+  await ferry('explain', 'SET', 'k', '-x', '--port=1', '--db', '2');
+  await ferry('explain', '--db', '1', '--', 'SET', 'k', '--db', '--json');
+  expect(control.asked).toEqual([
+    { call: 'explain', args: ['SET', 'k', '-x', '--port=1'], db: 2 },
+    { call: 'explain', args: ['SET', 'k', '--db', '--json'], db: 1 },
+  ]);
+  expect(await ferry('explain', '--json')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Which command?'),
+  });
+});

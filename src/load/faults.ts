@@ -1,5 +1,6 @@
 /**
- * What went wrong with single commands of a load: all are counted, the first ones kept.
+ * What went wrong with single commands of a load: all are counted, the first ones kept. What is never sent is known before the
+ * replies to what comes before it, and connections answer as they like, so they do not come in the order of the file.
  */
 export interface LoadFault {
   /** as a person reads it, see show.ts */
@@ -16,10 +17,15 @@ const KEPT = 1000;
 
 export class Faults {
   count = 0;
-  readonly kept: LoadFault[] = [];
+  private readonly kept: LoadFault[] = [];
 
   /** `tell` is called for each one that is kept, at once. */
   constructor(private readonly tell: (fault: LoadFault, number: number) => void) {}
+
+  /** Those that are kept, in the order of the file. */
+  get inOrder(): LoadFault[] {
+    return this.kept.toSorted((a, b) => a.offset - b.offset);
+  }
 
   add(command: string, offset: number, line: number, message: string): void {
     this.count++;

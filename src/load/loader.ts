@@ -356,7 +356,7 @@ export class Loader implements LoadListener {
       outcome: this.outcome ?? 'done',
       reason: this.reason,
       replies: this.replies,
-      errors: this.faults.kept,
+      errors: this.faults.inOrder,
       errorCount: this.faults.count,
       resume: this.resume,
       // a command of which only a part was sent takes no effect

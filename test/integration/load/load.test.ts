@@ -225,6 +225,11 @@ test('what would put replies out of step is not sent', async () => {
   await expectKeys(2);
 });
 
+test('errors are told in the order of the file, whether a command was refused by the server or never sent', async () => {
+  const { answer } = await load(files.write('mixed.resp', 'SET a 1\nLPUSH a x\nSUBSCRIBE news\nLPUSH a y\n'));
+  expect(answer.errors.map(({ offset }) => offset)).toEqual([8, 18, 33]);
+});
+
 test('a rate is kept', async () => {
   const { answer } = await load(files.write('rate.resp', sets(1000)), ['--rate', '500']);
   expect(answer).toMatchObject({ replies: 1000, errorCount: 0 });

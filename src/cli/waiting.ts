@@ -18,14 +18,14 @@ export function followBackfill(client: AdminClient): Promise<Status> {
   );
 }
 
-/** Until it is done or failed. How many keys there are is taken from the backfill's estimate. */
+/** Until it is done or failed. How many keys there are to compare is taken from the backfill. */
 export function followVerify(client: AdminClient): Promise<Status> {
   return follow(
     client,
     'verify',
     ({ verify }) => verify.state !== 'running',
     (status, show) => {
-      show(status.verify.compared, status.backfill.estimated, verifyText(status));
+      show(status.verify.compared, status.backfill.estimated - status.backfill.leftOut, verifyText(status));
     },
   );
 }

@@ -198,6 +198,8 @@ describe('by their databases', () => {
     await send(target, 'SELECT 3', 'SET a theirs');
     await stage.backfill();
     expect(stage.status.scope).toMatchObject({ leftOutKeys: 2, rule: '--exclude-dbs 3' });
+    // what is seen is what was copied and what is left out
+    expect(stage.status.backfill).toMatchObject({ scanned: 3, copied: 1, leftOut: 2, estimated: 3 });
     await send(client, 'SELECT 3', 'APPEND a +', 'SET c 1', 'MOVE b 0', 'SELECT 0', 'COPY a copied DB 3', 'SET d 1');
     await stage.settled();
     expect(await stage.verify()).toEqual([]);

@@ -178,9 +178,11 @@ export interface Difference {
   db: number;
   key: Buffer;
   kind: DifferenceKind;
-  /** what that side holds, in a few words or a number: the type, the TTL in ms, a length */
-  source?: string | number;
-  target?: string | number;
+  /** what differs, in a few words that name the sides */
+  detail: string;
+  /** what each side holds, where that can be said by itself: its type, its length */
+  source?: string;
+  target?: string;
 }
 
 export interface LeaveAnswer {

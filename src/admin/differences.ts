@@ -7,8 +7,8 @@ import type { Difference } from './control.js';
 export async function* differenceLines(
   differences: Iterable<Difference> | AsyncIterable<Difference>,
 ): AsyncGenerator<string> {
-  for await (const { db, key, kind, source, target } of differences) {
-    yield `${JSON.stringify({ db, key: keyAsJson(key), kind, source, target })}\n`;
+  for await (const { db, key, kind, detail, source, target } of differences) {
+    yield `${JSON.stringify({ db, key: keyAsJson(key), kind, detail, source, target })}\n`;
   }
 }
 

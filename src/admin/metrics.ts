@@ -56,7 +56,7 @@ export interface MetricsSnapshot {
   /** over the lanes, as in lanes/traffic.ts */
   bytes: Readonly<Record<Side, { bytesOut: number; bytesIn: number }>>;
   backfill: { state: BackfillProgress['state']; scanned: number; estimated: number };
-  verify: { state: VerifyProgress['state']; clean: boolean | null };
+  verify: { state: VerifyProgress['state']; clean: boolean | null; uncompared: number };
 }
 
 const UP = { up: 1, degraded: 0.5, down: 0 } as const;
@@ -155,6 +155,9 @@ export class Metrics {
     this.gauge('verify_state', '1 for what the verification is', ['state'], (gauge, now) => {
       for (const state of VERIFY_STATES) gauge.set({ state }, state === now.verify.state ? 1 : 0);
     });
+    this.gauge('verify_uncompared_keys', 'Too big and too busy to be compared', [], (gauge, now) =>
+      gauge.set(now.verify.uncompared),
+    );
     this.gauge('verify_clean', '1: the last verification found no difference', [], (gauge, now) => {
       if (now.verify.clean !== null) gauge.set(now.verify.clean ? 1 : 0);
       else gauge.remove();

@@ -88,20 +88,18 @@ function Differences({ total, version }: { total: number; version: string }) {
             <th scope="col">db</th>
             <th scope="col">key</th>
             <th scope="col">what differs</th>
-            <th scope="col">source</th>
-            <th scope="col">target</th>
+            <th scope="col">how</th>
           </tr>
         </thead>
         <tbody>
-          {found.map(({ db, key, kind, source, target }) => (
+          {found.map(({ db, key, kind, detail }) => (
             <tr key={`${db} ${JSON.stringify(key)} ${kind}`}>
               <td>{db}</td>
               <td>
                 <code>{keyText(key)}</code>
               </td>
               <td>{kind}</td>
-              <td>{source ?? '–'}</td>
-              <td>{target ?? '–'}</td>
+              <td>{detail}</td>
             </tr>
           ))}
         </tbody>

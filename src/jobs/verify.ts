@@ -33,6 +33,9 @@ export interface VerifyDifference {
   readonly db: number;
   readonly key: Buffer;
   readonly kind: DifferenceKind;
+  /** what differs, in a few words that name the sides */
+  readonly detail: string;
+  /** what each side holds, where that can be said by itself */
   readonly source?: string;
   readonly target?: string;
 }
@@ -264,12 +267,9 @@ export class Verify {
     this.counts[difference.kind]++;
     if (this.found.length >= KEPT_DIFFERENCES) return;
     const onSource = this.migration.board.authority.side === 'source';
-    const { kind, detail } = difference;
-    const present =
-      kind === 'missing' || kind === 'extra'
-        ? { [(kind === 'missing') === onSource ? 'source' : 'target']: detail }
-        : { source: detail };
-    this.found.push({ db: c.db, key: c.key, kind, ...present });
+    const { kind, detail, onA, onB } = difference;
+    const [source, target] = onSource ? [onA, onB] : [onB, onA];
+    this.found.push({ db: c.db, key: c.key, kind, detail, source, target });
   }
 }
 

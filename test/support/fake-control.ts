@@ -278,6 +278,6 @@ function freshSnapshot(): MetricsSnapshot {
     bypassChanges: 0,
     bytes: { source: { bytesOut: 11, bytesIn: 12 }, target: { bytesOut: 13, bytesIn: 14 } },
     backfill: { state: 'idle', scanned: 0, estimated: 0 },
-    verify: { state: 'idle', clean: null },
+    verify: { state: 'idle', clean: null, uncompared: 2 },
   };
 }

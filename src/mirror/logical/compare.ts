@@ -69,7 +69,8 @@ function keyState([type, pttl, time]: Reply[]): KeyState {
 function comparePresence(pair: Pair, onA: KeyState, onB: KeyState): Difference | null | 'both' {
   if (onA.type === 'none' || onB.type === 'none') return presenceNow(pair, onA, onB, null);
   if (onA.type === onB.type) return 'both';
-  return { kind: 'type', detail: `${onA.type} on ${pair.names[0]}, ${onB.type} on ${pair.names[1]}` };
+  const detail = `${onA.type} on ${pair.names[0]}, ${onB.type} on ${pair.names[1]}`;
+  return { kind: 'type', detail, onA: onA.type, onB: onB.type };
 }
 
 /** One side or both have no such key. `found`: what was seen while both still had it. */
@@ -78,8 +79,8 @@ function presenceNow(pair: Pair, onA: KeyState, onB: KeyState, found: Difference
   const remaining = onA.type === 'none' ? onB.remainingMs : onA.remainingMs;
   if (remaining !== null && remaining <= pair.ttlToleranceMs) return null;
   if (found !== null) return found;
-  if (onB.type === 'none') return { kind: 'missing', detail: `${onA.type} only on ${pair.names[0]}` };
-  return { kind: 'extra', detail: `${onB.type} only on ${pair.names[1]}` };
+  if (onB.type === 'none') return { kind: 'missing', detail: `${onA.type} only on ${pair.names[0]}`, onA: onA.type };
+  return { kind: 'extra', detail: `${onB.type} only on ${pair.names[1]}`, onB: onB.type };
 }
 
 function compareValue(pair: Pair, type: string): Promise<Difference | null> {

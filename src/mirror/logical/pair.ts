@@ -13,7 +13,11 @@ export type Caller = (commands: Args[]) => Promise<Reply[]>;
 
 export interface Difference {
   kind: 'missing' | 'extra' | 'type' | 'value' | 'ttl';
+  /** a few words that name both sides */
   detail: string;
+  /** what is on each side, where that can be said by itself: "list", "length 3" */
+  onA?: string;
+  onB?: string;
 }
 
 /** What one side's server can do. */
@@ -81,7 +85,8 @@ export class Pair {
 
   /** "length 3 on source, 4 on target" */
   values(what: string, onA: string | number, onB: string | number): Difference {
-    return { kind: 'value', detail: `${what} ${onA} on ${this.names[0]}, ${onB} on ${this.names[1]}` };
+    const detail = `${what} ${onA} on ${this.names[0]}, ${onB} on ${this.names[1]}`;
+    return { kind: 'value', detail, onA: `${what} ${onA}`, onB: `${what} ${onB}` };
   }
 
   /** "member "x" only on source" */

@@ -287,8 +287,13 @@ describe('presence and TTL', () => {
     expect(await compareKey(a.call, b.call, KEY, options)).toEqual({
       kind: 'missing',
       detail: 'string only on source',
+      onA: 'string',
     });
-    expect(await compareKey(b.call, a.call, KEY, options)).toEqual({ kind: 'extra', detail: 'string only on target' });
+    expect(await compareKey(b.call, a.call, KEY, options)).toEqual({
+      kind: 'extra',
+      detail: 'string only on target',
+      onB: 'string',
+    });
   });
 
   it('a TTL on one side only', async () => {

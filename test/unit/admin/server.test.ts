@@ -86,13 +86,21 @@ describe('reading', () => {
 
   test('differences are NDJSON, keys that are no UTF-8 in base64', async () => {
     control.found = [
-      { db: 0, key: Buffer.from('cart:é'), kind: 'ttl', source: 1000, target: -1 },
-      { db: 3, key: Buffer.from([0xff, 0x00]), kind: 'missing' },
+      {
+        db: 0,
+        key: Buffer.from('cart:é'),
+        kind: 'type',
+        detail: 'set on source, list on target',
+        source: 'set',
+        target: 'list',
+      },
+      { db: 3, key: Buffer.from([0xff, 0x00]), kind: 'value', detail: 'byte 7 differs' },
     ];
     const { type, text } = await call('GET', '/api/verify/differences');
     expect(type).toBe('application/x-ndjson');
     expect(text).toBe(
-      '{"db":0,"key":"cart:é","kind":"ttl","source":1000,"target":-1}\n{"db":3,"key":{"base64":"/wA="},"kind":"missing"}\n',
+      '{"db":0,"key":"cart:é","kind":"type","detail":"set on source, list on target","source":"set","target":"list"}\n' +
+        '{"db":3,"key":{"base64":"/wA="},"kind":"value","detail":"byte 7 differs"}\n',
     );
     control.found = [];
     expect((await call('GET', '/api/verify/differences')).text).toBe('');
@@ -417,6 +425,7 @@ test('metrics have the names of the contract', async () => {
     'ferry_phase{phase="source-only"} 0',
     'ferry_backfill_keys_total{result="copied"} 10',
     'ferry_verify_differences{kind="missing"} 1',
+    'ferry_verify_uncompared_keys 2',
     'ferry_cross_slot_commands_total{command="MULTI"} 12',
     'ferry_breaker_open{node="127.0.0.1:1"} 1',
     'ferry_bytes_total{side="source",direction="out"} 11',

@@ -41,8 +41,8 @@ export interface FerryControl {
   ready(): { ok: true } | { ok: false; reason: string };
   /** one step forward or back; cutover, rollback and finalize are such steps too. `by`, here and below: who asks, for the record */
   changePhase(request: StepRequest, by?: Actor): Promise<StepOutcome>;
-  /** to the safest phase that can be reached, whatever is going on */
-  abort(by?: Actor): Promise<StepOutcome>;
+  /** to the safest phase that can be reached, whatever is going on; with `from` only if that is the phase still */
+  abort(by?: Actor, from?: Phase): Promise<StepOutcome>;
   /** starting one that runs already is no refusal; once this resolves, the status says so */
   backfill(action: BackfillAction, rateKeysPerSecond?: number, by?: Actor): Promise<StepOutcome>;
   /**

@@ -7,11 +7,12 @@ import type { DataLoss } from '../jobs/data-loss.js';
 import type { DirectClients } from '../jobs/direct-clients.js';
 import type { Migration } from '../jobs/migration.js';
 import type { TrafficRecord } from '../jobs/traffic-record.js';
-import type { Transitions } from '../jobs/transition.js';
+import { phaseChanged, type Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
 import { RateMeter } from '../observe/rate.js';
+import type { Phase } from '../phases/phase.js';
 import type { Actor } from '../phases/state.js';
 import type { PreflightReport } from '../preflight/finding.js';
 import { preflight } from '../preflight/preflight.js';
@@ -168,9 +169,10 @@ export class RunningFerry implements FerryControl, MetricsSource {
    * the cutover that is `dual-write` (reads go home); after it the target is the truth, and only a rollback, with
    * its guards, leads back.
    */
-  async abort(by?: Actor): Promise<StepResult> {
+  async abort(by?: Actor, from?: Phase): Promise<StepResult> {
     const { migration, backfill, verify } = this.parts;
     const { board } = migration;
+    if (from !== undefined && from !== board.phase) return phaseChanged(from, board.phase);
     verify.stop();
     if (backfill.isRunning) backfill.pause();
     void this.note('asked to abort', by);

@@ -54,6 +54,7 @@ const SAFE_HEADERS = {
 
 const phaseBody = z.strictObject({
   to: z.enum(PHASES),
+  from: z.enum(PHASES).optional(),
   force: z.boolean().optional(),
   share: z.number().min(0).max(100).optional(),
   dryRun: z.boolean().optional(),
@@ -67,6 +68,7 @@ const explainBody = z.strictObject({
   args: z.array(z.union([z.string(), z.strictObject({ base64: z.base64() })])).min(1),
   db: z.number().int().min(0).optional(),
 });
+const abortBody = z.strictObject({ from: z.enum(PHASES).optional() });
 const emptyBody = z.strictObject({});
 const sinceQuery = z.object({ since: z.coerce.number().min(0).default(0) });
 
@@ -143,10 +145,10 @@ function addSteps(http: FastifyInstance, control: FerryControl, log: Logger): vo
     return answerStep(control, await control.changePhase(body, by), reply, 200);
   });
   http.post('/api/abort', async (request, reply) => {
-    parseBody(emptyBody, request.body);
+    const { from } = parseBody(abortBody, request.body);
     const by = callerOf(request);
     log.info({ by }, 'asked to abort');
-    return answerStep(control, await control.abort(by), reply, 200);
+    return answerStep(control, await control.abort(by, from), reply, 200);
   });
   // it changes nothing, but it is work for the servers: no page may be made to ask for it
   http.post('/api/preflight', (request) => {

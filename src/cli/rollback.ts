@@ -19,7 +19,7 @@ export const rollbackCommand = verb({
       const { phase } = await client.status();
       // from there target-read is a step ahead
       if (phase === 'source-only' || phase === 'dual-write') throw nothingToRollBack(phase);
-      return client.changePhase({ to: 'target-read', force });
+      return client.changePhase({ to: 'target-read', from: phase, force });
     });
     if (answer === null) return;
     if (answer.pauseMs !== undefined) tell(`Clients waited ${answer.pauseMs.toFixed(1)} ms.`);

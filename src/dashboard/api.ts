@@ -31,6 +31,8 @@ export interface Taken {
 }
 
 export interface Asked {
+  /** the phase that the page showed when somebody decided: another tab, or the command line, may have moved on since */
+  readonly from: Phase;
   readonly dryRun?: boolean;
   readonly share?: number;
   readonly known?: readonly string[];
@@ -66,8 +68,8 @@ export function verify(repair: boolean): Promise<Taken> {
   return post('api/verify', { repair });
 }
 
-export function abort(): Promise<Taken> {
-  return post('api/abort', {});
+export function abort(from: Phase): Promise<Taken> {
+  return post('api/abort', { from });
 }
 
 /** The first ones only: there may be millions. */

@@ -37,11 +37,11 @@ export function planStep({ to, step }: NextStep, from: Phase, leftOut: string): 
   const plan: Plan = {
     ...words,
     what,
-    check: (known) => changePhase(to, { dryRun: true, known }),
-    act: (_, known) => changePhase(to, { known }),
+    check: (known) => changePhase(to, { from, dryRun: true, known }),
+    act: (_, known) => changePhase(to, { from, known }),
   };
   if (step !== 'forward' || to !== 'target-read') return plan;
-  return { ...plan, field: shareField(100), act: (share) => changePhase(to, { share }) };
+  return { ...plan, field: shareField(100), act: (share) => changePhase(to, { from, share }) };
 }
 
 /** `share`: the present one */
@@ -54,7 +54,7 @@ export function planShare(share: number): Plan {
     word: null,
     field: shareField(share),
     check: null,
-    act: (share) => changePhase('target-read', { share }),
+    act: (share) => changePhase('target-read', { from: 'target-read', share }),
   };
 }
 
@@ -137,7 +137,7 @@ export function planAbort(phase: Phase): Plan {
     undo: 'Nothing is lost: the migration can go on from there.',
     word: isAfterCutover ? 'rollback' : null,
     check: null,
-    act: abort,
+    act: () => abort(phase),
   };
 }
 

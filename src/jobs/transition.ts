@@ -22,6 +22,11 @@ import { withoutPlace } from './without-place.js';
 
 export interface StepRequest {
   readonly to: Phase;
+  /**
+   * The phase that the step was decided in: it is refused in another one. For whoever looked some time ago, since what was a
+   * step forward then may be a rollback now.
+   */
+  readonly from?: Phase;
   /** pass the guards that may be passed, and record it */
   readonly force?: boolean;
   /** percent of the slots whose reads move, with `target-read` */
@@ -76,6 +81,7 @@ export class Transitions {
   async change(request: StepRequest, by?: Actor): Promise<StepOutcome> {
     const { board, log } = this.jobs.migration;
     if (this.busy) return refused('busy', 'Another step is under way: try again when it is over.');
+    if (request.from !== undefined && request.from !== board.phase) return phaseChanged(request.from, board.phase);
     const step = stepBetween(board.phase, request.to);
     if (step === null) return refused('no-such-step', this.whyNot(request.to));
     if (step === 'stay') return this.stay(request, by);
@@ -355,6 +361,11 @@ function passedIn({ force }: StepRequest, passed: ReadonlyMap<string, Blocker>):
 /** Resolves when everything sent until now was handed to its socket: that is done at the end of the event loop's turn. */
 function handedOver(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** `from`: what it was when somebody decided what to do. */
+export function phaseChanged(from: Phase, now: Phase): StepOutcome {
+  return refused('phase-changed', `The phase is ${now} now, and was ${from} when this was asked for: look again.`);
 }
 
 function refused(code: string, message: string): StepOutcome {

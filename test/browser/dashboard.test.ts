@@ -50,6 +50,30 @@ describe.skipIf(CHROMIUM === '')('the dashboard (CHROMIUM_BIN; bin/ensure-chromi
     expect(await watched.allComplaints()).toEqual([]);
   });
 
+  test('a dialog that was opened in another phase changes nothing', async () => {
+    const { stage, page } = await open();
+    await stage.readyForCutover();
+    await reads(page, 'phase', 'target-read');
+    await button(page, 'Share of reads…').click();
+    const dialog = page.getByRole('dialog', { name: 'Change the share of the reads' });
+    await dialog.getByRole('spinbutton').fill('50');
+    await stage.goTo('target-first');
+    await reads(page, 'phase', 'target-first');
+    // there target-read would be a rollback, without a word typed
+    await dialog.getByRole('button', { name: 'Change the share of the reads' }).click();
+    await dialog.getByText('phase-changed').waitFor();
+    expect(stage.status.phase).toBe('target-first');
+    await page.keyboard.press('Escape');
+    await stage.goTo('target-read');
+    await reads(page, 'phase', 'target-read');
+    await button(page, 'Abort…').click();
+    await stage.goTo('target-first');
+    await reads(page, 'phase', 'target-first');
+    await page.getByRole('dialog').getByRole('button', { name: 'Abort', exact: true }).click();
+    await page.getByRole('dialog').getByText('phase-changed').waitFor();
+    expect(stage.status.phase).toBe('target-first');
+  });
+
   test('a token is asked for, kept in the tab, and told to nobody else', async () => {
     const { watched, page } = await open({ config: { admin: { port: 0, token: 's3cret' } } });
     await page.getByLabel('Token', { exact: true }).fill('wrong');

@@ -49,6 +49,17 @@ describe('guards of the cutover', () => {
     expect(second).toMatchObject({ ok: false, blockers: [{ code: 'busy' }] });
   });
 
+  test('what was decided in another phase is refused: the same step may be one back by now', async () => {
+    await stage.readyForCutover();
+    await stage.goTo('target-first');
+    const late = await post('/api/phase', { from: 'target-read', to: 'target-read', share: 50 });
+    expect(late).toMatchObject({ status: 409, body: { blockers: [{ code: 'phase-changed' }] } });
+    expect(await post('/api/abort', { from: 'target-read' })).toMatchObject({ status: 409 });
+    expect(stage.status.phase).toBe('target-first');
+    expect(await post('/api/phase', { from: 'target-first', to: 'target-read' })).toMatchObject({ status: 200 });
+    expect(await post('/api/abort', { from: 'target-read' })).toMatchObject({ body: { phase: 'dual-write' } });
+  });
+
   test('backfill, then verification, and after each what is still missing', async () => {
     await stage.goTo('dual-write');
     await stage.goTo('target-read');

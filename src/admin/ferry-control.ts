@@ -291,7 +291,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const { board } = migration;
     const { counters, mirror } = board;
     counters.settleSides(board.rules.authority);
-    const progress = backfill.progress;
+    const { totals } = backfill;
     return {
       commands: (['source', 'target'] as const).flatMap((side) =>
         this.countsIn(counters.bySide[side]).map(({ command, count }) => ({ command, side, count })),
@@ -309,10 +309,10 @@ export class RunningFerry implements FerryControl, MetricsSource {
       clientsConnected: this.parts.clients().connected,
       phase: board.phase,
       backfillKeys: {
-        copied: progress.copied,
-        failed: progress.failed,
-        warmed: progress.warmed,
-        left_out: progress.leftOut,
+        copied: totals.copied,
+        failed: totals.failed,
+        warmed: totals.warmed,
+        left_out: totals.leftOut,
       },
       verifyDifferences: verify.progress.differences,
       cutoverPauseSeconds: migration.state.lastCutover === null ? null : migration.state.lastCutover.pauseMs / 1000,
@@ -328,7 +328,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
       clientsClosed: board.memory.evicted,
       bypassChanges: this.parts.bypass.status.found,
       bytes: { source: board.source.traffic, target: board.target.traffic },
-      backfill: progress,
+      backfill: backfill.progress,
       verify: verify.progress,
     };
   }

@@ -38,6 +38,9 @@ export interface BackfillProgress {
   readonly leftOut: number;
 }
 
+/** Keys by what became of them. */
+export type BackfillTotals = Pick<BackfillProgress, 'copied' | 'failed' | 'warmed' | 'leftOut'>;
+
 class Interrupted extends Error {}
 
 export class Backfill {
@@ -62,6 +65,8 @@ export class Backfill {
   /** Where another process would go on, and how far it was there. */
   private atCursor: Omit<BackfillState, 'state' | 'runId'>;
   private warm: WarmKeys;
+  /** What backfills before this one came to. */
+  private earlier: BackfillTotals = { copied: 0, failed: 0, warmed: 0, leftOut: 0 };
 
   constructor(private readonly migration: Migration) {
     const saved = migration.state.backfill;
@@ -96,6 +101,17 @@ export class Backfill {
       warmed: this.warm.copiedKeys,
       leftOut: this.leftOut,
       etaSeconds: this.state === 'running' && keysPerSecond > 0 ? Math.ceil(left / keysPerSecond) : null,
+    };
+  }
+
+  /** Of all backfills of this process together: what never goes back. */
+  get totals(): BackfillTotals {
+    const { earlier, progress } = this;
+    return {
+      copied: earlier.copied + progress.copied,
+      failed: earlier.failed + progress.failed,
+      warmed: earlier.warmed + progress.warmed,
+      leftOut: earlier.leftOut + progress.leftOut,
     };
   }
 
@@ -136,6 +152,7 @@ export class Backfill {
   cancel(): void {
     this.run++;
     this.wake();
+    this.keepTotals(NO_BACKFILL);
     this.state = 'idle';
     this.scanned = 0;
     this.copiedBefore = 0;
@@ -143,6 +160,7 @@ export class Backfill {
     this.leftOut = 0;
     this.window = new CopyWindow(WINDOW);
     this.endWarming();
+    this.warm = this.warmer();
     void this.migration.keep({ backfill: NO_BACKFILL });
   }
 
@@ -166,6 +184,7 @@ export class Backfill {
   private begin(from: BackfillState): void {
     const run = ++this.run;
     this.wake();
+    this.keepTotals(from);
     this.state = 'running';
     this.window = new CopyWindow(WINDOW);
     this.skipped = 0;
@@ -184,6 +203,12 @@ export class Backfill {
       this.endedMs = performance.now();
       this.migration.log.error({ reason: error.message }, 'the backfill failed');
     });
+  }
+
+  /** Before the counting begins anew, at what had been done by `from`. */
+  private keepTotals(from: BackfillState): void {
+    const { copied, failed, warmed, leftOut } = this.totals;
+    this.earlier = { copied: copied - from.copied, failed, warmed, leftOut: leftOut - (from.leftOut ?? 0) };
   }
 
   private async work(run: number, from: BackfillState): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * JSONL: one JSON object per line. A string's value is its text; a number, true and false are stored as they are written
- * (no digit is lost); an array or object is stored as its JSON; null counts as not there. Empty lines are passed over.
+ * (no digit is lost); an array or object is stored as its JSON; null counts as not there. Empty lines are passed over. A last
+ * line that neither ends nor is JSON is where the file was cut off.
  */
 import { isUtf8 } from 'node:buffer';
 import { INCOMPLETE, RecordReader } from './record-reader.js';
@@ -15,13 +16,13 @@ export class JsonlReader extends RecordReader {
     const found = buf.indexOf(LF, from);
     if (found < 0 && !this.isFinished) return INCOMPLETE;
     const end = found < 0 ? buf.length : found;
-    this.readLine(buf.subarray(from, end));
+    this.readLine(buf.subarray(from, end), found < 0);
     return found < 0 ? end : end + 1;
   }
 
-  private readLine(line: Buffer): void {
+  private readLine(line: Buffer, isUnended: boolean): void {
     if (!isUtf8(line)) {
-      this.fault = 'the line is not UTF-8';
+      this.notJson('the line is not UTF-8', isUnended);
       return;
     }
     const text = line.toString().trim();
@@ -32,8 +33,13 @@ export class JsonlReader extends RecordReader {
         this.fault = 'the line is no JSON object';
       else this.row = new JsonRow(membersOf(text));
     } catch (error) {
-      this.fault = `the line is no JSON (${(error as Error).message})`;
+      this.notJson(`the line is no JSON (${(error as Error).message})`, isUnended);
     }
+  }
+
+  private notJson(fault: string, isUnended: boolean): void {
+    this.fault = isUnended ? 'the file ends within this line' : fault;
+    this.isTruncated = isUnended;
   }
 }
 

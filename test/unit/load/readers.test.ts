@@ -182,6 +182,18 @@ describe('JSONL', () => {
       [5, 'u:1'],
     ]);
   });
+
+  test('a last line that does not end: whole, or the file was cut off', () => {
+    const reader = new JsonlReader(shape(), 0);
+    expect(read(reader, [Buffer.from('{"id":1}\n{"id":2,"n":"\u00e9').subarray(0, -1)]).at(-1)).toEqual({
+      offset: 9,
+      line: 2,
+      what: 'the file ends within this line',
+    });
+    expect(reader.isTruncated).toBe(true);
+    expect(jsonl('{"id":1}\n{"id":2').at(-1)?.what).toBe('the file ends within this line');
+    expect(jsonl('{"id":1}\n{"id":2}').at(-1)?.what).toEqual(['HSET', 'u:2', 'id', '2']);
+  });
 });
 
 describe('shapes', () => {

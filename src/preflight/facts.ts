@@ -45,7 +45,7 @@ export interface ServerFacts {
   readonly name: string;
   /** INFO all; '' when it is refused */
   readonly info: string;
-  /** CLUSTER INFO; '' where there is none */
+  /** CLUSTER INFO, also of a Cluster's node that is spoken of as one server; '' where there is none */
   readonly clusterInfo: string;
   /** of a Cluster's master */
   readonly ranges: readonly (readonly [from: number, to: number])[];

@@ -46,8 +46,8 @@ class Questions {
   }
 
   async all({ endpoint }: OpenSide): Promise<ServerFacts> {
-    const isCluster = endpoint.kind === 'cluster';
     const info = String((await this.ask('INFO', 'INFO', 'all')) ?? '');
+    const isCluster = endpoint.kind === 'cluster' || infoField(info, 'cluster_enabled') === '1';
     return {
       name: this.looker.name,
       info,

@@ -168,7 +168,12 @@ function databases({ source, target, config }: Facts): Finding[] {
       ),
     );
   }
-  const offered = Math.min(...target.servers.map(({ settings }) => Number(settings?.get('databases') ?? Infinity)));
+  // a node of a Cluster has one, whatever its settings say
+  const offered = Math.min(
+    ...target.servers.map(({ clusterInfo, settings }) =>
+      clusterInfo === '' ? Number(settings?.get('databases') ?? Infinity) : 1,
+    ),
+  );
   // of the two that the URLs name the one has its place, and the other has just been spoken of
   const beyond = used.filter((db) => db >= offered && db !== config.source.db && db !== config.target.db);
   if (beyond.length > 0) {

@@ -58,7 +58,7 @@ function roles(side: SideFacts): Finding[] {
 }
 
 function cluster(side: SideFacts): Finding[] {
-  if (!isCluster(side)) return [];
+  if (!isCluster(side)) return side.servers.flatMap((server) => oneOfCluster(side, server));
   const findings: Finding[] = [];
   const failing = side.servers.filter(({ clusterInfo }) => infoField(clusterInfo, 'cluster_state') === 'fail');
   const slots = side.servers.flatMap(({ ranges }) => ranges).reduce((sum, [from, to]) => sum + to - from + 1, 0);
@@ -73,6 +73,20 @@ function cluster(side: SideFacts): Finding[] {
     );
   }
   return findings;
+}
+
+/** A node that serves all slots by itself is as good as one server. */
+function oneOfCluster({ side, endpoint }: SideFacts, { name, clusterInfo }: ServerFacts): Finding[] {
+  const [state, size] = [infoField(clusterInfo, 'cluster_state'), infoField(clusterInfo, 'cluster_size')];
+  if (state === '' || (state === 'ok' && size === '1')) return [];
+  return [
+    blocker(
+      `${side}-is-cluster`,
+      `The ${side} is a node of a Cluster, and its URL speaks of one server: most keys are on other nodes, where Ferry would not look.`,
+      `cluster_enabled:1, cluster_state:${state}, cluster_size:${size} on ${name}: ${endpoint.url}`,
+      `Give its URL as redis+cluster://HOST:PORT[,HOST:PORT…].`,
+    ),
+  ];
 }
 
 function connections(side: SideFacts): Finding[] {

@@ -52,6 +52,26 @@ test('databases, slots, commands over several keys', async () => {
   expect(found(report, 'split-commands').evidence).toContain('MGET (1)');
 });
 
+test('a URL that speaks of one node as of a server', async () => {
+  const node = cluster.url.replace('redis+cluster://', 'redis://').split(',')[0]!;
+  const { report } = await look(source.url, node);
+  expect(codesOf(report, 'blocker')).toEqual(['target-is-cluster', 'databases-missing']);
+  expect(found(report, 'target-is-cluster').fix).toContain('redis+cluster://');
+  // one that serves every slot does as a server does
+  const alone = await startRedis({ args: ['--cluster-enabled', 'yes'] });
+  try {
+    const admin = await Wire.open(alone.port);
+    await send(admin, 'CLUSTER ADDSLOTSRANGE 0 16383');
+    await expect
+      .poll(async () => String(await admin.send('CLUSTER', 'INFO')), { timeout: 10_000 })
+      .toContain('state:ok');
+    admin.close();
+    expect(codesOf((await look(source.url, alone.url)).report, 'blocker')).toEqual(['databases-missing']);
+  } finally {
+    await alone.stop();
+  }
+});
+
 test('a prefix gives a database its place', async () => {
   const { report } = await look(source.url, cluster.url, { dbPrefix: { '3': 'db3:' } });
   expect(codesOf(report, 'blocker')).toEqual([]);

@@ -558,6 +558,15 @@ async function connectSides(
       log.warn({ side: side.side, reason: reasonOf(error) }, 'not reachable at start');
     }
   }
+  if (state.phase !== 'target-only') refuseOneServer(source, target);
+}
+
+/** Two names or addresses may lead to one server: each of its writes would be mirrored to itself. */
+function refuseOneServer(source: Upstream, target: Upstream): void {
+  const known = new Set(source.runId.split(' '));
+  if (!target.runId.split(' ').some((runId) => runId !== '' && known.has(runId))) return;
+  const urls = `${source.endpoint.url} and ${target.endpoint.url}`;
+  throw new StartError(2, `Source and target are the same server (${urls} lead to it): give two different ones.`);
 }
 
 async function listen(listener: Listener, config: Config): Promise<number> {

@@ -13,9 +13,26 @@ const REPLICA_BUFFER_BYTES = 256 * 2 ** 20;
 export function checkServers(facts: Facts): Finding[] {
   const { source, target } = facts;
   return [
+    ...oneServer(facts),
     ...[source, target].flatMap((side) => [...roles(side), ...cluster(side), ...connections(side), ...buffers(side)]),
     ...persistence(facts),
     ...unread(facts),
+  ];
+}
+
+/** Two names or addresses may lead to one. */
+function oneServer({ source, target }: Facts): Finding[] {
+  const known = new Map(source.servers.map((server) => [field(server, 'run_id'), server]));
+  const both = target.servers.find((server) => field(server, 'run_id') !== '' && known.has(field(server, 'run_id')));
+  if (both === undefined) return [];
+  const runId = field(both, 'run_id');
+  return [
+    blocker(
+      'same-server',
+      'Source and target are the same server: every write would be mirrored to itself.',
+      `run_id ${runId} of ${known.get(runId)!.name} and of ${both.name}`,
+      'Give two different servers; look where both names lead.',
+    ),
   ];
 }
 

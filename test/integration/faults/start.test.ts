@@ -1,6 +1,6 @@
 /** What stops Ferry from starting: one sentence, the exit code of the contract, and no password anywhere. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,6 +151,22 @@ describe('a wrong configuration is exit code 2', () => {
     ]);
     expectRefusal(key, 2, /TLS files of the source cannot be read: .*key values mismatch/);
     expectRefusal(ca, 2, /TLS files of the source cannot be read/);
+  });
+
+  test('one server under two addresses', async () => {
+    const pipe = createServer((client) => {
+      const server = connect(source.port, '127.0.0.1');
+      for (const socket of [client, server]) socket.on('error', () => socket.destroy());
+      client.pipe(server).pipe(client);
+    });
+    others.push(pipe);
+    const port = await new Promise<number>((resolve) => {
+      pipe.listen(0, '127.0.0.1', () => resolve((pipe.address() as AddressInfo).port));
+    });
+    const url = `redis://127.0.0.1:${port}`;
+    expectRefusal(await serve({ target: url }), 2, /the same server \(.* lead to it\)/);
+    const looked = await runFerry(['preflight', '--source', source.url, '--target', url, '--json']);
+    expect(JSON.parse(looked.stdout).findings[0]).toMatchObject({ severity: 'blocker', code: 'same-server' });
   });
 
   test('a state directory of another migration, a damaged one, and one that is a file', async () => {

@@ -43,6 +43,7 @@ class Contender {
 
   /** The same process with a lease that has found out nothing yet. */
   anew(): this {
+    this.lease?.stop();
     this.lostTo = null;
     this.lease = new Lease({ sides: this.sides, db: 0, holder: this.holder, log: silentLogger() });
     this.lease.onLost = ({ holder }) => {
@@ -80,6 +81,7 @@ class Contender {
     try {
       await this.lease.acquire(this.state, false);
       await this.lease.confirm();
+      this.lease.begin(); // who comes later sees it beat
       return true;
     } catch (error) {
       expect((error as Error).message).toMatch(/Another Ferry \(\w+\) serves this pair[\s\S]*--takeover/);
@@ -122,8 +124,9 @@ describe('several at the same time', () => {
   test('where there is no record exactly one has it, and both records are its own', async () => {
     const all = [await Contender.open(), await Contender.open(), await Contender.open()];
     for (let round = 0; round < ROUNDS; round++) {
+      for (const one of all) one.anew();
       await wipe();
-      const fresh = all.map((one) => ({ one, starting: delayed(Math.random() * 2, () => one.anew().starts()) }));
+      const fresh = all.map((one) => ({ one, starting: delayed(Math.random() * 2, () => one.starts()) }));
       const served = [];
       for (const { one, starting } of fresh) if (await starting) served.push(one.holder);
       expect(served, `round ${round}`).toHaveLength(1);
@@ -135,8 +138,9 @@ describe('several at the same time', () => {
     const all = [await Contender.open(), await Contender.open(), await Contender.open()];
     let ever = 0;
     for (let round = 0; round < ROUNDS; round++) {
+      for (const one of all) one.anew();
       await leaveRecord(all[0]!.state, 'gone');
-      const starting = all.map((one) => delayed(Math.random() * 2, () => one.anew().starts()));
+      const starting = all.map((one) => delayed(Math.random() * 2, () => one.starts()));
       const served = (await Promise.all(starting)).filter((serves) => serves).length;
       expect(served, `round ${round}`).toBeLessThanOrEqual(1);
       ever += served;
@@ -147,8 +151,9 @@ describe('several at the same time', () => {
   test('one of two that a record goes away under leaves the other one alone', async () => {
     const all = [await Contender.open(), await Contender.open()];
     for (let round = 0; round < ROUNDS; round++) {
+      for (const one of all) one.anew();
       await leaveRecord(all[0]!.state, 'gone');
-      const starting = all.map((one) => delayed(Math.random() * 2, () => one.anew().starts()));
+      const starting = all.map((one) => delayed(Math.random() * 2, () => one.starts()));
       const going = delayed(Math.random() * 2, wipe);
       const served = (await Promise.all(starting)).filter((serves) => serves).length;
       await going;
@@ -188,7 +193,6 @@ describe('a process that is refused', () => {
   test('while another one serves: at once, and the other one goes on', async () => {
     const [winner, loser] = [await Contender.open(), await Contender.open()];
     expect(await winner.starts()).toBe(true);
-    winner.lease.begin();
     expect(await loser.starts()).toBe(false);
     await loser.lease.release(loser.state, true);
     await sleep(1200); // a beat
@@ -201,7 +205,6 @@ describe('a holder whose record was flushed', () => {
   test('writes it again', async () => {
     const holder = await Contender.open();
     await holder.starts();
-    holder.lease.begin();
     await wipe();
     holder.lease.renew();
     await eventually('the records', 5000, async () => {
@@ -216,7 +219,6 @@ describe('a holder whose record was flushed', () => {
       await wipe();
       const old = before.anew();
       expect(await old.starts()).toBe(true);
-      old.lease.begin();
       await wipe();
       // at the same moment: which one is first is left to the servers
       const renewing = delayed(Math.random(), async () => old.lease.renew());
@@ -248,7 +250,8 @@ describe('what a dead process left', () => {
 
   test('is taken over after its time when its connections are still there, and not before', async () => {
     const [hung, next] = [await Contender.open(), await Contender.open()];
-    expect(await hung.starts()).toBe(true); // and never renews it
+    expect(await hung.starts()).toBe(true);
+    hung.lease.stop(); // it does not renew it
     const startedMs = performance.now();
     expect(await next.starts()).toBe(true);
     expect(performance.now() - startedMs).toBeGreaterThan(9000);

@@ -49,7 +49,7 @@ export class DataLoss {
         mirror.lane.hold(text !== '');
         if (text === '') return;
         log.error({ side: board.authority.side }, text);
-        void this.migration.update({ history: this.migration.note(text) });
+        void this.migration.keep({ history: this.migration.note(text) });
       })
       .catch((error: Error) => log.error({ reason: error.message }, 'what the authority has cannot be found out'));
   }

@@ -243,6 +243,8 @@ async function startFrom(
     mirrorBytes: () => board.mirror?.lane.heldBytes ?? 0,
     copyBytes: () => board.mirror?.copies.heldBytes ?? 0,
   });
+  // what the servers answer may wait for clients that do not read it
+  for (const side of [source, target]) side.traffic.onIn = (bytes) => board.memory.arrived(bytes);
   const logins = new LoginWatch(board, listener.clients, log, config.reverifySeconds);
   const renewal = renewCredentials([source, target], config, log);
   swap.subscribers = listener.clients;

@@ -416,6 +416,7 @@ export class Lane implements CommandLane, Held, Patient {
       else unread?.onLost(true);
     } finally {
       settleBorrowed(); // the next read overwrites what the replies are in
+      this.traffic.onIn(bytes);
     }
   }
 

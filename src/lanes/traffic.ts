@@ -12,4 +12,6 @@ export class Traffic {
   bytesOut = 0;
   /** From the servers. */
   bytesIn = 0;
+  /** Told of each chunk from the servers, when its replies have been handed on. */
+  onIn: (bytes: number) => void = () => {};
 }

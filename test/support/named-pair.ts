@@ -112,6 +112,8 @@ export class NamedPair {
         [this.primary, this.replica].map((server) => this.ask(server, 'INFO', 'replication')),
       );
       if (infoField(to!, 'master_link_status') !== 'up') return 'the link';
+      // until then it is sent nothing: it was given the data, and has not said so yet, which it does once a second
+      if (!/^slave0:.*state=online/m.test(from!)) return 'its first word';
       const offset = infoField(from!, 'master_repl_offset');
       return infoField(to!, 'slave_repl_offset') === offset ? '' : `offset ${offset}`;
     });

@@ -144,7 +144,16 @@ export class SentinelDeployment {
   async failover(): Promise<RedisServer> {
     await this.replicated();
     const port = this.portOf(await this.master());
-    await this.wires.sentinels.ask(this.sentinels[0]!.port, 'SENTINEL', 'FAILOVER', MASTER_NAME);
+    // a Sentinel knows of a replica what it was told up to ten seconds ago: perhaps that it had not got the data yet
+    await eventually('a replica that may be promoted', FAILOVER_MS, async () => {
+      try {
+        await this.wires.sentinels.ask(this.sentinels[0]!.port, 'SENTINEL', 'FAILOVER', MASTER_NAME);
+      } catch (error) {
+        if (/NOGOODSLAVE/.test((error as Error).message)) return (error as Error).message;
+        throw error;
+      }
+      return '';
+    });
     return this.promoted(port);
   }
 

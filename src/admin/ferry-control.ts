@@ -7,7 +7,7 @@ import type { DataLoss } from '../jobs/data-loss.js';
 import type { DirectClients } from '../jobs/direct-clients.js';
 import type { Migration } from '../jobs/migration.js';
 import type { TrafficRecord } from '../jobs/traffic-record.js';
-import { phaseChanged, type Transitions } from '../jobs/transition.js';
+import { phaseChanged, refused, type Transitions } from '../jobs/transition.js';
 import type { Verify } from '../jobs/verify.js';
 import type { Upstream } from '../lanes/upstream.js';
 import { SLOTS } from '../ledger/slots.js';
@@ -198,7 +198,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     if (rateKeysPerSecond !== undefined) backfill.setRate(rateKeysPerSecond);
     if ((action === 'start' || action === 'resume') && phase !== 'dual-write' && phase !== 'target-read') {
       const message = `The backfill runs in dual-write or target-read, and the phase is ${phase}.`;
-      return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
+      return refused('wrong-phase', message);
     }
     const state = backfill.progress.state;
     if (action === 'start' && state === 'paused') backfill.resume();
@@ -227,7 +227,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const { migration, verify, loss } = this.parts;
     if (!migration.board.rules.mirrored) {
       const message = `There is nothing to verify in ${migration.board.phase}: no side follows the other.`;
-      return { ok: false, error: message, blockers: [{ code: 'wrong-phase', message }] };
+      return refused('wrong-phase', message);
     }
     if (loss.text !== '') {
       if (!request.repair || request.force !== true) {
@@ -246,7 +246,7 @@ export class RunningFerry implements FerryControl, MetricsSource {
     const running = verify.isRepairing ? 'with repair' : 'without repair';
     if (request.repair && !verify.isRepairing) {
       const message = `A verification ${running} is under way, and what it found would stay: ask again when it is over.`;
-      return { ok: false, error: message, blockers: [{ code: 'verification-running', message }] };
+      return refused('verification-running', message);
     }
     void this.note(`${asked}: one ${running} was under way`, by);
     return { ok: true, note: `A verification ${running} was under way already.` };

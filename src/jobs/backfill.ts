@@ -14,7 +14,7 @@ import { CopyWindow } from './copy-window.js';
 import type { Migration } from './migration.js';
 import { Moves, type ScanBatch, scanKeys, scanNode } from './scan.js';
 import { sweepExtras } from './sweep.js';
-import { databasesToVisit, keysInOtherDatabases, usedDatabases } from './used-databases.js';
+import { databasesToVisit, keysInOtherDatabases, keysOf } from './used-databases.js';
 import { WarmKeys } from './warming.js';
 import { takenText } from './without-place.js';
 
@@ -217,10 +217,10 @@ export class Backfill {
     const { authority } = board;
     const window = this.window;
     await this.saveAt(from.db, from.cursor); // at once: an earlier run's cursor must not be taken for this one's
-    const sizes = await usedDatabases(authority);
+    const keys = await keysOf(authority);
     const elsewhere = await keysInOtherDatabases(authority);
     if (run !== this.run) throw new Interrupted();
-    this.estimated = [...sizes.values()].reduce((sum, n) => sum + n, elsewhere);
+    this.estimated = keys + elsewhere;
     if (from === NO_BACKFILL) this.passOver(elsewhere);
     log.info({ estimated: this.estimated, from: from.cursor }, 'backfill started');
     await this.copyFunctions();

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Mirror } from '../mirror/mirror.js';
 import { number } from '../observe/figures.js';
 import type { Migration } from './migration.js';
-import { usedDatabases } from './used-databases.js';
+import { keysOf } from './used-databases.js';
 
 const RETRY_MS = 100;
 /** Of the mirror's keys so many must be there. */
@@ -65,12 +65,9 @@ export class DataLoss {
     const { board } = this.migration;
     while (look === this.look && mirror === board.mirror) {
       const { authority, follower } = board;
-      const counts = await Promise.all([authority, follower].map((side) => usedDatabases(side))).catch(() => null);
+      const counts = await Promise.all([keysOf(authority), keysOf(follower)]).catch(() => null);
       if (counts !== null) {
-        const [keys, others] = counts.map((used) => [...used.values()].reduce((sum, n) => sum + n, 0)) as [
-          number,
-          number,
-        ];
+        const [keys, others] = counts;
         if (keys >= others * SHARE || others - keys < MISSING_MIN) return '';
         const back = board.phase === 'target-first' ? 'ferry rollback --force gives the authority to the source; ' : '';
         return `The ${authority.side} was restarted and has ${number(keys)} keys, where the ${follower.side} has ${number(others)}: nothing is sent to the ${follower.side}. ${back}restarted with its data the ${authority.side} goes on; ferry verify --repair --force takes what it has now for right.`;

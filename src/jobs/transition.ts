@@ -17,7 +17,7 @@ import { blockersOf, type GuardedJobs, isForceable, shortfall } from './guards.j
 import { leftBehind, report } from './left-behind.js';
 import type { Blocker, PreparedChange } from './migration.js';
 import type { Repair } from './repair.js';
-import { usedDatabases } from './used-databases.js';
+import { keysOf, usedDatabases } from './used-databases.js';
 import { withoutPlace } from './without-place.js';
 
 export interface StepRequest {
@@ -318,8 +318,6 @@ export class Transitions {
     const { authority, follower, config, scope } = this.jobs.migration.board;
     // how many of a side's keys are migrated, only a walk over all of them would tell
     if (scope?.hasPatterns === true) return [];
-    const keysOf = async (side: typeof authority): Promise<number> =>
-      [...(await usedDatabases(side)).values()].reduce((sum, keys) => sum + keys, 0);
     try {
       // what a cache evicted there is not missing
       const evicted = config.eviction === 'allow' ? await this.jobs.verify.evicted(follower) : 0;
@@ -368,7 +366,7 @@ export function phaseChanged(from: Phase, now: Phase): StepOutcome {
   return refused('phase-changed', `The phase is ${now} now, and was ${from} when this was asked for: look again.`);
 }
 
-function refused(code: string, message: string): StepOutcome {
+export function refused(code: string, message: string): StepOutcome {
   return { ok: false, error: message, blockers: [{ code, message }] };
 }
 

@@ -22,6 +22,11 @@ export async function usedDatabases(side: Upstream): Promise<Map<number, number>
   return found;
 }
 
+/** How many keys a side has in the databases that are migrated. */
+export async function keysOf(side: Upstream): Promise<number> {
+  return [...(await usedDatabases(side)).values()].reduce((sum, keys) => sum + keys, 0);
+}
+
 /** How many keys there are in databases that are not migrated. */
 export async function keysInOtherDatabases(side: Upstream): Promise<number> {
   const { scope } = side;

@@ -44,11 +44,8 @@ export class NamedPair {
       dns.set(name, [a.host]);
       await pair.isReplicated();
       // nothing is sent to a replica until it has said that it has the data, up to a second later, whatever INFO says
-      for (const write of [
-        ['SET', 'probe', '1'],
-        ['DEL', 'probe'],
-      ])
-        await pair.ask(a, ...(write as [string]));
+      await pair.ask(a, 'SET', 'probe', '1');
+      await pair.ask(a, 'DEL', 'probe');
       const heard = await pair.ask(a, 'WAIT', 1, REPLICATED_MS);
       if (heard !== '1') throw new Error(`the replica ${b.host} is sent nothing`);
       return pair;
